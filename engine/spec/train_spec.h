@@ -1,0 +1,75 @@
+/*
+ * train_spec.h - everything that decides what a training run produces, in one flat struct.
+ *
+ * The same fields stand in a job's JSON, on the command line and in a recipe. A trained student is
+ * a pure function of the hashed fields, the data set, the teacher's weights and the kind of
+ * processor. Defaults that depend on other fields are filled by train_spec_finish.
+ *
+ * Threads: a value type; copy it.
+ */
+#ifndef ENGINE_SPEC_TRAIN_SPEC_H
+#define ENGINE_SPEC_TRAIN_SPEC_H
+
+#include "engine/spec/fields.h"
+
+enum method { METHOD_CE, METHOD_KD, METHOD_TTM, METHOD_WTTM, METHOD_COUNT };
+enum schedule_kind { SCHEDULE_MULTISTEP, SCHEDULE_COSINE, SCHEDULE_CONSTANT };
+enum precision { PRECISION_F32, PRECISION_BF16 };
+enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_REF, DEVICE_CUDA };
+enum augment_kind { AUGMENT_STANDARD, AUGMENT_NONE };
+
+enum { SPEC_TEXT_BYTES = 512 };
+
+struct train_spec {
+    int method;                    /* enum method */
+    char teacher[SPEC_TEXT_BYTES]; /* model id or alias; directory or .safetensors at the CLI */
+    char student[SPEC_TEXT_BYTES]; /* architecture */
+    char dataset[SPEC_TEXT_BYTES]; /* registered name; a folder at the CLI */
+    char init[SPEC_TEXT_BYTES];    /* starting weights: like teacher; "" for random */
+    double temperature, gamma;     /* gamma = 1 / temperature; finish fills both */
+    double beta, ce_weight;
+    double label_smoothing;
+    int64_t epochs, batch_size;
+    double learning_rate, momentum, weight_decay;
+    bool nesterov;
+    bool decay_all; /* weight decay also on batch norm and biases */
+    int schedule;   /* enum schedule_kind */
+    struct int_list milestones;
+    double rate_factor; /* at each milestone */
+    double warmup_epochs;
+    double min_learning_rate; /* where cosine ends */
+    int augment;              /* enum augment_kind */
+    int64_t crop_padding;
+    bool flip, shuffle;
+    int64_t train_limit, test_limit; /* use only the first so many pictures; 0: all */
+    int64_t seed, data_seed;         /* data_seed -1: as seed; finish fills it */
+    int64_t threads;
+    int precision; /* enum precision */
+    /* from here on: not part of the hash */
+    int device;                             /* enum device_kind */
+    int64_t report_every, checkpoint_every; /* steps; 0: a tenth of an epoch, every epoch */
+    char name[SPEC_TEXT_BYTES];
+    struct text_list tags;
+    int64_t priority;
+    /* command line only */
+    char out[SPEC_TEXT_BYTES];
+    bool resume;
+};
+
+/* The table of all fields above, in the order in which they are printed. */
+extern const struct field_table train_spec_table;
+
+/* Checks the fields against each other and fills what follows from others: kd gets temperature 4,
+ * ce_weight 0.1, beta 0.9; ttm and wttm need temperature or gamma (not both) and beta, and get
+ * ce_weight 1; ce refuses teacher, temperature, gamma and beta; all but ce require a teacher;
+ * student and dataset are required; augment=none clears crop_padding and flip. Idempotent. */
+MUST_CHECK enum status train_spec_finish(struct train_spec *spec, struct error *err);
+
+/* Appends the hashed fields of a finished spec as canonical JSON: sorted by table order, all
+ * defaults filled in. The SHA-256 of this text identifies the run. */
+void train_spec_add_canonical(const struct train_spec *spec, struct str *out);
+
+/* Appends all fields of a finished spec that a job shows, as a JSON object. */
+void train_spec_add_json(const struct train_spec *spec, struct str *out);
+
+#endif

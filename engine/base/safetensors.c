@@ -1,0 +1,228 @@
+#include "engine/base/safetensors.h"
+
+#include "engine/base/json.h"
+#include "engine/base/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LENGTH_BYTES = 8 };
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are used as they are stored");
+
+/* Where the tensors' bytes are. */
+struct data_range {
+    const uint8_t *bytes;
+    size_t len;
+};
+
+static enum status find_type(const struct json *dtype, enum tensor_type *type, struct error *err) {
+    const char *name = json_string(dtype, NULL);
+    for (int i = 0; i < TENSOR_TYPE_COUNT; i++)
+        if (str_equal(name, tensor_type_name((enum tensor_type)i))) {
+            *type = (enum tensor_type)i;
+            return STATUS_OK;
+        }
+    return error_set(err, STATUS_CORRUPT, "dtype %s is not known", name ? name : "is missing and");
+}
+
+/* Fills rank, dimensions and bytes; the product is checked before anybody can use it. */
+static enum status read_shape(const struct json *shape, struct tensor *tensor, struct error *err) {
+    if (!shape || shape->type != JSON_ARRAY)
+        return error_set(err, STATUS_CORRUPT, "shape is not an array");
+    if (shape->count > TENSOR_MAX_RANK)
+        return error_set(err, STATUS_CORRUPT, "shape has %zu dimensions, at most %d are known",
+                         shape->count, TENSOR_MAX_RANK);
+    tensor->bytes = tensor_type_bytes(tensor->type);
+    for (const struct json *dim = shape->child; dim; dim = dim->next) {
+        int64_t size = json_integer(dim, -1);
+        if (size < 0)
+            return error_set(err, STATUS_CORRUPT, "dimension %d is not a whole number",
+                             tensor->rank);
+        tensor->dim[tensor->rank++] = size;
+        if (!mem_mul(tensor->bytes, (size_t)size, &tensor->bytes))
+            return error_set(err, STATUS_CORRUPT, "shape is too large");
+    }
+    return STATUS_OK;
+}
+
+static enum status read_offsets(const struct json *offsets, struct data_range data,
+                                struct tensor *tensor, struct error *err) {
+    if (!offsets || offsets->type != JSON_ARRAY || offsets->count != 2)
+        return error_set(err, STATUS_CORRUPT, "data_offsets is not an array of two");
+    int64_t begin = json_integer(offsets->child, -1);
+    int64_t end = json_integer(offsets->child->next, -1);
+    if (begin < 0 || end < begin || (uint64_t)end > data.len)
+        return error_set(err, STATUS_CORRUPT, "data_offsets are not within the %zu bytes of data",
+                         data.len);
+    if ((uint64_t)(end - begin) != tensor->bytes)
+        return error_set(err, STATUS_CORRUPT, "%lld bytes of data, but its shape needs %zu",
+                         (long long)(end - begin), tensor->bytes);
+    tensor->data = data.bytes + begin;
+    return STATUS_OK;
+}
+
+static enum status read_tensor(const struct json *member, struct data_range data,
+                               struct tensor *tensor, struct error *err) {
+    tensor->name = member->key;
+    if (member->type != JSON_OBJECT)
+        return error_set(err, STATUS_CORRUPT, "not an object");
+    enum status status = find_type(json_member(member, "dtype"), &tensor->type, err);
+    if (status == STATUS_OK)
+        status = read_shape(json_member(member, "shape"), tensor, err);
+    if (status == STATUS_OK)
+        status = read_offsets(json_member(member, "data_offsets"), data, tensor, err);
+    return status;
+}
+
+static enum status read_metadata(const struct json *metadata, struct error *err) {
+    if (metadata->type != JSON_OBJECT)
+        return error_set(err, STATUS_CORRUPT, "__metadata__ is not an object");
+    for (const struct json *note = metadata->child; note; note = note->next)
+        if (note->type != JSON_STRING)
+            return error_set(err, STATUS_CORRUPT, "__metadata__: %s is not a string", note->key);
+    return STATUS_OK;
+}
+
+/* By place in the file; empty tensors come before the one that begins at the same place. */
+static int compare_place(const void *a, const void *b) {
+    const struct tensor *left = a, *right = b;
+    if (left->data != right->data)
+        return (const uint8_t *)left->data < (const uint8_t *)right->data ? -1 : 1;
+    if (left->bytes != right->bytes)
+        return left->bytes < right->bytes ? -1 : 1;
+    return strcmp(left->name, right->name);
+}
+
+static int compare_name(const void *a, const void *b) {
+    const struct tensor *const *left = a, *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
+/* The sorted tensors must cover the data exactly: no byte in two of them, none in no one. */
+static enum status check_tiling(const struct safetensors *file, struct data_range data,
+                                struct error *err) {
+    const uint8_t *expected = data.bytes;
+    for (size_t i = 0; i < file->count; i++) {
+        const struct tensor *tensor = &file->tensors[i];
+        const uint8_t *begin = tensor->data;
+        if (begin < expected)
+            return error_set(err, STATUS_CORRUPT, "tensor %s overlaps another", tensor->name);
+        if (begin > expected)
+            return error_set(err, STATUS_CORRUPT, "hole of %zu bytes before tensor %s",
+                             (size_t)(begin - expected), tensor->name);
+        expected = begin + tensor->bytes;
+    }
+    size_t rest = (size_t)(data.bytes + data.len - expected);
+    if (rest)
+        return error_set(err, STATUS_CORRUPT, "%zu bytes after the last tensor", rest);
+    return STATUS_OK;
+}
+
+static void sort_tensors(struct safetensors *file) {
+    qsort(file->tensors, file->count, sizeof *file->tensors, compare_place);
+    file->by_name = arena_alloc(&file->arena, file->count * sizeof *file->by_name);
+    for (size_t i = 0; i < file->count; i++)
+        file->by_name[i] = &file->tensors[i];
+    qsort(file->by_name, file->count, sizeof *file->by_name, compare_name);
+}
+
+/* Names are unique, because the JSON reader refuses duplicate keys. */
+static enum status read_header(struct safetensors *file, const struct json *header,
+                               struct data_range data, struct error *err) {
+    if (header->count > SAFETENSORS_MAX_TENSORS + 1)
+        return error_set(err, STATUS_TOO_LARGE, "more than %d tensors", SAFETENSORS_MAX_TENSORS);
+    file->tensors = arena_alloc(&file->arena, header->count * sizeof *file->tensors);
+    for (const struct json *member = header->child; member; member = member->next) {
+        enum status status;
+        if (str_equal(member->key, "__metadata__")) {
+            status = read_metadata(member, err);
+            file->metadata = member;
+        } else {
+            status = read_tensor(member, data, &file->tensors[file->count++], err);
+            if (status != STATUS_OK)
+                error_wrap(err, "tensor %s", member->key);
+        }
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (file->count > SAFETENSORS_MAX_TENSORS)
+        return error_set(err, STATUS_TOO_LARGE, "more than %d tensors", SAFETENSORS_MAX_TENSORS);
+    sort_tensors(file);
+    return check_tiling(file, data, err);
+}
+
+/* Finds the header's text and the data behind it. */
+static enum status split(const uint8_t *bytes, size_t len, size_t *header_len,
+                         struct data_range *data, struct error *err) {
+    uint64_t declared;
+    if (len < LENGTH_BYTES)
+        return error_set(err, STATUS_CORRUPT, "%zu bytes are too few for a safetensors file", len);
+    memcpy(&declared, bytes, sizeof declared);
+    if (declared > len - LENGTH_BYTES)
+        return error_set(err, STATUS_CORRUPT, "a header of %llu bytes does not fit into %zu bytes",
+                         (unsigned long long)declared, len);
+    if (declared > SAFETENSORS_MAX_HEADER_BYTES)
+        return error_set(err, STATUS_CORRUPT, "a header of %llu bytes, at most %d are allowed",
+                         (unsigned long long)declared, SAFETENSORS_MAX_HEADER_BYTES);
+    if (declared == 0 || bytes[LENGTH_BYTES] != '{') /* the format allows no space before it */
+        return error_set(err, STATUS_CORRUPT, "the header does not begin with '{'");
+    *header_len = (size_t)declared;
+    *data = (struct data_range){.bytes = bytes + LENGTH_BYTES + declared,
+                                .len = len - LENGTH_BYTES - (size_t)declared};
+    return STATUS_OK;
+}
+
+enum status safetensors_parse(struct safetensors *file, const void *bytes, size_t len,
+                              struct error *err) {
+    size_t header_len = 0;
+    struct data_range data = {0};
+    const struct json *header;
+    *file = (struct safetensors){0};
+    enum status status = split(bytes, len, &header_len, &data, err);
+    if (status != STATUS_OK)
+        return status;
+    const char *text = (const char *)bytes + LENGTH_BYTES;
+    status = json_parse(&file->arena, text, header_len, &header, err);
+    if (status == STATUS_OK)
+        status = read_header(file, header, data, err);
+    if (status != STATUS_OK)
+        safetensors_close(file);
+    return status;
+}
+
+enum status safetensors_open(struct safetensors *file, const char *path, struct error *err) {
+    struct file_map map;
+    *file = (struct safetensors){0};
+    enum status status = file_map(&map, path, err);
+    if (status != STATUS_OK)
+        return status;
+    status = safetensors_parse(file, map.data, map.len, err);
+    if (status != STATUS_OK) {
+        error_wrap(err, "%s", path);
+        file_unmap(&map);
+        return status;
+    }
+    file->map = map;
+    return STATUS_OK;
+}
+
+void safetensors_close(struct safetensors *file) {
+    file_unmap(&file->map);
+    arena_release(&file->arena);
+    *file = (struct safetensors){0};
+}
+
+const struct tensor *safetensors_find(const struct safetensors *file, const char *name) {
+    struct tensor wanted = {.name = name};
+    const struct tensor *key = &wanted;
+    if (file->count == 0)
+        return NULL;
+    const struct tensor **found =
+        bsearch(&key, file->by_name, file->count, sizeof *file->by_name, compare_name);
+    return found ? *found : NULL;
+}
+
+const char *safetensors_metadata(const struct safetensors *file, const char *key) {
+    return json_string(json_member(file->metadata, key), NULL);
+}

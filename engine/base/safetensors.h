@@ -1,0 +1,86 @@
+/*
+ * safetensors.h - reads and writes the safetensors format.
+ *
+ * A file is an 8-byte little-endian header length, a JSON header, and the tensors' bytes. The
+ * reader maps the file and checks everything before it hands out a pointer: header at most
+ * 16 MiB, offsets that tile the buffer without holes or overlaps, shape products without
+ * overflow, sizes equal to shape times dtype, no duplicate names.
+ *
+ * Ownership: tensors, names and data belong to the opened file.
+ * Errors:    CORRUPT with what is wrong; file errors as in file.h.
+ */
+#ifndef ENGINE_BASE_SAFETENSORS_H
+#define ENGINE_BASE_SAFETENSORS_H
+
+#include "engine/base/file.h"
+
+enum { TENSOR_MAX_RANK = 8, SAFETENSORS_MAX_TENSORS = 100000 };
+enum { SAFETENSORS_MAX_HEADER_BYTES = 16 << 20 };
+
+/* name in the file, bytes of an element */
+#define TENSOR_TYPE_MAP(X)                                                                         \
+    X(BOOL, 1)                                                                                     \
+    X(U8, 1) X(I8, 1) X(U16, 2) X(I16, 2) X(F16, 2) X(BF16, 2) X(U32, 4) X(I32, 4) X(F32, 4)       \
+        X(U64, 8) X(I64, 8) X(F64, 8)
+
+enum tensor_type {
+#define TENSOR_ENUM(name, bytes) TENSOR_##name,
+    TENSOR_TYPE_MAP(TENSOR_ENUM)
+#undef TENSOR_ENUM
+        TENSOR_TYPE_COUNT
+};
+
+struct tensor {
+    const char *name;
+    enum tensor_type type;
+    int rank;
+    int64_t dim[TENSOR_MAX_RANK];
+    const void *data; /* row-major, little-endian; may be unaligned */
+    size_t bytes;
+};
+
+struct safetensors {
+    struct file_map map;
+    struct arena arena;
+    struct tensor *tensors;        /* in the order of their data */
+    const struct tensor **by_name; /* the same, sorted by name */
+    size_t count;
+    const struct json *metadata; /* object of strings, or NULL */
+};
+
+/* Opens and checks a whole file. */
+MUST_CHECK enum status safetensors_open(struct safetensors *file, const char *path,
+                                        struct error *err);
+
+/* Checks the bytes of a file already in memory, which must stay valid; release with close. */
+MUST_CHECK enum status safetensors_parse(struct safetensors *file, const void *bytes, size_t len,
+                                         struct error *err);
+
+void safetensors_close(struct safetensors *file); /* Zeroed or open. */
+
+/* The tensor of that name, or NULL. */
+const struct tensor *safetensors_find(const struct safetensors *file, const char *name);
+
+/* The metadata string of that name, or NULL. */
+const char *safetensors_metadata(const struct safetensors *file, const char *key);
+
+/* Elements of a tensor (its shape was checked on opening, or is the caller's). */
+int64_t tensor_elements(const struct tensor *tensor);
+
+size_t tensor_type_bytes(enum tensor_type type);     /* Bytes of one element. */
+const char *tensor_type_name(enum tensor_type type); /* "F32". */
+
+/* Converts an F32, F16, BF16 or F64 tensor to floats; UNSUPPORTED for other types. */
+MUST_CHECK enum status tensor_to_f32(const struct tensor *tensor, float *out, struct error *err);
+
+/* One key and value of the metadata. */
+struct safetensors_note {
+    const char *key, *value;
+};
+
+/* Writes tensors in the given order, atomically and durably. Equal input gives equal bytes. */
+MUST_CHECK enum status safetensors_write(const char *path, const struct tensor *tensors,
+                                         size_t count, const struct safetensors_note *notes,
+                                         size_t n_notes, struct error *err);
+
+#endif

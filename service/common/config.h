@@ -1,0 +1,58 @@
+/*
+ * config.h - the settings of distilld: one struct, one table, key=value arguments.
+ *
+ * Each setting is one member and one row of config_table; help, defaults, ranges and parsing walk
+ * the table. The same arguments are passed on from `distilld up` to its children.
+ *
+ * Errors:  INVALID with the field, its value and the allowed range.
+ * Threads: immutable after config_parse.
+ */
+#ifndef SERVICE_COMMON_CONFIG_H
+#define SERVICE_COMMON_CONFIG_H
+
+#include "engine/base/file.h"
+#include "engine/spec/train_spec.h"
+
+enum { CONFIG_TEXT_BYTES = 512, CONFIG_ROOTS_BYTES = 4096 };
+
+struct config {
+    char data[CONFIG_TEXT_BYTES];          /* the data directory, absolute after config_parse */
+    char host[CONFIG_TEXT_BYTES];          /* address to listen on */
+    int64_t port;                          /* 0: any free port */
+    bool insecure;                         /* allow addresses other than the loopback */
+    char redis[CONFIG_TEXT_BYTES];         /* URL; "" means the private one of the data directory */
+    int64_t redis_timeout_ms;              /* for connecting and for each answer */
+    char import_roots[CONFIG_ROOTS_BYTES]; /* directories, separated by ':' */
+    int64_t threads;                       /* HTTP threads */
+    int device;                            /* enum device_kind, for predictions */
+    int64_t predict_threads;               /* of one prediction */
+    int64_t predict_queue;                 /* pictures that may wait for a model */
+    int64_t models_loaded;                 /* models kept in memory */
+    int64_t connections;                   /* at the same time */
+    int64_t max_body_bytes;                /* of a request */
+    int64_t request_timeout_ms;            /* for receiving one request as a whole */
+    int64_t drain_ms;                      /* an orderly end takes at most so long */
+    int64_t lease_ms;                      /* a worker that says nothing for so long lost its job */
+    int64_t max_lost;                      /* so many lost leases make a job fail */
+    int64_t ready_fd; /* where `serve` writes its address when ready; -1: none */
+};
+
+/* The table of all settings above, in the order in which they are printed. */
+extern const struct field_table config_table;
+
+/* Defaults, then argv's key=value items, then checks across fields; makes data absolute (it need
+ * not exist) and fills redis. An address other than the loopback needs insecure=1. */
+MUST_CHECK enum status config_parse(struct config *config, int argc, char *const *argv,
+                                    struct error *err);
+
+/* Appends the help text of all settings. */
+void config_add_help(struct str *out);
+
+/* True when the Redis of this configuration is the private one in the data directory. */
+bool config_redis_is_private(const struct config *config);
+
+/* "<data>/<relative>" in a fixed buffer; TOO_LARGE when it does not fit. */
+MUST_CHECK enum status config_path(const struct config *config, const char *relative,
+                                   char out[FILE_PATH_BYTES], struct error *err);
+
+#endif

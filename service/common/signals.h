@@ -1,0 +1,27 @@
+/*
+ * signals.h - SIGTERM and SIGINT as a flag and as something to wait for.
+ *
+ * A first SIGTERM or SIGINT asks for an orderly end. SIGPIPE is ignored. The flag and the pipe
+ * that wakes sleepers are the process's only mutable globals.
+ *
+ * Threads: signals_install is called once from main before other threads exist; the rest from any.
+ */
+#ifndef SERVICE_COMMON_SIGNALS_H
+#define SERVICE_COMMON_SIGNALS_H
+
+#include <stdbool.h>
+
+/* Installs the handlers, also for SIGCHLD, which only wakes signals_wait. */
+void signals_install(void);
+
+/* True once SIGTERM or SIGINT has arrived, or signals_request_stop was called. */
+bool signals_stop(void);
+
+/* Asks this process to end as if SIGTERM had arrived. */
+void signals_request_stop(void);
+
+/* Sleeps for so many milliseconds, or less when a stop is asked for or a child changes state.
+ * Returns signals_stop(). One thread at a time. */
+bool signals_wait(int duration_ms);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * datasets.h - registered data sets: <data>/datasets/<name>/ as dataset_write leaves them, and
+ * card.json (api/cards.h).
+ *
+ * A data set is visible once its folder has its name, and then never changes.
+ *
+ * Ownership: struct dataset_entry and struct dataset_list are the caller's; release them.
+ * Errors:    NOT_FOUND for an unknown or ill-formed name, file errors as in base/file.h.
+ * Threads:   any; needs no Redis.
+ */
+#ifndef SERVICE_STORE_DATASETS_H
+#define SERVICE_STORE_DATASETS_H
+
+#include "api/cards.h"
+#include "engine/data/dataset.h"
+
+struct dataset_entry {
+    char folder[FILE_PATH_BYTES]; /* for dataset_open */
+    struct dataset_card card;
+};
+
+struct dataset_list {
+    struct dataset_entry *item; /* by name */
+    int count;
+    char next[DATASET_NAME_BYTES]; /* cursor of the next page, "" at the end */
+};
+
+/* The data set of that name. */
+MUST_CHECK enum status datasets_find(struct dataset_entry *entry, const char *data,
+                                     const char *name, struct error *err);
+void dataset_entry_release(struct dataset_entry *entry); /* Zeroed or found. */
+
+/* Up to limit data sets whose name follows the cursor `after` (NULL or "": from the first). A
+ * damaged folder is left out. */
+MUST_CHECK enum status datasets_list(struct dataset_list *list, const char *data, const char *after,
+                                     int limit, struct error *err);
+void dataset_list_release(struct dataset_list *list); /* Zeroed or filled. */
+
+/* Checks the folder `path`, copies it into the data directory and registers it; entry is the
+ * result. `roots` are the allowed directories, separated by ':'. INVALID with field "name" or
+ * "path", CONFLICT when the name is taken. Takes as long as reading and writing all pictures. */
+MUST_CHECK enum status datasets_import(const char *data, const char *roots,
+                                       const struct dataset_request *request,
+                                       struct dataset_entry *entry, struct error *err);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * folders.h - the layout of the data directory.
+ *
+ *     models/<id>/      models.h            jobs/<id>/      what a run works with, and its lock
+ *     datasets/<name>/  datasets.h          redis/          the private Redis
+ *     workers/          locks of the workers' slots
+ *
+ * Something is written under a name that begins with FILE_TMP_PREFIX and renamed when whole.
+ *
+ * Errors:  file errors as in base/file.h.
+ * Threads: any.
+ */
+#ifndef SERVICE_STORE_FOLDERS_H
+#define SERVICE_STORE_FOLDERS_H
+
+#include "engine/base/file.h"
+
+/* "<data>/<kind>/<name>"; name may be NULL. */
+MUST_CHECK enum status folder_path(char out[FILE_PATH_BYTES], const char *data, const char *kind,
+                                   const char *name, struct error *err);
+
+/* Makes the folders above, and removes temporary files and folders that have not changed for
+ * older_than_ms (0: all, when no other process uses the directory). */
+MUST_CHECK enum status folders_prepare(const char *data, int64_t older_than_ms, struct error *err);
+
+/* Removes what a run of this job left in jobs/; a missing folder is fine. */
+MUST_CHECK enum status folders_remove_job(const char *data, const char *job_id, struct error *err);
+
+/* Calls back with each name in a folder that is not hidden or temporary, in ascending order. */
+typedef enum status folder_fn(void *ctx, const char *name, struct error *err);
+MUST_CHECK enum status folder_each(const char *path, bool descending, folder_fn *each, void *ctx,
+                                   struct error *err);
+
+#endif

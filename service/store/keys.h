@@ -1,0 +1,34 @@
+/*
+ * keys.h - the names of everything in Redis.
+ *
+ * All keys share one hash tag, so that a Redis cluster keeps them together. A job's hash is the
+ * truth; the sorted sets are indexes over it that the reaper repairs. The scripts get the prefix
+ * as KEYS[1] and make the same names (lua/prelude.lua).
+ *
+ *     {distill}:job:<id>      hash    the job (jobs.c names the fields)
+ *     {distill}:points:<id>   stream  learning curve; entry <seq>-0 is point seq
+ *     {distill}:events:<id>   stream  what happened: event, state, requested, attempt, at
+ *     {distill}:jobs          zset    all ids, score 0: the order is that of the ids
+ *     {distill}:state:<slug>  zset    ids in that state, score 0
+ *     {distill}:waiting       zset    queued ids by priority, then order of arrival
+ *     {distill}:leases        zset    running ids by the server's time at which the lease ends, ms
+ *     {distill}:workers       hash    worker name -> id that it runs
+ *     {distill}:idempotency:<sha256>  hash  id and fingerprint of a submission; expires
+ *     {distill}:changes       stream  ids of jobs that changed; wakes who waits
+ *     {distill}:order         counter arrivals
+ */
+#ifndef SERVICE_STORE_KEYS_H
+#define SERVICE_STORE_KEYS_H
+
+#define KEY_PREFIX "{distill}:"
+#define KEY_JOB KEY_PREFIX "job:"
+#define KEY_POINTS KEY_PREFIX "points:"
+#define KEY_EVENTS KEY_PREFIX "events:"
+#define KEY_JOBS KEY_PREFIX "jobs"
+#define KEY_STATE KEY_PREFIX "state:"
+#define KEY_WAITING KEY_PREFIX "waiting"
+#define KEY_LEASES KEY_PREFIX "leases"
+#define KEY_WORKERS KEY_PREFIX "workers"
+#define KEY_CHANGES KEY_PREFIX "changes"
+
+#endif

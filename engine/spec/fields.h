@@ -13,6 +13,8 @@
 
 #include "engine/base/str.h"
 
+#include <stddef.h>
+
 enum field_type {
     FIELD_INT,   /* int64_t */
     FIELD_FLOAT, /* double; NaN means not given */
@@ -54,6 +56,13 @@ struct field {
     unsigned flags;
     const char *doc; /* one sentence */
 };
+
+/* The part of a row that follows from a member: name, offset and size. */
+#define FIELD_MEMBER(structure, member)                                                            \
+    .name = #member, .offset = offsetof(structure, member),                                        \
+    .size = sizeof(((structure *)NULL)->member)
+
+enum { FIELD_TABLE_MAX = 128 };
 
 struct field_table {
     const char *what; /* "job", for messages */

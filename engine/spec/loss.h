@@ -14,13 +14,13 @@
 #include "engine/spec/train_spec.h"
 
 struct loss_terms {
-    float ce_weight;       /* a */
-    float distill_weight;  /* b; 0 means the teacher is not read */
-    float gamma;           /* g */
-    float tau;             /* student temperature */
-    float scale;           /* s */
-    bool power_weight;     /* w is the power sum */
-    float label_smoothing; /* in [0, 1) */
+    double ce_weight;       /* a */
+    double distill_weight;  /* b; 0 means the teacher is not read */
+    double gamma;           /* g */
+    double tau;             /* student temperature */
+    double scale;           /* s */
+    bool power_weight;      /* w is the power sum */
+    double label_smoothing; /* in [0, 1) */
 };
 
 /* What the formula computes for one row. */

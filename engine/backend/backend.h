@@ -1,0 +1,117 @@
+/*
+ * backend.h - what a backend is: a device, memory, and one kernel per opcode.
+ *
+ * A value is stored PLAIN (NHWC; f32 where the program says f32 or bf16, else its own type) or
+ * NATIVE (whatever the backend likes best, for example nChw16c in f32 or bf16). For each op the
+ * kernel names the formats it reads and writes; exec puts reorder ops between those that differ.
+ * A kernel missing in a host backend's table is taken from its fallback, which knows PLAIN only.
+ *
+ * A kernel has a cold phase, prepare, that may allocate, choose algorithms and fail, and a hot
+ * one, run, that only computes: no allocation, no decision that depends on the step except
+ * through struct step. Two runs with equal input give equal bytes, whatever ran before.
+ *
+ * Errors:  cold functions return a status; hot ones cannot fail except by the device's sticky
+ *          error, which synchronize reports.
+ * Threads: a device, its executables and its parameters belong to one thread at a time.
+ */
+#ifndef ENGINE_BACKEND_BACKEND_H
+#define ENGINE_BACKEND_BACKEND_H
+
+#include "engine/graph/ops.h"
+
+enum format { FORMAT_PLAIN, FORMAT_NATIVE };
+
+struct backend;
+
+struct device {
+    const struct backend *backend;
+    int threads;
+    void *state;       /* the backend's own */
+    char identity[256]; /* backend, processor features and library versions, one line */
+};
+
+/* What prepare and formats may look at; valid as long as the executable. */
+struct kernel_context {
+    struct device *device;
+    const struct program *program;
+    const struct op *op;
+    enum format in[OP_MAX_IN], out[OP_MAX_OUT];
+};
+
+/* Where the op's values are; pointers are fixed for the life of the executable. Absent values are
+ * NULL. Inputs are not const because a state-changing op may stand on both sides. */
+struct kernel_args {
+    const struct kernel_context *context;
+    void *in[OP_MAX_IN], *out[OP_MAX_OUT];
+    void *workspace; /* 64-byte aligned, shared by all ops: contents do not survive the run */
+    const struct step *step;
+};
+
+/* Sets in and out to the formats this kernel wants; they come in as all PLAIN. reorder has none. */
+typedef void kernel_formats_fn(const struct kernel_context *context, enum format *in,
+                               enum format *out);
+/* Builds what run needs; *state may stay NULL. Says how much workspace run needs. */
+typedef enum status kernel_prepare_fn(const struct kernel_context *context, void **state,
+                                      size_t *workspace_bytes, struct error *err);
+/* Weights of this op have changed: called before the first run and by exec_refresh, only for ops
+ * whose weight is VALUE_DERIVED (constant between refreshes). */
+typedef void kernel_refresh_fn(void *state, const struct kernel_args *args);
+typedef void kernel_run_fn(void *state, const struct kernel_args *args);
+typedef void kernel_release_fn(void *state);
+
+struct kernel {
+    kernel_formats_fn *formats; /* NULL: all PLAIN */
+    kernel_prepare_fn *prepare; /* NULL: nothing to prepare */
+    kernel_refresh_fn *refresh; /* NULL: nothing to refresh */
+    kernel_run_fn *run;         /* NULL: not in this backend */
+    kernel_release_fn *release; /* NULL: nothing to release */
+};
+
+typedef enum status backend_open_fn(struct device *device, struct error *err);
+typedef void backend_close_fn(struct device *device);
+typedef enum status backend_alloc_fn(struct device *device, void **out, size_t bytes,
+                                     const char *what, struct error *err);
+typedef void backend_free_fn(struct device *device, void *ptr);
+typedef void backend_copy_fn(struct device *device, void *to, const void *from, size_t bytes);
+typedef void backend_fill_fn(struct device *device, void *ptr, int byte, size_t bytes);
+typedef enum status backend_synchronize_fn(struct device *device, struct error *err);
+/* Bytes of a value in the NATIVE format. */
+typedef size_t backend_native_bytes_fn(const struct device *device, const struct value *value);
+
+struct backend {
+    const char *name;
+    const char *sentence; /* for help: what it is */
+    bool host;            /* its pointers are the host's */
+    bool bf16;            /* can it compute in bf16 at all (the device may still refuse) */
+    backend_open_fn *open;
+    backend_close_fn *close;
+    backend_alloc_fn *alloc;
+    backend_free_fn *free;
+    backend_copy_fn *upload, *download;
+    backend_fill_fn *fill;
+    backend_synchronize_fn *synchronize;
+    backend_native_bytes_fn *native_bytes; /* NULL: it has no NATIVE format */
+    const struct kernel *kernels;          /* [OP_COUNT] */
+    const struct backend *fallback;        /* host backends only; NULL for none */
+};
+
+/* The backends of this build, the preferred one first, NULL at the end (generated). */
+extern const struct backend *const backend_table[];
+
+/* Opens a device: auto takes the first of the table that opens. UNSUPPORTED says what is missing. */
+MUST_CHECK enum status device_open(struct device *device, enum device_kind kind, int threads,
+                                   struct error *err);
+void device_close(struct device *device); /* Zeroed or open. */
+
+/* Bytes of a value in the PLAIN format (bf16 is stored as f32 there). */
+size_t plain_bytes(const struct value *value);
+
+/* Shorthands for kernels. */
+static inline const struct value *context_in(const struct kernel_context *context, int i) {
+    return &context->program->value[context->op->in[i]];
+}
+static inline const struct value *context_out(const struct kernel_context *context, int i) {
+    return &context->program->value[context->op->out[i]];
+}
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * exec.h - a program made runnable on a device.
+ *
+ * exec_create asks each kernel for its formats, puts in reorders, plans memory, allocates once and
+ * prepares every kernel. After that a run allocates nothing.
+ *
+ * Ownership: borrows device, program and params, which must outlive it.
+ * Threads:   one at a time, together with its device.
+ */
+#ifndef ENGINE_BACKEND_EXEC_H
+#define ENGINE_BACKEND_EXEC_H
+
+#include "engine/backend/params.h"
+
+struct exec;
+
+/* params[i] are the arenas of network i of the program. */
+MUST_CHECK enum status exec_create(struct exec **out, struct device *device,
+                                   const struct program *program, struct params *const *params,
+                                   struct error *err);
+void exec_free(struct exec *exec); /* NULL is allowed. */
+
+/* Runs the prologue again; call it after parameters have changed from outside or by training. */
+void exec_refresh(struct exec *exec);
+
+/* Runs all sections but the prologue, once. */
+void exec_run(struct exec *exec, const struct step *step);
+
+/* Runs one logical op with the reorders it needs; for diff and bench. */
+void exec_run_op(struct exec *exec, int op, const struct step *step);
+
+/* Writes or reads a persistent value, or an activation that is alive, in PLAIN form. */
+void exec_write(struct exec *exec, int value, const void *data);
+void exec_read(struct exec *exec, int value, void *data);
+
+/* Waits for the device; its sticky error, if any. */
+MUST_CHECK enum status exec_synchronize(struct exec *exec, struct error *err);
+
+/* Fills activations and workspace with NaN bytes, so that a kernel that leaves a part of its
+ * output unwritten is found. */
+void exec_poison(struct exec *exec);
+
+struct exec_memory {
+    size_t activation_bytes, activation_floor_bytes, persistent_bytes, workspace_bytes;
+    int reorders; /* ops put in */
+};
+struct exec_memory exec_memory(const struct exec *exec); /* For explain and bench. */
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * params.h - the arenas of one network on a device: weights, running state, and for training
+ * gradients and momentum. Canonical: f32, KRSC, laid out by the parameter table, shared by all
+ * programs of the network.
+ *
+ * Ownership: params_create ... params_release; borrows device and table.
+ */
+#ifndef ENGINE_BACKEND_PARAMS_H
+#define ENGINE_BACKEND_PARAMS_H
+
+#include "engine/backend/backend.h"
+#include "engine/graph/param_table.h"
+
+struct params {
+    struct device *device;
+    const struct param_table *table;
+    float *weight;   /* [weight_floats] */
+    float *state;    /* [state_floats] */
+    float *gradient; /* [weight_floats] or NULL */
+    float *momentum; /* [weight_floats] or NULL */
+};
+
+/* Allocates zeroed arenas; gradient and momentum only for training. */
+MUST_CHECK enum status params_create(struct params *params, struct device *device,
+                                     const struct param_table *table, bool training,
+                                     struct error *err);
+void params_release(struct params *params); /* Zeroed or created. */
+
+#endif

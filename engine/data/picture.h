@@ -1,0 +1,43 @@
+/*
+ * picture.h - JPEG and PNG files to pixels, and pixels to a network's input size.
+ *
+ * Limits are checked before anything is decoded. EXIF orientation is applied, alpha is laid over
+ * black, 16-bit PNG is cut to 8 bits, palettes are expanded; CMYK JPEG is converted.
+ *
+ * Errors:  INVALID (not a JPEG or PNG, broken, truncated), TOO_LARGE (pixels or bytes),
+ *          UNSUPPORTED (built without the image libraries).
+ * Threads: pure functions.
+ */
+#ifndef ENGINE_DATA_PICTURE_H
+#define ENGINE_DATA_PICTURE_H
+
+#include "engine/base/mem.h"
+
+enum {
+    PICTURE_MAX_SIDE = 16384,
+    PICTURE_MAX_PIXELS = 40 * 1000 * 1000,
+    PICTURE_MAX_BYTES = 32 << 20,
+    PICTURE_MAX_SCANS = 64 /* of a progressive JPEG */
+};
+
+struct picture {
+    int height, width, channels; /* channels 1 or 3 */
+    uint8_t *pixels;             /* [height,width,channels] */
+};
+
+/* Decodes a whole JPEG or PNG file; picture is zeroed on failure. */
+MUST_CHECK enum status picture_decode(struct picture *picture, const void *bytes, size_t len,
+                                      struct error *err);
+
+void picture_release(struct picture *picture); /* Zeroed or decoded. */
+
+/* Grey by Rec. 601 or three equal channels, then antialiased bilinear to exactly height x width
+ * (squashed; equal to PIL's to 1 grey level), into out [height,width,channels]. */
+MUST_CHECK enum status picture_fit(const struct picture *picture, int height, int width,
+                                   int channels, uint8_t *out, struct error *err);
+
+/* Writes an 8-bit PNG, for tests and samples. */
+MUST_CHECK enum status picture_write_png(const struct picture *picture, const char *path,
+                                         struct error *err);
+
+#endif

@@ -1,0 +1,220 @@
+#include "engine/graph/build.h"
+
+#include "engine/graph/ops.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const float NORM_EPS = 1e-5f, NORM_MOMENTUM = 0.1f;
+
+/* The value of a parameter "layer.suffix"; in BUILD_COLLECT it is added to the table first. */
+static int use_param(struct builder *builder, const char *layer, const char *suffix,
+                     const struct param *prototype) {
+    struct param param = *prototype;
+    snprintf(param.name, sizeof param.name, "%s.%s", layer, suffix);
+    if (builder->mode == BUILD_COLLECT)
+        param_table_add(builder->table, &param);
+    const struct param *found = param_table_find(builder->table, param.name);
+    CHECK(found && shape_equal(found->shape, param.shape));
+    struct value value = {.shape = param.shape,
+                          .kind = param.state ? VALUE_STATE : VALUE_WEIGHT,
+                          .net = builder->net,
+                          .offset = found->offset};
+    snprintf(value.name, sizeof value.name, "%.55s", param.name);
+    return program_add_value(builder->program, &value);
+}
+
+int build_input(struct builder *builder, const char *name, struct shape shape, enum dtype dtype) {
+    struct value value = {.shape = shape, .dtype = dtype, .kind = VALUE_INPUT};
+    snprintf(value.name, sizeof value.name, "%s", name);
+    return program_add_value(builder->program, &value);
+}
+
+int build_normalize(struct builder *builder, int x, int n, const float *mean,
+                    const float *deviation) {
+    struct value y = builder->program->value[x];
+    CHECK(y.dtype == DTYPE_U8 && n <= y.shape.n && y.shape.c <= 4);
+    y.shape.n = n;
+    y.dtype = DTYPE_F32;
+    y.kind = VALUE_ACTIVATION;
+    snprintf(y.name, sizeof y.name, "normalized.%d", builder->net);
+    struct op op = op_new(OP_NORMALIZE, SECTION_FORWARD);
+    op.in[0] = x;
+    op.out[0] = program_add_value(builder->program, &y);
+    for (int c = 0; c < y.shape.c; c++) {
+        op.attr.normalize.mean[c] = mean[c];
+        op.attr.normalize.deviation[c] = deviation[c];
+    }
+    program_add_op(builder->program, &op, 0);
+    return op.out[0];
+}
+
+/* Names the first output of an op after its layer and gives it the activations' type. */
+static int finish_layer(struct builder *builder, int op, const char *name) {
+    int out = builder->program->op[op].out[0];
+    struct value *value = &builder->program->value[out];
+    snprintf(value->name, sizeof value->name, "%.55s", name);
+    return out;
+}
+
+int build_conv(struct builder *builder, int x, const struct conv_layer *layer) {
+    int groups = layer->groups ? layer->groups : 1, k = layer->kernel;
+    struct shape in = builder->program->value[x].shape;
+    struct param weight = {.shape = {layer->channels, k, k, in.c / groups},
+                           .rank = 4,
+                           .init = INIT_NORMAL_FAN_OUT,
+                           .fan = k * k * layer->channels};
+    struct op op = op_new(OP_CONV, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = use_param(builder, layer->name, "weight", &weight);
+    op.attr.conv = (struct conv_attr){layer->stride, layer->pad, groups, false};
+    int index = program_add_op(builder->program, &op, 0);
+    int out = finish_layer(builder, index, layer->name);
+    builder->program->value[out].dtype = builder->dtype;
+    return out;
+}
+
+/* The parameters of a batch norm, in the order of the original's state dict. */
+struct norm_params {
+    int gamma, beta, mean, var;
+};
+
+static struct norm_params use_norm(struct builder *builder, const char *name, int channels) {
+    struct shape shape = {1, 1, 1, channels};
+    struct param one = {.shape = shape, .rank = 1, .init = INIT_ONE, .norm = true};
+    struct param zero = {.shape = shape, .rank = 1, .init = INIT_ZERO, .norm = true};
+    struct norm_params norm;
+    norm.gamma = use_param(builder, name, "weight", &one);
+    norm.beta = use_param(builder, name, "bias", &zero);
+    one.state = zero.state = true;
+    norm.mean = use_param(builder, name, "running_mean", &zero);
+    norm.var = use_param(builder, name, "running_var", &one);
+    return norm;
+}
+
+/* Takes the conv that writes x, and must still be bare, out of the program. */
+static struct op take_conv_before(struct program *program, int x) {
+    int i = program->n_ops - 1;
+    while (i >= 0 && program->op[i].out[0] != x)
+        i--;
+    CHECK(i >= 0 && program->op[i].code == OP_CONV);
+    struct op conv = program->op[i];
+    CHECK(conv.in[2] == NO_VALUE && conv.in[3] == NO_VALUE && !conv.attr.conv.relu);
+    program->n_ops--;
+    memmove(&program->op[i], &program->op[i + 1],
+            (size_t)(program->n_ops - i) * sizeof *program->op);
+    return conv;
+}
+
+/* The weights and bias that the prologue computes. */
+static void name_derived(struct program *program, const struct op *fold) {
+    static const char *const suffix[] = {"folded_weight", "folded_bias"};
+    const char *layer = program->value[fold->in[0]].name;
+    for (int i = 0; i < 2; i++) {
+        struct value *value = &program->value[fold->out[i]];
+        value->kind = VALUE_DERIVED;
+        value->dtype = DTYPE_F32;
+        char name[sizeof value->name];
+        snprintf(name, sizeof name, "%.40s.%s", layer, suffix[i]);
+        memcpy(value->name, name, sizeof name);
+    }
+}
+
+/* The conv moves behind whatever computes the residual. */
+static int fold_into_conv(struct builder *builder, const struct norm_params *norm, int x,
+                          int residual, bool relu) {
+    struct program *program = builder->program;
+    struct op fold = op_new(OP_FOLD_BN, SECTION_PROLOGUE);
+    struct op conv = take_conv_before(program, x);
+    fold.in[0] = conv.in[1];
+    fold.in[1] = norm->gamma;
+    fold.in[2] = norm->beta;
+    fold.in[3] = norm->mean;
+    fold.in[4] = norm->var;
+    fold.attr.norm.eps = NORM_EPS;
+    const struct op added = program->op[program_add_op(program, &fold, 0)];
+    name_derived(program, &added);
+    conv.in[1] = added.out[0];
+    conv.in[2] = added.out[1];
+    conv.in[3] = residual;
+    conv.attr.conv.relu = relu;
+    program_add_op(program, &conv, 0);
+    return x;
+}
+
+static void update_running(struct builder *builder, const struct norm_params *norm,
+                           const struct op *bn) {
+    struct shape x = builder->program->value[bn->in[0]].shape;
+    struct op op = op_new(OP_BN_UPDATE, SECTION_UPDATE);
+    op.in[0] = bn->out[1];
+    op.in[1] = bn->out[2];
+    op.out[0] = norm->mean;
+    op.out[1] = norm->var;
+    op.attr.norm = (struct norm_attr){NORM_EPS, NORM_MOMENTUM, x.n * x.h * x.w, false};
+    program_add_op(builder->program, &op, 0);
+}
+
+int build_bn_act(struct builder *builder, const char *name, int x, int residual, bool relu) {
+    struct program *program = builder->program;
+    struct norm_params norm = use_norm(builder, name, program->value[x].shape.c);
+    if (builder->mode == BUILD_INFER)
+        return fold_into_conv(builder, &norm, x, residual, relu);
+    struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = norm.gamma;
+    op.in[2] = norm.beta;
+    op.in[3] = residual;
+    op.attr.norm = (struct norm_attr){.eps = NORM_EPS, .relu = relu};
+    int index = program_add_op(program, &op, 0);
+    const struct op added = program->op[index];
+    update_running(builder, &norm, &added);
+    return finish_layer(builder, index, name);
+}
+
+int build_global_pool(struct builder *builder, int x) {
+    struct op op = op_new(OP_GLOBAL_POOL, SECTION_FORWARD);
+    op.in[0] = x;
+    return finish_layer(builder, program_add_op(builder->program, &op, 0), "pooled");
+}
+
+int build_linear(struct builder *builder, const char *name, int x, int outputs) {
+    int inputs = builder->program->value[x].shape.c;
+    struct param weight = {
+        .shape = {outputs, 1, 1, inputs}, .rank = 2, .init = INIT_UNIFORM_FAN_IN, .fan = inputs};
+    struct param bias = {.shape = {1, 1, 1, outputs},
+                         .rank = 1,
+                         .init = INIT_UNIFORM_FAN_IN,
+                         .fan = inputs,
+                         .norm = true};
+    struct op op = op_new(OP_LINEAR, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = use_param(builder, name, "weight", &weight);
+    op.in[2] = use_param(builder, name, "bias", &bias);
+    return finish_layer(builder, program_add_op(builder->program, &op, 0), name);
+}
+
+/* A whole range of one of the network's arenas as a value. */
+static int add_range(struct builder *builder, enum value_kind kind, size_t offset, size_t floats) {
+    struct value value = {
+        .shape = {1, 1, 1, (int)floats}, .kind = kind, .net = builder->net, .offset = offset};
+    snprintf(value.name, sizeof value.name, "%ss.%d", value_kind_name(kind), builder->net);
+    return program_add_value(builder->program, &value);
+}
+
+void build_sgd(struct builder *builder, const struct sgd_attr *attr) {
+    const struct param_table *table = builder->table;
+    size_t begin[] = {0, table->decayed_floats, table->weight_floats};
+    for (int i = 0; i < 2; i++) {
+        size_t floats = begin[i + 1] - begin[i];
+        if (!floats)
+            continue;
+        struct op op = op_new(OP_SGD, SECTION_UPDATE);
+        op.in[0] = add_range(builder, VALUE_GRADIENT, begin[i], floats);
+        op.out[0] = add_range(builder, VALUE_WEIGHT, begin[i], floats);
+        op.out[1] = add_range(builder, VALUE_MOMENTUM, begin[i], floats);
+        op.attr.sgd = *attr;
+        if (i)
+            op.attr.sgd.weight_decay = 0;
+        program_add_op(builder->program, &op, 0);
+    }
+}

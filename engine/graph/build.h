@@ -1,0 +1,53 @@
+/*
+ * build.h - layers that append ops to a program and name their parameters as PyTorch does.
+ *
+ * In BUILD_TRAIN a batch norm normalises with the batch's statistics and appends a bn_update. In
+ * BUILD_INFER it is folded into the conv in front of it: the fold is an op of the prologue. In
+ * BUILD_COLLECT only the parameter table is filled.
+ *
+ * Ownership: the builder borrows program and table.
+ */
+#ifndef ENGINE_GRAPH_BUILD_H
+#define ENGINE_GRAPH_BUILD_H
+
+#include "engine/graph/param_table.h"
+
+enum build_mode { BUILD_COLLECT, BUILD_TRAIN, BUILD_INFER };
+
+struct builder {
+    struct program *program;
+    struct param_table *table; /* written in BUILD_COLLECT, else read */
+    enum build_mode mode;
+    int net;          /* index of the network's arenas */
+    enum dtype dtype; /* of activations: f32 or bf16 */
+};
+
+struct conv_layer {
+    const char *name; /* "layer1.0.conv1" */
+    int channels, kernel, stride, pad;
+    int groups; /* 0 means 1 */
+};
+
+/* An input value, written from outside. */
+int build_input(struct builder *builder, const char *name, struct shape shape, enum dtype dtype);
+
+/* (x / 255 - mean) / deviation of the first n pictures, as f32. */
+int build_normalize(struct builder *builder, int x, int n, const float *mean,
+                    const float *deviation);
+
+/* Convolution without bias, Kaiming normal fan-out initialisation. */
+int build_conv(struct builder *builder, int x, const struct conv_layer *layer);
+
+/* Batch norm (eps 1e-5, momentum 0.1), plus residual unless NO_VALUE, plus ReLU if asked. */
+int build_bn_act(struct builder *builder, const char *name, int x, int residual, bool relu);
+
+/* Mean over the plane. */
+int build_global_pool(struct builder *builder, int x);
+
+/* Fully connected layer with bias, PyTorch's default initialisation; output is f32. */
+int build_linear(struct builder *builder, const char *name, int x, int outputs);
+
+/* One sgd op per range of the network's weights: decayed, not decayed. */
+void build_sgd(struct builder *builder, const struct sgd_attr *attr);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * program.h - a training step or a forward pass as a flat array of ops over numbered values.
+ *
+ * Values are indices, never pointers, so a program prints, compares and copies. Layout is NHWC,
+ * weights are KRSC. An op writes values that stand nowhere else as output, except those that
+ * change state (bn_update, tally, sgd), which stand at the end: a step without its last section
+ * can be repeated.
+ *
+ * Ownership: program_free frees values and ops. A sealed program is immutable; executables borrow
+ *            it.
+ * Threads:   a sealed program may be shared freely.
+ */
+#ifndef ENGINE_GRAPH_PROGRAM_H
+#define ENGINE_GRAPH_PROGRAM_H
+
+#include "engine/base/str.h"
+#include "engine/spec/loss.h"
+
+enum opcode {
+#define OP(code, name, inputs, outputs) OP_##code,
+#include "engine/graph/ops.def"
+#undef OP
+    OP_COUNT
+};
+
+enum { OP_MAX_IN = 8, OP_MAX_OUT = 4, PROGRAM_MAX_NETS = 4, NO_VALUE = -1 };
+
+enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_U8, DTYPE_I32, DTYPE_F64, DTYPE_COUNT };
+
+struct shape {
+    int n, h, w, c;
+};
+
+enum value_kind {
+    VALUE_INPUT,      /* written from outside before a run */
+    VALUE_ACTIVATION, /* lives from its first to its last op */
+    VALUE_OUTPUT,     /* readable after a run */
+    VALUE_DERIVED,    /* computed by the prologue, kept until parameters change */
+    VALUE_TALLY,      /* kept from run to run; starts as zero */
+    VALUE_WEIGHT,     /* in the weights of network net, from offset on */
+    VALUE_GRADIENT,   /* the same place in its gradients */
+    VALUE_MOMENTUM,   /* the same place in its first optimiser slot */
+    VALUE_STATE       /* in its running state, from offset on */
+};
+
+struct value {
+    char name[56];
+    struct shape shape;
+    enum dtype dtype;
+    enum value_kind kind;
+    int net;         /* of WEIGHT, GRADIENT, MOMENTUM, STATE */
+    size_t offset;   /* in floats, of the same */
+    int first, last; /* ops that write first and use last; filled by program_seal */
+};
+
+/* Sections run in this order. The prologue runs when parameters have changed, not every step. */
+enum section { SECTION_PROLOGUE, SECTION_FORWARD, SECTION_BACKWARD, SECTION_UPDATE, SECTION_COUNT };
+
+/* Columns of distill_loss's rows; each is f32. */
+enum row_field { ROW_LOSS, ROW_CE, ROW_DISTILL, ROW_TOP1, ROW_TOP5, ROW_FINITE, ROW_FIELDS = 8 };
+
+/* Columns of the tally; each is f64. bad_step and bad_row are of the first row that is not finite
+ * (bad_step is step.index + 1; 0 means none). */
+enum tally_field {
+    TALLY_LOSS,
+    TALLY_CE,
+    TALLY_DISTILL,
+    TALLY_TOP1,
+    TALLY_TOP5,
+    TALLY_COUNT,
+    TALLY_BAD_STEP,
+    TALLY_BAD_ROW,
+    TALLY_FIELDS
+};
+
+struct conv_attr {
+    int stride, pad, groups;
+    bool relu;
+};
+struct norm_attr {
+    float eps, momentum; /* momentum: bn_update */
+    int count;           /* elements per channel: bn_update */
+    bool relu;
+};
+struct normalize_attr {
+    float mean[4], deviation[4];
+};
+struct augment_attr {
+    int padding;
+    bool flip;
+};
+struct loss_attr {
+    struct loss_terms terms; /* ce_weight and distill_weight come from the step */
+    int student;             /* slot of the step */
+};
+struct sgd_attr {
+    float momentum, weight_decay;
+    bool nesterov;
+    int student; /* slot of the step with the learning rate */
+};
+
+union op_attr {
+    struct conv_attr conv;
+    struct norm_attr norm;
+    struct normalize_attr normalize;
+    struct augment_attr augment;
+    struct loss_attr loss;
+    struct sgd_attr sgd;
+};
+
+struct op {
+    enum opcode code;
+    enum section section;
+    int in[OP_MAX_IN]; /* NO_VALUE: absent */
+    int out[OP_MAX_OUT];
+    union op_attr attr;
+};
+
+struct program {
+    struct value *value;
+    int n_values, value_capacity;
+    struct op *op;
+    int n_ops, op_capacity;
+    int n_nets;
+    bool sealed;
+};
+
+/* What changes from step to step; the only thing kernels read beside values. */
+enum { STEP_STUDENTS_MAX = PROGRAM_MAX_NETS };
+struct step {
+    uint64_t index; /* steps done before this one */
+    uint64_t data_seed;
+    uint32_t epoch;  /* 1-based */
+    int32_t n_valid; /* rows that count in tally */
+    struct {
+        float learning_rate, ce_weight, distill_weight;
+    } student[STEP_STUDENTS_MAX];
+};
+
+void program_init(struct program *program); /* Empty. */
+void program_free(struct program *program); /* Frees contents; empty again. */
+
+/* An op with all inputs and outputs absent and zero attributes. */
+struct op op_new(enum opcode code, enum section section);
+
+/* Appends a value; returns its index. */
+int program_add_value(struct program *program, const struct value *value);
+
+/* Appends an op whose in, attr, section and given outputs (>= 0) are set. Outputs that are
+ * NO_VALUE are created as activations with the shape that the op's row infers, unless bit i of
+ * absent says that output i is not wanted. Checks arity and shapes: a fault of the program aborts,
+ * because user input was checked before. Returns the op's index. */
+int program_add_op(struct program *program, const struct op *op, unsigned absent);
+
+/* Computes lifetimes; nothing may be added afterwards. Ops are stably sorted by section. */
+void program_seal(struct program *program);
+
+int64_t shape_elements(struct shape shape);          /* n h w c */
+bool shape_equal(struct shape a, struct shape b);    /* All four agree. */
+const char *dtype_name(enum dtype dtype);            /* "f32" */
+size_t dtype_bytes(enum dtype dtype);                /* Bytes of an element. */
+const char *value_kind_name(enum value_kind kind);   /* "activation" */
+size_t value_bytes(const struct value *value);       /* Elements times dtype. */
+bool value_is_persistent(const struct value *value); /* Anything but an activation. */
+
+#endif

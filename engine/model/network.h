@@ -1,0 +1,52 @@
+/*
+ * network.h - an architecture at a given input size and number of classes, with its parameters.
+ *
+ * Weights travel between three forms: the arenas (KRSC), files (OIHW, PyTorch's names), and
+ * random initialisation (a pure function of the seed).
+ *
+ * Errors: INVALID names what is missing, unexpected or misshapen.
+ */
+#ifndef ENGINE_MODEL_NETWORK_H
+#define ENGINE_MODEL_NETWORK_H
+
+#include "engine/model/model_file.h"
+#include "engine/model/zoo.h"
+
+struct network {
+    const struct architecture *architecture;
+    int height, width, channels, classes;
+    struct param_table table;
+};
+
+/* NOT_FOUND lists the known architectures; INVALID for an input or class count it cannot take. */
+MUST_CHECK enum status network_init(struct network *network, const char *architecture, int height,
+                                    int width, int channels, int classes, bool decay_all,
+                                    struct error *err);
+void network_release(struct network *network); /* Zeroed or initialised. */
+
+/* Appends the network behind x, with the arenas of builder->net; returns the logits. */
+int network_build(const struct network *network, struct builder *builder, int x);
+
+/* Random weights: the originals' distributions, drawn from the seed. Arrays as in the table. */
+void network_randomise(const struct network *network, uint64_t seed, float *weight, float *state);
+
+/* Copies an open file's tensors into the arrays; num_batches_tracked may be there or not. */
+MUST_CHECK enum status network_load(const struct network *network, const struct safetensors *file,
+                                    float *weight, float *state, struct error *err);
+
+/* Writes model.safetensors into folder: weights, counters (batches_tracked) and info as metadata.
+ */
+MUST_CHECK enum status network_save(const struct network *network, const struct model_info *info,
+                                    const float *weight, const float *state,
+                                    int64_t batches_tracked, const char *path, struct error *err);
+
+/* Opens a model (directory or file): info, network and host arrays, all the caller's. */
+struct loaded_model {
+    struct model_info info;
+    struct network network;
+    float *weight, *state; /* as in network.table */
+};
+MUST_CHECK enum status model_load(struct loaded_model *model, const char *path, struct error *err);
+void loaded_model_release(struct loaded_model *model); /* Zeroed or loaded. */
+
+#endif

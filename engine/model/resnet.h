@@ -1,0 +1,13 @@
+/*
+ * resnet.h - the CIFAR ResNets of RepDistiller (post-activation basic blocks, option B shortcuts).
+ */
+#ifndef ENGINE_MODEL_RESNET_H
+#define ENGINE_MODEL_RESNET_H
+
+#include "engine/model/zoo.h"
+
+/* See architecture_build_fn. depth = 6 n + 2; width 4 also has a stem of 32 channels. */
+int resnet_build(const struct architecture *architecture, struct builder *builder, int x,
+                 int classes);
+
+#endif

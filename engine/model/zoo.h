@@ -1,0 +1,34 @@
+/*
+ * zoo.h - architectures by name.
+ *
+ * A new architecture is one file with a build function and a row in zoo.c.
+ */
+#ifndef ENGINE_MODEL_ZOO_H
+#define ENGINE_MODEL_ZOO_H
+
+#include "engine/graph/build.h"
+
+struct architecture;
+
+/* Appends the network's ops behind x (normalised, [n,h,w,c]); returns the logits [n,1,1,classes].
+ */
+typedef int architecture_build_fn(const struct architecture *architecture, struct builder *builder,
+                                  int x, int classes);
+
+struct architecture {
+    const char *name;     /* "resnet8x4" */
+    const char *sentence; /* for lists */
+    architecture_build_fn *build;
+    int depth, width; /* parameters of the family */
+};
+
+/* All architectures, in the order of the documentation; a NULL name ends the table. */
+extern const struct architecture zoo[];
+
+/* The architecture of that name, or NULL. */
+const struct architecture *zoo_find(const char *name);
+
+/* Appends "resnet8, resnet14, ..." for messages. */
+void zoo_add_names(struct str *out);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * predictor.h - a trained model that classifies pictures.
+ *
+ * Ownership: predictor_create ... predictor_free. The model's files are read once.
+ * Threads:   one thread at a time uses a predictor (the batcher sees to that).
+ */
+#ifndef ENGINE_SESSION_PREDICTOR_H
+#define ENGINE_SESSION_PREDICTOR_H
+
+#include "engine/model/network.h"
+#include "engine/spec/train_spec.h"
+
+struct predictor;
+
+enum { PREDICTOR_MAX_BATCH = 64 };
+
+/* Loads a model (directory or .safetensors) for a device and a number of threads. */
+MUST_CHECK enum status predictor_create(struct predictor **out, const char *model_path,
+                                        enum device_kind device, int threads, struct error *err);
+
+/* The same for a model that is loaded already; takes what it holds, on failure too. */
+MUST_CHECK enum status predictor_own(struct predictor **out, struct loaded_model *model,
+                                     enum device_kind device, int threads, struct error *err);
+
+void predictor_free(struct predictor *predictor); /* NULL is allowed. */
+
+/* Names, classes and input size of the loaded model. */
+const struct model_info *predictor_info(const struct predictor *predictor);
+
+/* Logits [count,classes] of u8 pictures [count,h,w,c] of the model's input size; any count. */
+MUST_CHECK enum status predictor_logits(struct predictor *predictor, const uint8_t *pictures,
+                                        int count, float *logits, struct error *err);
+
+/* The same for f32 inputs that are already normalised, as the original network takes them. */
+MUST_CHECK enum status predictor_forward(struct predictor *predictor, const float *x, int count,
+                                         float *logits, struct error *err);
+
+struct prediction {
+    int index;
+    float score; /* softmax probability */
+};
+
+/* The k most probable of one row of logits, best first, ties to the lower index; k <= classes. */
+void prediction_top(const float *logits, int classes, int k, struct prediction *out);
+
+#endif

@@ -1,0 +1,45 @@
+#include "engine/backend/ref/ref_internal.h"
+
+#include "engine/graph/augment_draw.h"
+
+#include <string.h>
+
+void ref_normalize(void *state, const struct kernel_args *args) {
+    const struct normalize_attr *attr = &args->context->op->attr.normalize;
+    struct shape shape = context_out(args->context, 0)->shape;
+    int64_t pixels = shape_elements(shape) / shape.c;
+    const uint8_t *x = args->in[0];
+    float *y = args->out[0];
+    (void)state;
+    for (int64_t i = 0; i < pixels; i++)
+        for (int c = 0; c < shape.c; c++)
+            *y++ = (float)((*x++ / 255.0 - attr->mean[c]) / attr->deviation[c]);
+}
+
+static void augment_picture(const uint8_t *x, uint8_t *y, struct shape shape, int padding,
+                            const struct augment_draw *draw) {
+    for (int r = 0; r < shape.h; r++)
+        for (int c = 0; c < shape.w; c++, y += shape.c) {
+            int h = r + draw->dy - padding;
+            int w = (draw->flip ? shape.w - 1 - c : c) + draw->dx - padding;
+            if (h < 0 || h >= shape.h || w < 0 || w >= shape.w)
+                memset(y, 0, (size_t)shape.c);
+            else
+                memcpy(y, x + ((size_t)h * shape.w + w) * shape.c, (size_t)shape.c);
+        }
+}
+
+void ref_augment(void *state, const struct kernel_args *args) {
+    const struct augment_attr *attr = &args->context->op->attr.augment;
+    struct shape shape = context_out(args->context, 0)->shape;
+    size_t picture_bytes = (size_t)shape.h * shape.w * shape.c;
+    const uint8_t *x = args->in[0];
+    const int32_t *index = args->in[1];
+    uint8_t *y = args->out[0];
+    (void)state;
+    for (int n = 0; n < shape.n; n++) {
+        struct augment_draw draw = augment_draw(args->step->data_seed, (uint32_t)index[n],
+                                                args->step->epoch, attr->padding, attr->flip);
+        augment_picture(x + n * picture_bytes, y + n * picture_bytes, shape, attr->padding, &draw);
+    }
+}

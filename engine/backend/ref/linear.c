@@ -1,0 +1,100 @@
+#include "engine/backend/ref/ref_internal.h"
+
+#include <string.h>
+
+/* x [n,c], weight [k,c], y [n,k]; c counts everything of x behind n. */
+struct matrices {
+    int n, c, k;
+};
+
+static struct matrices matrices_of(const struct value *weight, const struct value *y) {
+    return (struct matrices){.n = y->shape.n, .c = weight->shape.c, .k = weight->shape.n};
+}
+
+enum status ref_linear_prepare(const struct kernel_context *context, void **state,
+                               size_t *workspace_bytes, struct error *err) {
+    struct matrices m = matrices_of(context_in(context, 1), context_out(context, 0));
+    (void)state;
+    (void)err;
+    *workspace_bytes = (size_t)m.k * sizeof(double) + (size_t)m.c * m.k * sizeof(float);
+    return STATUS_OK;
+}
+
+void ref_linear(void *state, const struct kernel_args *args) {
+    struct matrices m = matrices_of(context_in(args->context, 1), context_out(args->context, 0));
+    const float *x = args->in[0], *weight = args->in[1], *bias = args->in[2];
+    float *y = args->out[0];
+    double *sum = args->workspace;
+    float *transposed = (float *)(sum + m.k); /* [c,k], so that the sums run over contiguous k */
+    (void)state;
+    for (int c = 0; c < m.c; c++)
+        for (int k = 0; k < m.k; k++)
+            transposed[(size_t)c * m.k + k] = weight[(size_t)k * m.c + c];
+    for (int n = 0; n < m.n; n++) {
+        for (int k = 0; k < m.k; k++)
+            sum[k] = bias ? bias[k] : 0.0;
+        struct ref_rows rows = {.factor = x + (size_t)n * m.c,
+                                .factor_stride = 1,
+                                .row = transposed,
+                                .row_stride = m.k,
+                                .count = m.c};
+        ref_accumulate(sum, m.k, &rows);
+        ref_round(y + (size_t)n * m.k, sum, (size_t)m.k);
+    }
+}
+
+enum status ref_linear_dx_prepare(const struct kernel_context *context, void **state,
+                                  size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    (void)err;
+    *workspace_bytes = (size_t)context_in(context, 1)->shape.c * sizeof(double);
+    return STATUS_OK;
+}
+
+void ref_linear_dx(void *state, const struct kernel_args *args) {
+    struct matrices m = matrices_of(context_in(args->context, 1), context_in(args->context, 0));
+    const float *dy = args->in[0];
+    float *dx = args->out[0];
+    double *sum = args->workspace;
+    (void)state;
+    for (int n = 0; n < m.n; n++) {
+        struct ref_rows rows = {.factor = dy + (size_t)n * m.k,
+                                .factor_stride = 1,
+                                .row = args->in[1],
+                                .row_stride = m.c,
+                                .count = m.k};
+        memset(sum, 0, (size_t)m.c * sizeof *sum);
+        ref_accumulate(sum, m.c, &rows);
+        ref_round(dx + (size_t)n * m.c, sum, (size_t)m.c);
+    }
+}
+
+enum status ref_linear_dw_prepare(const struct kernel_context *context, void **state,
+                                  size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    (void)err;
+    *workspace_bytes = (size_t)context_out(context, 0)->shape.c * sizeof(double);
+    return STATUS_OK;
+}
+
+void ref_linear_dw(void *state, const struct kernel_args *args) {
+    struct matrices m = matrices_of(context_out(args->context, 0), context_in(args->context, 0));
+    const float *dy = args->in[0];
+    float *dweight = args->out[0], *dbias = args->out[1];
+    double *sum = args->workspace;
+    (void)state;
+    for (int k = 0; k < m.k; k++) {
+        struct ref_rows rows = {.factor = dy + k,
+                                .factor_stride = m.k,
+                                .row = args->in[1],
+                                .row_stride = m.c,
+                                .count = m.n};
+        memset(sum, 0, (size_t)m.c * sizeof *sum);
+        ref_accumulate(sum, m.c, &rows);
+        ref_round(dweight + (size_t)k * m.c, sum, (size_t)m.c);
+        double total = 0;
+        for (int n = 0; n < m.n; n++)
+            total += dy[(size_t)n * m.k + k];
+        dbias[k] = (float)total;
+    }
+}

@@ -1,0 +1,83 @@
+#include "engine/backend/ref/ref_internal.h"
+
+#include "engine/base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct kernel ref_kernels[OP_COUNT] = {
+    [OP_NORMALIZE] = {.run = ref_normalize},
+    [OP_AUGMENT] = {.run = ref_augment},
+    [OP_CONV] = {.prepare = ref_conv_prepare, .run = ref_conv},
+    [OP_CONV_DX] = {.prepare = ref_conv_dx_prepare, .run = ref_conv_dx},
+    [OP_CONV_DW] = {.prepare = ref_conv_dw_prepare, .run = ref_conv_dw},
+    [OP_BN_ACT] = {.prepare = ref_bn_act_prepare, .run = ref_bn_act},
+    [OP_BN_ACT_BWD] = {.prepare = ref_bn_act_bwd_prepare, .run = ref_bn_act_bwd},
+    [OP_BN_UPDATE] = {.run = ref_bn_update},
+    [OP_FOLD_BN] = {.run = ref_fold_bn},
+    [OP_LINEAR] = {.prepare = ref_linear_prepare, .run = ref_linear},
+    [OP_LINEAR_DX] = {.prepare = ref_linear_dx_prepare, .run = ref_linear_dx},
+    [OP_LINEAR_DW] = {.prepare = ref_linear_dw_prepare, .run = ref_linear_dw},
+    [OP_GLOBAL_POOL] = {.prepare = ref_global_pool_prepare, .run = ref_global_pool},
+    [OP_GLOBAL_POOL_BWD] = {.run = ref_global_pool_bwd},
+    [OP_ADD] = {.run = ref_add},
+    [OP_DISTILL_LOSS] = {.prepare = ref_distill_loss_prepare, .run = ref_distill_loss},
+    [OP_TALLY] = {.run = ref_tally},
+    [OP_SGD] = {.run = ref_sgd},
+};
+
+/* The mathematical functions of the C library are all that results depend on beside this code. */
+static enum status ref_open(struct device *device, struct error *err) {
+    char library[64] = "";
+    (void)err;
+    confstr(_CS_GNU_LIBC_VERSION, library, sizeof library);
+    snprintf(device->identity, sizeof device->identity, "ref %s", library);
+    return STATUS_OK;
+}
+
+static void ref_close(struct device *device) {
+    (void)device;
+}
+
+static enum status ref_alloc(struct device *device, void **out, size_t bytes, const char *what,
+                             struct error *err) {
+    (void)device;
+    return mem_alloc_large(out, bytes, what, err);
+}
+
+static void ref_free(struct device *device, void *ptr) {
+    (void)device;
+    mem_free_large(ptr);
+}
+
+static void ref_copy(struct device *device, void *to, const void *from, size_t bytes) {
+    (void)device;
+    memcpy(to, from, bytes);
+}
+
+static void ref_fill(struct device *device, void *ptr, int byte, size_t bytes) {
+    (void)device;
+    memset(ptr, byte, bytes);
+}
+
+static enum status ref_synchronize(struct device *device, struct error *err) {
+    (void)device;
+    (void)err;
+    return STATUS_OK;
+}
+
+const struct backend backend_ref = {
+    .name = "ref",
+    .sentence = "plain C on one thread, with sums in double: slow, and what others are held to",
+    .host = true,
+    .open = ref_open,
+    .close = ref_close,
+    .alloc = ref_alloc,
+    .free = ref_free,
+    .upload = ref_copy,
+    .download = ref_copy,
+    .fill = ref_fill,
+    .synchronize = ref_synchronize,
+    .kernels = ref_kernels,
+};

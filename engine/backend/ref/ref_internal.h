@@ -1,0 +1,45 @@
+/*
+ * ref_internal.h - the kernels of the ref backend; for the files of engine/backend/ref only.
+ *
+ * Each kernel says in plain loops what ops.def says in words. Sums run in double and in a fixed
+ * order, results are rounded to f32 once. A kernel reads an element before it writes the same
+ * element of an output, so that outputs may take over inputs where ops.c allows it.
+ *
+ * Threads: kernels touch their arguments only.
+ */
+#ifndef ENGINE_BACKEND_REF_REF_INTERNAL_H
+#define ENGINE_BACKEND_REF_REF_INTERNAL_H
+
+#include "engine/backend/backend.h"
+
+extern const struct backend backend_ref; /* Also declared by the generated table of backends. */
+
+/* One row of the kernel table each; the names are those of ops.def. */
+kernel_run_fn ref_normalize, ref_augment;
+kernel_run_fn ref_conv, ref_conv_dx, ref_conv_dw;
+kernel_run_fn ref_bn_act, ref_bn_act_bwd, ref_bn_update, ref_fold_bn;
+kernel_run_fn ref_linear, ref_linear_dx, ref_linear_dw;
+kernel_run_fn ref_global_pool, ref_global_pool_bwd, ref_add;
+kernel_run_fn ref_distill_loss, ref_tally, ref_sgd;
+
+/* Say how much workspace the kernel of the same name needs. */
+kernel_prepare_fn ref_conv_prepare, ref_conv_dx_prepare, ref_conv_dw_prepare;
+kernel_prepare_fn ref_bn_act_prepare, ref_bn_act_bwd_prepare;
+kernel_prepare_fn ref_linear_prepare, ref_linear_dx_prepare, ref_linear_dw_prepare;
+kernel_prepare_fn ref_global_pool_prepare, ref_distill_loss_prepare;
+
+/* Rows of floats that are added up with a factor each. */
+struct ref_rows {
+    const float *factor; /* factor j is factor[j * factor_stride] */
+    const float *row;    /* row j begins at row[j * row_stride] */
+    ptrdiff_t factor_stride, row_stride;
+    int count;
+};
+
+/* sum[i] += factor[j] * row[j][i] for all rows j and i < n; the loop below conv and linear. */
+void ref_accumulate(double *sum, int n, const struct ref_rows *rows);
+
+/* Rounds n sums to floats. */
+void ref_round(float *out, const double *sum, size_t n);
+
+#endif

@@ -1,0 +1,108 @@
+/* train.safetensors and test.safetensors: images [n,h,w,c] u8 and labels [n] i64 or i32. */
+#include "engine/base/safetensors.h"
+#include "engine/data/dataset_internal.h"
+
+#include <string.h>
+
+static enum status find(const struct safetensors *file, const char *name, int rank,
+                        const struct tensor **out, struct error *err) {
+    const struct tensor *tensor = safetensors_find(file, name);
+    if (!tensor)
+        return error_set(err, STATUS_CORRUPT, "there is no tensor \"%s\"", name);
+    if (tensor->rank != rank)
+        return error_set(err, STATUS_CORRUPT, "\"%s\" has %d dimensions, expected %d", name,
+                         tensor->rank, rank);
+    *out = tensor;
+    return STATUS_OK;
+}
+
+static enum status check_images(const struct tensor *images, struct error *err) {
+    static const char *const names[] = {"count", "height", "width", "channels"};
+    static const int64_t limits[] = {INT32_MAX, DATASET_MAX_SIDE, DATASET_MAX_SIDE,
+                                     DATASET_MAX_CHANNELS};
+    if (images->type != TENSOR_U8)
+        return error_set(err, STATUS_CORRUPT, "\"images\" is %s, expected U8",
+                         tensor_type_name(images->type));
+    for (int i = 0; i < 4; i++)
+        if (images->dim[i] < 1 || images->dim[i] > limits[i])
+            return error_set(err, STATUS_CORRUPT, "%s %lld of \"images\" is not in 1..%lld",
+                             names[i], (long long)images->dim[i], (long long)limits[i]);
+    return STATUS_OK;
+}
+
+static enum status check_labels(const struct tensor *labels, int64_t count, struct error *err) {
+    if (labels->type != TENSOR_I64 && labels->type != TENSOR_I32)
+        return error_set(err, STATUS_CORRUPT, "\"labels\" is %s, expected I64 or I32",
+                         tensor_type_name(labels->type));
+    if (labels->dim[0] != count)
+        return error_set(err, STATUS_CORRUPT, "%lld labels, but there are %lld pictures",
+                         (long long)labels->dim[0], (long long)count);
+    return STATUS_OK;
+}
+
+/* The bytes in the file may be unaligned. */
+static int64_t label_at(const struct tensor *labels, int64_t i) {
+    const uint8_t *bytes = labels->data;
+    int64_t wide;
+    int32_t narrow;
+    if (labels->type == TENSOR_I64) {
+        memcpy(&wide, bytes + i * (int64_t)sizeof wide, sizeof wide);
+        return wide;
+    }
+    memcpy(&narrow, bytes + i * (int64_t)sizeof narrow, sizeof narrow);
+    return narrow;
+}
+
+static enum status copy_labels(const struct tensor *labels, int32_t *out, struct error *err) {
+    for (int64_t i = 0; i < labels->dim[0]; i++) {
+        int64_t label = label_at(labels, i);
+        if (label < 0 || label >= DATASET_MAX_CLASSES)
+            return error_set(err, STATUS_CORRUPT, "label %lld of picture %lld is not in 0..%d",
+                             (long long)label, (long long)i, DATASET_MAX_CLASSES - 1);
+        out[i] = (int32_t)label;
+    }
+    return STATUS_OK;
+}
+
+static enum status take_tensors(struct dataset *dataset, enum part part,
+                                const struct safetensors *file, struct error *err) {
+    const struct tensor *images, *labels;
+    int32_t *out;
+    enum status status = find(file, "images", 4, &images, err);
+    if (!status)
+        status = find(file, "labels", 1, &labels, err);
+    if (!status)
+        status = check_images(images, err);
+    if (!status)
+        status = check_labels(labels, images->dim[0], err);
+    if (!status)
+        status = dataset_set_shape(dataset, part, &images->dim[1], err);
+    if (!status)
+        status = dataset_alloc_labels(dataset, part, labels->dim[0], &out, err);
+    if (!status)
+        status = copy_labels(labels, out, err);
+    if (!status)
+        dataset_split(dataset, part)->images = images->data;
+    return status;
+}
+
+static enum status part_open(struct dataset *dataset, enum part part, const char *folder,
+                             struct error *err) {
+    static const char *const names[PART_COUNT] = {"train.safetensors", "test.safetensors"};
+    char path[FILE_PATH_BYTES];
+    enum status status = file_join(path, folder, names[part], err);
+    if (status)
+        return status;
+    struct safetensors *file = xcalloc(1, sizeof *file);
+    dataset->storage[STORAGE_TENSORS + part] = file;
+    status = safetensors_open(file, path, err);
+    if (status)
+        return status;
+    status = take_tensors(dataset, part, file, err);
+    return status ? error_wrap(err, "%s", path) : STATUS_OK;
+}
+
+enum status tensors_open(struct dataset *dataset, const char *folder, struct error *err) {
+    enum status status = part_open(dataset, PART_TRAIN, folder, err);
+    return status ? status : part_open(dataset, PART_TEST, folder, err);
+}

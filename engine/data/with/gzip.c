@@ -1,0 +1,72 @@
+#include "engine/data/gzip.h"
+
+#include "engine/base/file.h"
+
+#include <zlib.h>
+
+/* zlib counts in unsigned int; larger pieces are handed over one after the other. */
+enum { PIECE_BYTES = 1 << 30, WINDOW_GZIP_ONLY = 16 + MAX_WBITS };
+
+struct inflater {
+    z_stream stream;
+    const uint8_t *in;
+    size_t in_bytes; /* not yet handed to the stream */
+};
+
+/* Decompresses into out until it is full or the stream ends; Z_OK, Z_STREAM_END or an error. */
+static int inflate_into(struct inflater *inflater, uint8_t *out, size_t bytes, size_t *got) {
+    z_stream *stream = &inflater->stream;
+    int result = Z_OK;
+    *got = 0;
+    while (result == Z_OK && *got < bytes) {
+        if (stream->avail_in == 0 && inflater->in_bytes > 0) {
+            size_t piece = inflater->in_bytes < PIECE_BYTES ? inflater->in_bytes : PIECE_BYTES;
+            stream->next_in = (z_const Bytef *)(uintptr_t)inflater->in;
+            stream->avail_in = (uInt)piece;
+            inflater->in += piece;
+            inflater->in_bytes -= piece;
+        }
+        size_t room = bytes - *got < PIECE_BYTES ? bytes - *got : PIECE_BYTES;
+        stream->next_out = out + *got;
+        stream->avail_out = (uInt)room;
+        result = inflate(stream, Z_NO_FLUSH);
+        *got += room - stream->avail_out;
+    }
+    return result;
+}
+
+static enum status inflate_file(struct inflater *inflater, uint8_t *out, size_t bytes, size_t *got,
+                                bool *more, struct error *err) {
+    uint8_t beyond;
+    size_t beyond_bytes = 0;
+    int result = inflate_into(inflater, out, bytes, got);
+    if (result == Z_OK) /* full; one byte more decides between end, more and truncation */
+        result = inflate_into(inflater, &beyond, 1, &beyond_bytes);
+    *more = beyond_bytes > 0;
+    if (*more)
+        return STATUS_OK;
+    if (result == Z_BUF_ERROR)
+        return error_set(err, STATUS_CORRUPT, "the gzip file is truncated");
+    if (result != Z_STREAM_END)
+        return error_set(err, STATUS_CORRUPT, "not a sound gzip file: %s",
+                         inflater->stream.msg ? inflater->stream.msg : zError(result));
+    if (inflater->stream.avail_in > 0 || inflater->in_bytes > 0)
+        return error_set(err, STATUS_CORRUPT, "there are bytes after the end of the gzip data");
+    return STATUS_OK;
+}
+
+enum status gzip_read(const char *path, void *out, size_t bytes, size_t *got, bool *more,
+                      struct error *err) {
+    struct file_map map;
+    enum status status = file_map(&map, path, err);
+    if (status)
+        return status;
+    struct inflater inflater = {.in = map.data, .in_bytes = map.len};
+    if (inflateInit2(&inflater.stream, WINDOW_GZIP_ONLY) != Z_OK)
+        status = error_set(err, STATUS_OUT_OF_MEMORY, "zlib cannot start");
+    else
+        status = inflate_file(&inflater, out, bytes, got, more, err);
+    inflateEnd(&inflater.stream);
+    file_unmap(&map);
+    return status ? error_wrap(err, "%s", path) : STATUS_OK;
+}

@@ -26,7 +26,7 @@ struct backend;
 struct device {
     const struct backend *backend;
     int threads;
-    void *state;       /* the backend's own */
+    void *state;        /* the backend's own */
     char identity[256]; /* backend, processor features and library versions, one line */
 };
 
@@ -98,7 +98,8 @@ struct backend {
 /* The backends of this build, the preferred one first, NULL at the end (generated). */
 extern const struct backend *const backend_table[];
 
-/* Opens a device: auto takes the first of the table that opens. UNSUPPORTED says what is missing. */
+/* Opens a device: auto takes the first of the table that opens. UNSUPPORTED says what is missing.
+ */
 MUST_CHECK enum status device_open(struct device *device, enum device_kind kind, int threads,
                                    struct error *err);
 void device_close(struct device *device); /* Zeroed or open. */

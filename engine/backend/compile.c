@@ -1,0 +1,251 @@
+#include "engine/backend/exec_internal.h"
+
+#include "engine/base/mem.h"
+#include "engine/graph/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct kernel *backend_kernel(const struct backend *backend, enum opcode code) {
+    for (; backend; backend = backend->fallback)
+        if (backend->kernels[code].run)
+            return &backend->kernels[code];
+    CHECK(!"a backend has a kernel for every opcode, or a fallback that has");
+    return NULL;
+}
+
+size_t place_bytes(const struct device *device, const struct value *value, enum format format) {
+    return format == FORMAT_PLAIN ? plain_bytes(value)
+                                  : device->backend->native_bytes(device, value);
+}
+
+static int add_place(struct exec *exec, int value, enum format format) {
+    MEM_GROW(exec->place, exec->n_places, exec->place_capacity);
+    const struct value *of = &exec->program->value[value];
+    exec->place[exec->n_places] = (struct place){.value = value,
+                                                 .format = format,
+                                                 .bytes = place_bytes(exec->device, of, format),
+                                                 .persistent = value_is_persistent(of),
+                                                 .first = exec->n_calls,
+                                                 .last = exec->n_calls,
+                                                 .storage = exec->n_places};
+    exec->place_of[value][format] = exec->n_places;
+    if (exec->produced[value] < 0)
+        exec->produced[value] = exec->n_places;
+    return exec->n_places++;
+}
+
+static struct call *add_call(struct exec *exec, int logical, enum opcode code) {
+    MEM_GROW(exec->call, exec->n_calls, exec->call_capacity);
+    struct call *call = &exec->call[exec->n_calls++];
+    memset(call, 0, sizeof *call);
+    call->logical = logical;
+    call->kernel = backend_kernel(exec->device->backend, code);
+    call->context.device = exec->device;
+    call->context.program = exec->program;
+    for (int i = 0; i < OP_MAX_IN; i++)
+        call->in[i] = -1;
+    for (int i = 0; i < OP_MAX_OUT; i++)
+        call->out[i] = -1;
+    return call;
+}
+
+/* Appends the reorder that makes the value available in a second format. */
+static int add_reorder(struct exec *exec, int logical, int from, enum format format) {
+    int value = exec->place[from].value;
+    CHECK(exec->program->value[value].kind < VALUE_WEIGHT); /* it would be stale after a step */
+    int to = add_place(exec, value, format);
+    exec->place[to].persistent = false;
+    struct call *call = add_call(exec, logical, OP_REORDER);
+    call->op = op_new(OP_REORDER, exec->program->op[logical].section);
+    call->op.in[0] = call->op.out[0] = value;
+    call->context.in[0] = exec->place[from].format;
+    call->context.out[0] = format;
+    call->in[0] = from;
+    call->out[0] = to;
+    exec->reorders++;
+    return to;
+}
+
+/* The place to read a value from; values that no op writes are PLAIN from the start. */
+static int place_for_input(struct exec *exec, int logical, int value, enum format format) {
+    if (exec->produced[value] < 0) {
+        CHECK(value_is_persistent(&exec->program->value[value]));
+        add_place(exec, value, FORMAT_PLAIN);
+    }
+    int place = exec->place_of[value][format];
+    return place >= 0 ? place : add_reorder(exec, logical, exec->produced[value], format);
+}
+
+/* The place to write a value to. What is seen from outside is PLAIN. */
+static int place_for_output(struct exec *exec, int value, enum format format) {
+    const struct value *of = &exec->program->value[value];
+    CHECK(format == FORMAT_PLAIN || of->kind == VALUE_ACTIVATION || of->kind == VALUE_DERIVED);
+    int place = exec->place_of[value][format];
+    return place >= 0 ? place : add_place(exec, value, format);
+}
+
+static void compile_op(struct exec *exec, int index) {
+    const struct op *op = &exec->program->op[index];
+    struct kernel_context context = {.device = exec->device, .program = exec->program, .op = op};
+    const struct kernel *kernel = backend_kernel(exec->device->backend, op->code);
+    if (kernel->formats)
+        kernel->formats(&context, context.in, context.out);
+    int in[OP_MAX_IN], out[OP_MAX_OUT];
+    for (int i = 0; i < OP_MAX_IN; i++)
+        in[i] = op->in[i] < 0 ? -1 : place_for_input(exec, index, op->in[i], context.in[i]);
+    for (int i = 0; i < OP_MAX_OUT; i++) /* their lives begin with the next call */
+        out[i] = op->out[i] < 0 ? -1 : place_for_output(exec, op->out[i], context.out[i]);
+    struct call *call = add_call(exec, index, op->code);
+    call->context = context;
+    memcpy(call->in, in, sizeof in);
+    memcpy(call->out, out, sizeof out);
+}
+
+void exec_compile(struct exec *exec) {
+    int n = exec->program->n_values;
+    exec->place_of = xcalloc((size_t)n + 1, sizeof *exec->place_of);
+    exec->produced = xcalloc((size_t)n + 1, sizeof *exec->produced);
+    for (int i = 0; i < n; i++)
+        exec->produced[i] = exec->place_of[i][0] = exec->place_of[i][1] = -1;
+    for (int i = 0; i < exec->program->n_ops; i++)
+        compile_op(exec, i);
+    for (int i = 0; i < n; i++) /* outside values that no op touches can still be written */
+        if (exec->produced[i] < 0 && value_is_persistent(&exec->program->value[i]))
+            add_place(exec, i, FORMAT_PLAIN);
+    for (int i = 0; i < exec->n_calls; i++) { /* the array has stopped moving */
+        struct call *call = &exec->call[i];
+        call->context.op =
+            call->op.code == OP_REORDER ? &call->op : &exec->program->op[call->logical];
+    }
+}
+
+static void find_lifetimes(struct exec *exec) {
+    for (int i = 0; i < exec->n_calls; i++) {
+        const struct call *call = &exec->call[i];
+        for (int k = 0; k < OP_MAX_IN; k++)
+            if (call->in[k] >= 0)
+                exec->place[call->in[k]].last = i;
+        for (int k = 0; k < OP_MAX_OUT; k++)
+            if (call->out[k] >= 0 && exec->place[call->out[k]].last < i)
+                exec->place[call->out[k]].last = i;
+    }
+}
+
+static int storage_of(const struct exec *exec, int place) {
+    while (exec->place[place].storage != place)
+        place = exec->place[place].storage;
+    return place;
+}
+
+/* May out take over the storage of in? Only at in's last use, and if no other operand of the call
+ * lies there. */
+static bool may_take_over(const struct exec *exec, int index, int in, int out) {
+    const struct call *call = &exec->call[index];
+    const struct place *from = &exec->place[in], *to = &exec->place[out];
+    if (from->persistent || to->persistent || from->bytes != to->bytes || to->first != index)
+        return false;
+    int storage = storage_of(exec, in), uses = 0;
+    if (exec->place[storage].last != index)
+        return false;
+    for (int k = 0; k < OP_MAX_IN; k++)
+        uses += call->in[k] >= 0 && storage_of(exec, call->in[k]) == storage;
+    for (int k = 0; k < OP_MAX_OUT; k++)
+        uses += call->out[k] >= 0 && storage_of(exec, call->out[k]) == storage;
+    return uses == 1;
+}
+
+static void share_storage(struct exec *exec) {
+    for (int i = 0; i < exec->n_calls; i++) {
+        const struct call *call = &exec->call[i];
+        const int8_t *inplace = op_table[call->context.op->code].inplace;
+        for (int k = 0; k < OP_MAX_OUT; k++) {
+            int in = inplace[k] ? call->in[inplace[k] - 1] : -1, out = call->out[k];
+            if (in < 0 || out < 0 || !may_take_over(exec, i, in, out))
+                continue;
+            int storage = storage_of(exec, in);
+            exec->place[out].storage = storage;
+            exec->place[storage].last = exec->place[out].last;
+        }
+    }
+}
+
+static void *arena_pointer(const struct exec *exec, const struct value *value) {
+    struct params *params = exec->params[value->net];
+    CHECK(params);
+    float *const arena[] = {params->weight, params->gradient, params->momentum, params->state};
+    CHECK(arena[value->kind - VALUE_WEIGHT]);
+    return arena[value->kind - VALUE_WEIGHT] + value->offset;
+}
+
+/* Offsets of activations by the plan, of persistent places one behind the other. */
+static struct plan_item *plan_places(struct exec *exec) {
+    struct plan_item *items = xcalloc((size_t)exec->n_places + 1, sizeof *items);
+    int *index = xcalloc((size_t)exec->n_places + 1, sizeof *index), n = 0;
+    struct plan_item *dense = xcalloc((size_t)exec->n_places + 1, sizeof *dense);
+    for (int i = 0; i < exec->n_places; i++) {
+        const struct place *place = &exec->place[i];
+        if (place->persistent && exec->program->value[place->value].kind < VALUE_WEIGHT) {
+            items[i].offset = exec->persistent_bytes;
+            exec->persistent_bytes += (place->bytes + 63) / 64 * 64;
+        } else if (!place->persistent && place->storage == i) {
+            index[n] = i;
+            dense[n++] = (struct plan_item){place->bytes, place->first, place->last, 0};
+        }
+    }
+    exec->activation_bytes = plan_memory(dense, n);
+    exec->activation_floor_bytes = plan_floor(dense, n);
+    for (int i = 0; i < n; i++)
+        items[index[i]] = dense[i];
+    free(dense);
+    free(index);
+    return items;
+}
+
+static enum status alloc_block(struct exec *exec, void **out, size_t bytes, const char *what,
+                               struct error *err) {
+    enum status status =
+        exec->device->backend->alloc(exec->device, out, bytes ? bytes : 64, what, err);
+    if (status == STATUS_OK)
+        exec->device->backend->fill(exec->device, *out, 0, bytes ? bytes : 64);
+    return status;
+}
+
+static void resolve_pointers(struct exec *exec, const struct plan_item *items) {
+    for (int i = 0; i < exec->n_places; i++) {
+        struct place *place = &exec->place[i];
+        const struct value *value = &exec->program->value[place->value];
+        size_t offset = items[storage_of(exec, i)].offset;
+        if (place->persistent && value->kind >= VALUE_WEIGHT)
+            place->ptr = arena_pointer(exec, value);
+        else
+            place->ptr =
+                (char *)(place->persistent ? exec->persistents : exec->activations) + offset;
+    }
+    for (int i = 0; i < exec->n_calls; i++) {
+        struct call *call = &exec->call[i];
+        call->args.context = &call->context;
+        call->args.workspace = exec->workspace;
+        call->args.step = &exec->step;
+        for (int k = 0; k < OP_MAX_IN; k++)
+            call->args.in[k] = call->in[k] < 0 ? NULL : exec->place[call->in[k]].ptr;
+        for (int k = 0; k < OP_MAX_OUT; k++)
+            call->args.out[k] = call->out[k] < 0 ? NULL : exec->place[call->out[k]].ptr;
+    }
+}
+
+enum status exec_place_memory(struct exec *exec, struct error *err) {
+    find_lifetimes(exec);
+    share_storage(exec);
+    struct plan_item *items = plan_places(exec);
+    enum status status =
+        alloc_block(exec, &exec->activations, exec->activation_bytes, "activations", err);
+    if (status == STATUS_OK)
+        status = alloc_block(exec, &exec->persistents, exec->persistent_bytes, "inputs", err);
+    if (status == STATUS_OK)
+        status = alloc_block(exec, &exec->workspace, exec->workspace_bytes, "workspace", err);
+    if (status == STATUS_OK)
+        resolve_pointers(exec, items);
+    free(items);
+    return status;
+}

@@ -1,0 +1,166 @@
+#include "engine/backend/exec.h"
+
+#include "engine/backend/exec_internal.h"
+#include "engine/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status prepare_calls(struct exec *exec, struct error *err) {
+    for (int i = 0; i < exec->n_calls; i++) {
+        struct call *call = &exec->call[i];
+        size_t bytes = 0;
+        if (!call->kernel->prepare)
+            continue;
+        enum status status = call->kernel->prepare(&call->context, &call->state, &bytes, err);
+        if (status != STATUS_OK)
+            return error_wrap(err, "op %d (%s)", call->logical,
+                              op_table[call->context.op->code].name);
+        if (bytes > exec->workspace_bytes)
+            exec->workspace_bytes = bytes;
+    }
+    return STATUS_OK;
+}
+
+enum status exec_create(struct exec **out, struct device *device, const struct program *program,
+                        struct params *const *params, struct error *err) {
+    CHECK(program->sealed);
+    struct exec *exec = xcalloc(1, sizeof *exec);
+    exec->device = device;
+    exec->program = program;
+    for (int i = 0; i < program->n_nets; i++)
+        exec->params[i] = params[i];
+    exec_compile(exec);
+    enum status status = prepare_calls(exec, err);
+    if (status == STATUS_OK)
+        status = exec_place_memory(exec, err);
+    if (status != STATUS_OK) {
+        exec_free(exec);
+        return status;
+    }
+    *out = exec;
+    return STATUS_OK;
+}
+
+void exec_free(struct exec *exec) {
+    if (!exec)
+        return;
+    for (int i = 0; i < exec->n_calls; i++)
+        if (exec->call[i].state && exec->call[i].kernel->release)
+            exec->call[i].kernel->release(exec->call[i].state);
+    void *block[] = {exec->activations, exec->persistents, exec->workspace};
+    for (size_t i = 0; i < sizeof block / sizeof *block; i++)
+        if (block[i])
+            exec->device->backend->free(exec->device, block[i]);
+    free(exec->place);
+    free(exec->call);
+    free(exec->place_of);
+    free(exec->produced);
+    free(exec);
+}
+
+static void run_call(struct call *call) {
+    call->kernel->run(call->state, &call->args);
+}
+
+static enum section section_of(const struct exec *exec, const struct call *call) {
+    return exec->program->op[call->logical].section;
+}
+
+/* Does the kernel keep something made of weights that only change with a refresh? */
+static bool keeps_weights(const struct exec *exec, const struct call *call) {
+    int weight = call->context.op->in[1];
+    return call->kernel->refresh && weight != NO_VALUE &&
+           exec->program->value[weight].kind == VALUE_DERIVED;
+}
+
+void exec_refresh(struct exec *exec) {
+    for (int i = 0; i < exec->n_calls; i++)
+        if (section_of(exec, &exec->call[i]) == SECTION_PROLOGUE)
+            run_call(&exec->call[i]);
+    for (int i = 0; i < exec->n_calls; i++)
+        if (keeps_weights(exec, &exec->call[i]))
+            exec->call[i].kernel->refresh(exec->call[i].state, &exec->call[i].args);
+}
+
+void exec_run(struct exec *exec, const struct step *step) {
+    exec->step = *step;
+    for (int i = 0; i < exec->n_calls; i++)
+        if (section_of(exec, &exec->call[i]) != SECTION_PROLOGUE)
+            run_call(&exec->call[i]);
+}
+
+void exec_run_op(struct exec *exec, int op, const struct step *step) {
+    exec->step = *step;
+    for (int i = 0; i < exec->n_calls; i++)
+        if (exec->call[i].logical == op)
+            run_call(&exec->call[i]);
+}
+
+/* A one-off reorder between a place and a PLAIN buffer on the device. */
+static void reorder_once(struct exec *exec, const struct place *place, void *plain, bool to_plain) {
+    struct op op = op_new(OP_REORDER, SECTION_FORWARD);
+    op.in[0] = op.out[0] = place->value;
+    struct kernel_context context = {.device = exec->device, .program = exec->program, .op = &op};
+    context.in[0] = to_plain ? place->format : FORMAT_PLAIN;
+    context.out[0] = to_plain ? FORMAT_PLAIN : place->format;
+    struct kernel_args args = {.context = &context, .step = &exec->step};
+    args.in[0] = to_plain ? place->ptr : plain;
+    args.out[0] = to_plain ? plain : place->ptr;
+    const struct kernel *kernel = backend_kernel(exec->device->backend, OP_REORDER);
+    void *state = NULL;
+    size_t workspace = 0;
+    struct error err;
+    if (kernel->prepare)
+        CHECK(kernel->prepare(&context, &state, &workspace, &err) == STATUS_OK);
+    CHECK(workspace <= exec->workspace_bytes);
+    args.workspace = exec->workspace;
+    kernel->run(state, &args);
+    if (kernel->release)
+        kernel->release(state);
+}
+
+/* Copies between a host buffer in PLAIN form and a value, wherever and however it lies. */
+static void transfer(struct exec *exec, int value, void *host, const void *from_host) {
+    CHECK(exec->produced[value] >= 0);
+    const struct place *place = &exec->place[exec->produced[value]];
+    const struct backend *backend = exec->device->backend;
+    size_t bytes = plain_bytes(&exec->program->value[value]);
+    void *plain = place->ptr;
+    if (place->format == FORMAT_NATIVE)
+        CHECK(backend->alloc(exec->device, &plain, bytes, "transfer", NULL) == STATUS_OK);
+    if (place->format == FORMAT_NATIVE && host)
+        reorder_once(exec, place, plain, true);
+    if (host)
+        backend->download(exec->device, host, plain, bytes);
+    else
+        backend->upload(exec->device, plain, from_host, bytes);
+    if (place->format == FORMAT_NATIVE) {
+        if (!host)
+            reorder_once(exec, place, plain, false);
+        backend->free(exec->device, plain);
+    }
+}
+
+void exec_write(struct exec *exec, int value, const void *data) {
+    transfer(exec, value, NULL, data);
+}
+
+void exec_read(struct exec *exec, int value, void *data) {
+    transfer(exec, value, data, NULL);
+}
+
+enum status exec_synchronize(struct exec *exec, struct error *err) {
+    return exec->device->backend->synchronize(exec->device, err);
+}
+
+void exec_poison(struct exec *exec) {
+    const struct backend *backend = exec->device->backend;
+    backend->fill(exec->device, exec->activations, 0xff, exec->activation_bytes);
+    backend->fill(exec->device, exec->workspace, 0xff, exec->workspace_bytes);
+}
+
+struct exec_memory exec_memory(const struct exec *exec) {
+    return (struct exec_memory){exec->activation_bytes, exec->activation_floor_bytes,
+                                exec->persistent_bytes, exec->workspace_bytes, exec->reorders};
+}

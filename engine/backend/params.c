@@ -1,0 +1,39 @@
+#include "engine/backend/params.h"
+
+#include <string.h>
+
+static enum status alloc_floats(struct params *params, float **out, size_t floats, const char *what,
+                                struct error *err) {
+    struct device *device = params->device;
+    void *ptr = NULL;
+    size_t bytes = (floats + 1) * sizeof(float); /* never empty */
+    enum status status = device->backend->alloc(device, &ptr, bytes, what, err);
+    if (status == STATUS_OK)
+        device->backend->fill(device, ptr, 0, bytes);
+    *out = ptr;
+    return status;
+}
+
+enum status params_create(struct params *params, struct device *device,
+                          const struct param_table *table, bool training, struct error *err) {
+    *params = (struct params){.device = device, .table = table};
+    enum status status =
+        alloc_floats(params, &params->weight, table->weight_floats, "weights", err);
+    if (status == STATUS_OK)
+        status = alloc_floats(params, &params->state, table->state_floats, "running state", err);
+    if (status == STATUS_OK && training)
+        status = alloc_floats(params, &params->gradient, table->weight_floats, "gradients", err);
+    if (status == STATUS_OK && training)
+        status = alloc_floats(params, &params->momentum, table->weight_floats, "momentum", err);
+    if (status != STATUS_OK)
+        params_release(params);
+    return status;
+}
+
+void params_release(struct params *params) {
+    float *arena[] = {params->weight, params->state, params->gradient, params->momentum};
+    for (size_t i = 0; i < sizeof arena / sizeof *arena; i++)
+        if (arena[i])
+            params->device->backend->free(params->device, arena[i]);
+    memset(params, 0, sizeof *params);
+}

@@ -1,0 +1,232 @@
+#include "engine/spec/train_spec.h"
+
+#include <math.h>
+
+#define ROW(member) FIELD_MEMBER(struct train_spec, member)
+
+/* The defaults are the published CIFAR-100 recipe. Whole numbers stay below 2^53, so that every
+ * JSON reader holds them exactly. */
+static const struct field rows[] = {
+    {ROW(method), .type = FIELD_ENUM, .choices = "ce kd ttm wttm", .fallback = "ce",
+     .doc = "Plain training (ce), or distillation by KD, TTM or WTTM."},
+    {ROW(teacher), .type = FIELD_TEXT, .max = 500,
+     .doc = "Model to learn from: an id or alias, at the command line a folder or .safetensors."},
+    {ROW(student), .type = FIELD_TEXT, .max = 500,
+     .doc = "Architecture to train, for example resnet8x4."},
+    {ROW(dataset), .type = FIELD_TEXT, .max = 500,
+     .doc = "Registered data set, at the command line a folder."},
+    {ROW(init), .type = FIELD_TEXT, .max = 500,
+     .doc = "Model whose weights to start from; random weights without it."},
+    {ROW(temperature), .type = FIELD_FLOAT, .min = 1, .max = 1000,
+     .doc = "Temperature of the teacher, and for kd of the student."},
+    {ROW(gamma), .type = FIELD_FLOAT, .min = 0.001, .max = 1, .flags = FIELD_OR_PREVIOUS,
+     .doc = "Exponent of the power transform, 1 / temperature; instead of temperature."},
+    {ROW(beta), .type = FIELD_FLOAT, .min = 0, .max = 1e6,
+     .doc = "Weight of the distillation loss; kd: 0.9 if not given."},
+    {ROW(ce_weight), .type = FIELD_FLOAT, .min = 0, .max = 1e6,
+     .doc = "Weight of the cross entropy with the labels; 1 if not given, kd: 0.1."},
+    {ROW(label_smoothing), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0",
+     .flags = FIELD_MAX_OPEN, .doc = "Share of the label that is spread over all classes."},
+    {ROW(epochs), .type = FIELD_INT, .min = 1, .max = 100000, .fallback = "240",
+     .doc = "How often the student sees every picture."},
+    {ROW(batch_size), .type = FIELD_INT, .min = 1, .max = 4096, .fallback = "64",
+     .doc = "Pictures in a step; the last step of an epoch takes what is left."},
+    {ROW(learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0.05",
+     .flags = FIELD_MIN_OPEN, .doc = "Learning rate after the warm-up."},
+    {ROW(momentum), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.9",
+     .flags = FIELD_MAX_OPEN, .doc = "Momentum of SGD."},
+    {ROW(weight_decay), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.0005",
+     .doc = "Weight decay, added to the gradient."},
+    {ROW(nesterov), .type = FIELD_BOOL, .fallback = "false", .doc = "Nesterov momentum."},
+    {ROW(decay_all), .type = FIELD_BOOL, .fallback = "true",
+     .doc = "Whether weight decay acts on batch norm and biases too."},
+    {ROW(schedule), .type = FIELD_ENUM, .choices = "multistep cosine constant",
+     .fallback = "multistep", .doc = "How the learning rate falls."},
+    {ROW(milestones), .type = FIELD_INTS, .min = 1, .max = 100000, .fallback = "150,180,210",
+     .doc = "Epochs after which multistep multiplies the rate by rate_factor, rising."},
+    {ROW(rate_factor), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.1",
+     .flags = FIELD_MIN_OPEN, .doc = "Factor of the learning rate at each milestone."},
+    {ROW(warmup_epochs), .type = FIELD_FLOAT, .min = 0, .max = 100000, .fallback = "0",
+     .doc = "Epochs over which the rate rises linearly at the start."},
+    {ROW(min_learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0",
+     .doc = "Where the cosine schedule ends."},
+    {ROW(augment), .type = FIELD_ENUM, .choices = "standard none", .fallback = "standard",
+     .doc = "Crop and flip as below, or pictures as they are."},
+    {ROW(crop_padding), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "4",
+     .doc = "Pixels of black around a picture before it is cropped at random."},
+    {ROW(flip), .type = FIELD_BOOL, .fallback = "true",
+     .doc = "Whether every other picture is mirrored, at random."},
+    {ROW(shuffle), .type = FIELD_BOOL, .fallback = "true",
+     .doc = "Whether each epoch has an order of its own."},
+    {ROW(train_limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
+     .doc = "Use only the first so many training pictures; 0: all."},
+    {ROW(test_limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
+     .doc = "Use only the first so many test pictures; 0: all."},
+    {ROW(seed), .type = FIELD_INT, .min = 0, .max = 9007199254740991, .fallback = "1",
+     .doc = "Seed of the weights and of what is random inside the network."},
+    {ROW(data_seed), .type = FIELD_INT, .min = -1, .max = 9007199254740991, .fallback = "-1",
+     .doc = "Seed of order and augmentation; -1: the same as seed."},
+    {ROW(threads), .type = FIELD_INT, .min = 1, .max = 256, .fallback = "2",
+     .doc = "Threads of the CPU backend; part of the result, as sums depend on it."},
+    {ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16", .fallback = "f32",
+     .doc = "Numbers to compute with; weights, statistics and loss are always f32."},
+    {ROW(device), .type = FIELD_ENUM, .choices = "auto cpu ref cuda", .fallback = "auto",
+     .flags = FIELD_UNHASHED, .doc = "Backend to run on."},
+    {ROW(report_every), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
+     .flags = FIELD_UNHASHED, .doc = "Steps between train points; 0: a tenth of an epoch."},
+    {ROW(checkpoint_every), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
+     .flags = FIELD_UNHASHED, .doc = "Steps between checkpoints; 0: every epoch."},
+    {ROW(name), .type = FIELD_TEXT, .max = 120, .flags = FIELD_UNHASHED | FIELD_JOB,
+     .doc = "Name of the job and its model, for people."},
+    {ROW(tags), .type = FIELD_TEXTS, .min = 1, .max = 63, .flags = FIELD_UNHASHED | FIELD_JOB,
+     .doc = "Words to find the job by."},
+    {ROW(priority), .type = FIELD_INT, .min = 0, .max = 9, .fallback = "0",
+     .flags = FIELD_UNHASHED | FIELD_JOB, .doc = "Jobs of a higher priority run first."},
+    {ROW(out), .type = FIELD_TEXT, .max = 500, .flags = FIELD_UNHASHED | FIELD_CLI,
+     .doc = "Folder that receives checkpoint and model."},
+    {ROW(resume), .type = FIELD_BOOL, .fallback = "false", .flags = FIELD_UNHASHED | FIELD_CLI,
+     .doc = "Whether to go on from the checkpoint in out, if there is one."},
+};
+
+const struct field_table train_spec_table = {"job", rows, (int)(sizeof rows / sizeof rows[0])};
+
+/* What a method fills in where nothing was given; NaN: the user must say. */
+static const struct {
+    double temperature, beta, ce_weight;
+} method_defaults[METHOD_COUNT] = {
+    [METHOD_CE] = {NAN, NAN, 1},
+    [METHOD_KD] = {4, 0.9, 0.1},
+    [METHOD_TTM] = {NAN, NAN, 1},
+    [METHOD_WTTM] = {NAN, NAN, 1},
+};
+
+static const char *method_name(int method) {
+    static const char *const names[METHOD_COUNT] = {"ce", "kd", "ttm", "wttm"};
+    return names[method];
+}
+
+/* ---- finishing ---- */
+
+static enum status require(const char *field, bool given, struct error *err) {
+    return given ? STATUS_OK : error_set_field(err, STATUS_INVALID, field, "%s is required", field);
+}
+
+static enum status refuse(const struct train_spec *spec, const char *field, bool given,
+                          struct error *err) {
+    return given ? error_set_field(err, STATUS_INVALID, field, "%s is not for method %s", field,
+                                   method_name(spec->method))
+                 : STATUS_OK;
+}
+
+static enum status finish_plain(const struct train_spec *spec, struct error *err) {
+    const struct {
+        const char *field;
+        bool given;
+    } distillation[] = {
+        {"teacher", spec->teacher[0]},
+        {"temperature", !isnan(spec->temperature)},
+        {"gamma", !isnan(spec->gamma)},
+        {"beta", !isnan(spec->beta)},
+    };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; !status && i < sizeof distillation / sizeof distillation[0]; i++)
+        status = refuse(spec, distillation[i].field, distillation[i].given, err);
+    return status;
+}
+
+/* Both may stand here only because an earlier call filled one from the other. */
+static enum status finish_temperature(struct train_spec *spec, struct error *err) {
+    bool has_temperature = !isnan(spec->temperature), has_gamma = !isnan(spec->gamma);
+    if (!has_temperature && !has_gamma)
+        return error_set_field(err, STATUS_INVALID, "temperature",
+                               "temperature (or gamma) is required for method %s",
+                               method_name(spec->method));
+    if (has_temperature && has_gamma && spec->gamma != 1 / spec->temperature &&
+        spec->temperature != 1 / spec->gamma)
+        return error_set_field(err, STATUS_INVALID, "gamma",
+                               "gamma %g contradicts temperature %g: give only one", spec->gamma,
+                               spec->temperature);
+    if (!has_temperature)
+        spec->temperature = 1 / spec->gamma;
+    if (!has_gamma)
+        spec->gamma = 1 / spec->temperature;
+    return STATUS_OK;
+}
+
+static enum status finish_distillation(struct train_spec *spec, struct error *err) {
+    enum status status = require("teacher", spec->teacher[0], err);
+    if (!status && isnan(spec->temperature) && isnan(spec->gamma))
+        spec->temperature = method_defaults[spec->method].temperature;
+    if (!status)
+        status = finish_temperature(spec, err);
+    if (!status && isnan(spec->beta))
+        spec->beta = method_defaults[spec->method].beta;
+    if (!status && isnan(spec->beta))
+        status = error_set_field(err, STATUS_INVALID, "beta", "beta is required for method %s",
+                                 method_name(spec->method));
+    return status;
+}
+
+static enum status finish_loss(struct train_spec *spec, struct error *err) {
+    enum status status =
+        spec->method == METHOD_CE ? finish_plain(spec, err) : finish_distillation(spec, err);
+    if (status)
+        return status;
+    if (isnan(spec->ce_weight))
+        spec->ce_weight = method_defaults[spec->method].ce_weight;
+    if (spec->ce_weight == 0 && !(spec->beta > 0))
+        return error_set_field(err, STATUS_INVALID, "ce_weight",
+                               "ce_weight 0 without distillation leaves nothing to learn from");
+    return STATUS_OK;
+}
+
+static enum status check_milestones(const struct int_list *milestones, struct error *err) {
+    for (int i = 1; i < milestones->count; i++)
+        if (milestones->item[i] <= milestones->item[i - 1])
+            return error_set_field(
+                err, STATUS_INVALID, "milestones", "milestones must rise, but %lld follows %lld",
+                (long long)milestones->item[i], (long long)milestones->item[i - 1]);
+    return STATUS_OK;
+}
+
+static enum status check_schedule(const struct train_spec *spec, struct error *err) {
+    if (spec->warmup_epochs > (double)spec->epochs)
+        return error_set_field(err, STATUS_INVALID, "warmup_epochs",
+                               "warmup_epochs must be at most epochs, %lld, not %g",
+                               (long long)spec->epochs, spec->warmup_epochs);
+    if (spec->schedule == SCHEDULE_COSINE && spec->min_learning_rate > spec->learning_rate)
+        return error_set_field(err, STATUS_INVALID, "min_learning_rate",
+                               "min_learning_rate must be at most learning_rate, %g, not %g",
+                               spec->learning_rate, spec->min_learning_rate);
+    if (spec->nesterov && spec->momentum == 0)
+        return error_set_field(err, STATUS_INVALID, "nesterov",
+                               "nesterov needs a momentum above 0, not 0");
+    return check_milestones(&spec->milestones, err);
+}
+
+enum status train_spec_finish(struct train_spec *spec, struct error *err) {
+    enum status status = require("student", spec->student[0], err);
+    if (!status)
+        status = require("dataset", spec->dataset[0], err);
+    if (!status)
+        status = finish_loss(spec, err);
+    if (!status)
+        status = check_schedule(spec, err);
+    if (status)
+        return status;
+    if (spec->data_seed < 0)
+        spec->data_seed = spec->seed;
+    if (spec->augment == AUGMENT_NONE) {
+        spec->crop_padding = 0;
+        spec->flip = false;
+    }
+    return STATUS_OK;
+}
+
+void train_spec_add_canonical(const struct train_spec *spec, struct str *out) {
+    fields_add_json(&train_spec_table, spec, FIELD_UNHASHED, out);
+}
+
+void train_spec_add_json(const struct train_spec *spec, struct str *out) {
+    fields_add_json(&train_spec_table, spec, FIELD_CLI, out);
+}

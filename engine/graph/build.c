@@ -174,7 +174,9 @@ int build_bn_act(struct builder *builder, const char *name, int x, int residual,
 int build_global_pool(struct builder *builder, int x) {
     struct op op = op_new(OP_GLOBAL_POOL, SECTION_FORWARD);
     op.in[0] = x;
-    return finish_layer(builder, program_add_op(builder->program, &op, 0), "pooled");
+    int y = finish_layer(builder, program_add_op(builder->program, &op, 0), "pooled");
+    builder->program->value[y].dtype = DTYPE_F32; /* small, and the classifier is f32 */
+    return y;
 }
 
 int build_linear(struct builder *builder, const char *name, int x, int outputs) {

@@ -1,0 +1,133 @@
+#include "engine/session/programs.h"
+
+#include "engine/base/mem.h"
+#include "engine/graph/grad.h"
+#include "engine/graph/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum dtype activation_type(const struct train_spec *spec) {
+    return spec->precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
+}
+
+/* The parameter table is only read in these modes; the builder's type serves all three. */
+static struct builder begin(struct program *program, const struct network *network,
+                            enum build_mode mode, int net, enum dtype dtype) {
+    struct param_table *table = (struct param_table *)(uintptr_t)&network->table;
+    return (struct builder){program, table, mode, net, dtype};
+}
+
+static void add_inputs(struct run_program *out, const struct program_plan *plan,
+                       struct builder *builder) {
+    const struct network *net = plan->student;
+    struct shape pictures = {plan->batch, net->height, net->width, net->channels};
+    out->images = build_input(builder, "images", pictures, DTYPE_U8);
+    out->labels = build_input(builder, "labels", (struct shape){plan->rows, 1, 1, 1}, DTYPE_I32);
+    out->indices = NO_VALUE;
+}
+
+static int add_augment(struct run_program *out, const struct program_plan *plan,
+                       struct builder *builder) {
+    const struct train_spec *spec = plan->spec;
+    if (!spec->crop_padding && !spec->flip)
+        return out->images;
+    struct shape shape = {plan->batch, 1, 1, 1};
+    out->indices = build_input(builder, "indices", shape, DTYPE_I32);
+    struct op op = op_new(OP_AUGMENT, SECTION_FORWARD);
+    op.in[0] = out->images;
+    op.in[1] = out->indices;
+    op.attr.augment = (struct augment_attr){(int)spec->crop_padding, spec->flip};
+    return out->program.op[program_add_op(&out->program, &op, 0)].out[0];
+}
+
+static int add_persistent(struct run_program *out, const char *name, enum value_kind kind,
+                          struct shape shape, enum dtype dtype) {
+    struct value value = {.shape = shape, .dtype = dtype, .kind = kind};
+    snprintf(value.name, sizeof value.name, "%s", name);
+    return program_add_value(&out->program, &value);
+}
+
+static void add_loss(struct run_program *out, int teacher_logits, const struct loss_terms *terms,
+                     bool gradient) {
+    struct shape logits = out->program.value[out->logits].shape;
+    out->rows = add_persistent(out, "rows", VALUE_OUTPUT,
+                               (struct shape){logits.n, 1, 1, ROW_FIELDS}, DTYPE_F32);
+    struct op op = op_new(OP_DISTILL_LOSS, SECTION_FORWARD);
+    op.in[0] = out->logits;
+    op.in[1] = teacher_logits;
+    op.in[2] = out->labels;
+    op.out[0] = out->rows;
+    op.attr.loss = (struct loss_attr){*terms, 0};
+    program_add_op(&out->program, &op, gradient ? 0 : 1u << 1);
+}
+
+static void add_tally(struct run_program *out) {
+    out->tally =
+        add_persistent(out, "tally", VALUE_TALLY, (struct shape){1, 1, 1, TALLY_FIELDS}, DTYPE_F64);
+    struct op op = op_new(OP_TALLY, SECTION_UPDATE);
+    op.in[0] = out->rows;
+    op.out[0] = out->tally;
+    program_add_op(&out->program, &op, 0);
+}
+
+static int add_teacher(struct run_program *out, const struct program_plan *plan, int pictures) {
+    enum dtype dtype = activation_type(plan->spec);
+    struct builder builder = begin(&out->program, plan->teacher, BUILD_INFER, NET_TEACHER, dtype);
+    int x = build_normalize(&builder, pictures, plan->batch, plan->teacher_mean,
+                            plan->teacher_deviation);
+    return network_build(plan->teacher, &builder, x);
+}
+
+void train_program_build(struct run_program *out, const struct program_plan *plan) {
+    const struct train_spec *spec = plan->spec;
+    memset(out, 0, sizeof *out);
+    struct builder student =
+        begin(&out->program, plan->student, BUILD_TRAIN, NET_STUDENT, activation_type(spec));
+    add_inputs(out, plan, &student);
+    int pictures = add_augment(out, plan, &student);
+    int teacher_logits = plan->teacher ? add_teacher(out, plan, pictures) : NO_VALUE;
+    int first = out->program.n_ops;
+    int x = build_normalize(&student, pictures, plan->rows, plan->mean, plan->deviation);
+    out->logits = network_build(plan->student, &student, x);
+    struct loss_terms terms = loss_terms_of((enum method)spec->method, spec->temperature,
+                                            spec->beta, spec->ce_weight, spec->label_smoothing);
+    add_loss(out, teacher_logits, &terms, true);
+    program_add_gradient(&out->program, first);
+    add_tally(out);
+    build_sgd(&student, &(struct sgd_attr){(float)spec->momentum, (float)spec->weight_decay,
+                                           spec->nesterov, 0});
+    program_seal(&out->program);
+}
+
+void eval_program_build(struct run_program *out, const struct program_plan *plan) {
+    memset(out, 0, sizeof *out);
+    struct builder student =
+        begin(&out->program, plan->student, BUILD_INFER, NET_STUDENT, activation_type(plan->spec));
+    add_inputs(out, plan, &student);
+    int x = build_normalize(&student, out->images, plan->batch, plan->mean, plan->deviation);
+    out->logits = network_build(plan->student, &student, x);
+    struct loss_terms terms = loss_terms_of(METHOD_CE, 1, 0, 1, 0);
+    add_loss(out, NO_VALUE, &terms, false);
+    add_tally(out);
+    program_seal(&out->program);
+}
+
+void run_program_release(struct run_program *program) {
+    program_free(&program->program);
+    memset(program, 0, sizeof *program);
+}
+
+size_t program_activation_bytes(const struct program *program) {
+    struct plan_item *items = xcalloc((size_t)program->n_values + 1, sizeof *items);
+    int n = 0;
+    for (int i = 0; i < program->n_values; i++) {
+        const struct value *value = &program->value[i];
+        if (!value_is_persistent(value) && value->first >= 0)
+            items[n++] = (struct plan_item){value_bytes(value), value->first, value->last, 0};
+    }
+    size_t bytes = plan_memory(items, n);
+    free(items);
+    return bytes;
+}

@@ -1,0 +1,50 @@
+/*
+ * programs.h - the programs of a training run, built from networks and a spec.
+ *
+ * Network 0 is the student, network 1 the teacher, whose ops stand in front of the student's and
+ * whose answer for a picture is the same in every batch: it always runs at the full batch, padded.
+ *
+ * Ownership: a built program is released with run_program_release; networks are borrowed only
+ *            while building.
+ */
+#ifndef ENGINE_SESSION_PROGRAMS_H
+#define ENGINE_SESSION_PROGRAMS_H
+
+#include "engine/model/network.h"
+
+enum { NET_STUDENT, NET_TEACHER };
+
+/* What a program is built from. */
+struct program_plan {
+    const struct train_spec *spec; /* finished */
+    const struct network *student;
+    const struct network *teacher; /* NULL for ce */
+    const float *mean, *deviation; /* the student's normalisation */
+    const float *teacher_mean, *teacher_deviation;
+    int batch; /* pictures fed, and the teacher's batch */
+    int rows;  /* the first so many are trained on */
+};
+
+struct run_program {
+    struct program program;
+    int images;  /* input u8 [batch,h,w,c] */
+    int indices; /* input i32 [batch]: places in the data set, for augmentation; or NO_VALUE */
+    int labels;  /* input i32 [rows] */
+    int logits;  /* the student's */
+    int rows;    /* output f32 [rows, ROW_FIELDS] */
+    int tally;   /* f64 [TALLY_FIELDS] */
+};
+
+/* One step: teacher, student, loss, gradient, running statistics, optimiser. */
+void train_program_build(struct run_program *out, const struct program_plan *plan);
+
+/* Student in inference and cross-entropy of plan->rows == plan->batch pictures; spec, teacher
+ * unused but for spec->precision. */
+void eval_program_build(struct run_program *out, const struct program_plan *plan);
+
+void run_program_release(struct run_program *program); /* Zeroed or built. */
+
+/* Activations' peak of the logical program, as planned without a backend. */
+size_t program_activation_bytes(const struct program *program);
+
+#endif

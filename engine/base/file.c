@@ -29,7 +29,7 @@ static enum status open_file(const char *path, int *fd, struct stat *info, struc
 
 enum status file_map(struct file_map *map, const char *path, struct error *err) {
     int fd;
-    struct stat info;
+    struct stat info = {0};
     enum status status = open_file(path, &fd, &info, err);
     if (status != STATUS_OK)
         return status;
@@ -91,7 +91,7 @@ static enum status read_all(int fd, const char *path, size_t max, struct content
 
 enum status file_read(const char *path, size_t max, char **data, size_t *len, struct error *err) {
     int fd;
-    struct stat info;
+    struct stat info = {0};
     struct content content = {0};
     enum status status = open_file(path, &fd, &info, err);
     if (status != STATUS_OK)

@@ -30,7 +30,9 @@ static enum status too_large(struct parser *parser, const char *what, int limit)
 
 /* The next byte, or 0 at the end; a NUL in the text is valid nowhere, so both mean an error. */
 static char peek(const struct parser *parser) {
-    return parser->at < parser->len ? parser->text[parser->at] : '\0';
+    if (parser->at >= parser->len)
+        return '\0';
+    return parser->text[parser->at];
 }
 
 static void skip_space(struct parser *parser) {

@@ -75,7 +75,7 @@ static enum status read_tensor(const struct json *member, struct data_range data
     return status;
 }
 
-static enum status read_metadata(const struct json *metadata, struct error *err) {
+static enum status check_metadata(const struct json *metadata, struct error *err) {
     if (metadata->type != JSON_OBJECT)
         return error_set(err, STATUS_CORRUPT, "__metadata__ is not an object");
     for (const struct json *note = metadata->child; note; note = note->next)
@@ -130,14 +130,14 @@ static void sort_tensors(struct safetensors *file) {
 /* Names are unique, because the JSON reader refuses duplicate keys. */
 static enum status read_header(struct safetensors *file, const struct json *header,
                                struct data_range data, struct error *err) {
-    if (header->count > SAFETENSORS_MAX_TENSORS + 1)
+    file->metadata = json_member(header, "__metadata__");
+    if (header->count - (file->metadata != NULL) > SAFETENSORS_MAX_TENSORS)
         return error_set(err, STATUS_TOO_LARGE, "more than %d tensors", SAFETENSORS_MAX_TENSORS);
     file->tensors = arena_alloc(&file->arena, header->count * sizeof *file->tensors);
     for (const struct json *member = header->child; member; member = member->next) {
         enum status status;
-        if (str_equal(member->key, "__metadata__")) {
-            status = read_metadata(member, err);
-            file->metadata = member;
+        if (member == file->metadata) {
+            status = check_metadata(member, err);
         } else {
             status = read_tensor(member, data, &file->tensors[file->count++], err);
             if (status != STATUS_OK)
@@ -146,8 +146,6 @@ static enum status read_header(struct safetensors *file, const struct json *head
         if (status != STATUS_OK)
             return status;
     }
-    if (file->count > SAFETENSORS_MAX_TENSORS)
-        return error_set(err, STATUS_TOO_LARGE, "more than %d tensors", SAFETENSORS_MAX_TENSORS);
     sort_tensors(file);
     return check_tiling(file, data, err);
 }

@@ -20,8 +20,18 @@ enum { SAFETENSORS_MAX_HEADER_BYTES = 16 << 20 };
 /* name in the file, bytes of an element */
 #define TENSOR_TYPE_MAP(X)                                                                         \
     X(BOOL, 1)                                                                                     \
-    X(U8, 1) X(I8, 1) X(U16, 2) X(I16, 2) X(F16, 2) X(BF16, 2) X(U32, 4) X(I32, 4) X(F32, 4)       \
-        X(U64, 8) X(I64, 8) X(F64, 8)
+    X(U8, 1)                                                                                       \
+    X(I8, 1)                                                                                       \
+    X(U16, 2)                                                                                      \
+    X(I16, 2)                                                                                      \
+    X(F16, 2)                                                                                      \
+    X(BF16, 2)                                                                                     \
+    X(U32, 4)                                                                                      \
+    X(I32, 4)                                                                                      \
+    X(F32, 4)                                                                                      \
+    X(U64, 8)                                                                                      \
+    X(I64, 8)                                                                                      \
+    X(F64, 8)
 
 enum tensor_type {
 #define TENSOR_ENUM(name, bytes) TENSOR_##name,

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* From this many blocks on it pays to ask for the instructions, each time: no state to keep. */
-enum { BLOCK_BYTES = 64, ASK_FROM_BLOCKS = 64, FILE_CHUNK_BYTES = 1 << 18 };
+enum { BLOCK_BYTES = 64, ASK_FROM_BLOCKS = 128, FILE_CHUNK_BYTES = 1 << 18 };
 
 const uint32_t sha256_round_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -45,23 +45,23 @@ static void expand(uint32_t w[64], const uint8_t *block) {
     }
 }
 
+/* Names and steps are the standard's. */
 static void digest_block(uint32_t state[8], const uint8_t *block) {
-    uint32_t w[64], s[8]; /* s: the working variables a to h of the standard */
+    uint32_t w[64];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     expand(w, block);
-    memcpy(s, state, sizeof s);
     for (int i = 0; i < 64; i++) {
-        uint32_t e = s[4], a = s[0];
         uint32_t sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-        uint32_t choice = (e & s[5]) ^ (~e & s[6]);
-        uint32_t t1 = s[7] + sum1 + choice + sha256_round_constants[i] + w[i];
+        uint32_t t1 = h + sum1 + ((e & f) ^ (~e & g)) + sha256_round_constants[i] + w[i];
         uint32_t sum0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
-        uint32_t majority = (a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]);
-        memmove(s + 1, s, 7 * sizeof s[0]);
-        s[4] += t1;
-        s[0] = t1 + sum0 + majority;
+        uint32_t t2 = sum0 + ((a & b) ^ (a & c) ^ (b & c));
+        h = g, g = f, f = e, e = d + t1;
+        d = c, c = b, b = a, a = t1 + t2;
     }
+    uint32_t end[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++)
-        state[i] += s[i];
+        state[i] += end[i];
 }
 
 void sha256_blocks_generic(uint32_t state[8], const uint8_t *blocks, size_t n_blocks) {

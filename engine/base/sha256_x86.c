@@ -7,12 +7,12 @@
 #include <cpuid.h>
 #include <immintrin.h>
 
-/* By cpuid and not __builtin_cpu_supports, which knows "sha" only in newer compilers. */
+/* "sha" by cpuid, because __builtin_cpu_supports knows it only in newer compilers; what that
+ * knows is asked there, because it remembers and cpuid is slow in a virtual machine. */
 bool sha256_has_instructions(void) {
     unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSE4_1) || !(c & bit_SSSE3))
-        return false;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+    return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & bit_SHA);
 }
 
 /* The next four words of the message from the sixteen before them. */

@@ -1,0 +1,66 @@
+#include "engine/base/clock.h"
+
+#include "tests/support/t.h"
+
+#include <signal.h>
+#include <sys/time.h>
+
+static const char *format(int64_t wall_ms) {
+    static char text[CLOCK_TEXT_BYTES];
+    clock_format(wall_ms, text);
+    return text;
+}
+
+static void test_format(void) {
+    T_STR(format(0), "1970-01-01T00:00:00.000Z");
+    T_STR(format(1769860800123), "2026-01-31T12:00:00.123Z");
+    T_STR(format(951782399999), "2000-02-28T23:59:59.999Z");
+    T_STR(format(951782400000), "2000-02-29T00:00:00.000Z");
+    T_STR(format(-1), "1969-12-31T23:59:59.999Z");
+    T_STR(format(-1000), "1969-12-31T23:59:59.000Z");
+}
+
+static void test_format_stays_within_four_digits(void) {
+    T_STR(format(INT64_MAX), "9999-12-31T23:59:59.999Z");
+    T_STR(format(INT64_MIN), "0000-01-01T00:00:00.000Z");
+}
+
+static void test_clocks_advance(void) {
+    int64_t mono = clock_mono_ns(), wall = clock_wall_ms();
+    T_CHECK(wall > 1700000000000);
+    clock_sleep_ms(20);
+    T_CHECK(clock_mono_ns() - mono >= 20000000);
+    T_CHECK(clock_mono_ns() - mono < 5000000000);
+}
+
+static void ignore(int number) {
+    (void)number;
+}
+
+static void test_sleep_goes_on_after_signals(void) {
+    struct sigaction action = {.sa_handler = ignore};
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval timer = {{0, 5000}, {0, 5000}};
+    setitimer(ITIMER_REAL, &timer, NULL);
+    int64_t start = clock_mono_ns();
+    clock_sleep_ms(40);
+    T_CHECK(clock_mono_ns() - start >= 40000000);
+    timer = (struct itimerval){0};
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void test_no_sleep(void) {
+    int64_t start = clock_mono_ns();
+    clock_sleep_ms(0);
+    clock_sleep_ms(-1000);
+    T_CHECK(clock_mono_ns() - start < 500000000);
+}
+
+int main(void) {
+    T_RUN(test_format);
+    T_RUN(test_format_stays_within_four_digits);
+    T_RUN(test_clocks_advance);
+    T_RUN(test_sleep_goes_on_after_signals);
+    T_RUN(test_no_sleep);
+    return t_done();
+}

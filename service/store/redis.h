@@ -16,7 +16,7 @@
 #ifndef SERVICE_STORE_REDIS_H
 #define SERVICE_STORE_REDIS_H
 
-#include "engine/base/status.h"
+#include "engine/base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -96,7 +96,7 @@ MUST_CHECK enum status pool_ping(struct redis_pool *pool, struct error *err);
 
 /* Appends in one sentence what the settings of this Redis cannot promise (appendonly,
  * appendfsync, maxmemory-policy); nothing when all is well. */
-MUST_CHECK enum status pool_check_settings(struct redis_pool *pool, char *warning,
-                                           size_t warning_bytes, struct error *err);
+MUST_CHECK enum status pool_check_settings(struct redis_pool *pool, struct str *warning,
+                                           struct error *err);
 
 #endif

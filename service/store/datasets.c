@@ -1,0 +1,193 @@
+#include "service/store/datasets.h"
+
+#include "engine/base/str.h"
+#include "service/store/folders.h"
+#include "service/store/publish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KIND "datasets"
+#define CARD "card.json"
+
+/* ---- finding and listing ---- */
+
+enum status datasets_find(struct dataset_entry *entry, const char *data, const char *name,
+                          struct error *err) {
+    char path[FILE_PATH_BYTES], *text = NULL;
+    size_t len = 0;
+    memset(entry, 0, sizeof *entry);
+    /* Only a well-formed name becomes part of a path. */
+    if (!dataset_name_is_valid(name))
+        return error_set(err, STATUS_NOT_FOUND, "there is no data set %s", name);
+    enum status status = folder_path(entry->folder, data, KIND, name, err);
+    if (!status && !file_is_dir(entry->folder))
+        return error_set(err, STATUS_NOT_FOUND, "there is no data set %s", name);
+    if (!status)
+        status = file_join(path, entry->folder, CARD, err);
+    if (!status)
+        status = file_read(path, CARD_MAX_FILE_BYTES, &text, &len, err);
+    if (!status)
+        status = dataset_card_decode(&entry->card, text, len, err);
+    free(text);
+    if (!status)
+        return STATUS_OK;
+    dataset_entry_release(entry);
+    return error_wrap(err, "data set %s", name);
+}
+
+void dataset_entry_release(struct dataset_entry *entry) {
+    dataset_card_release(&entry->card);
+    memset(entry, 0, sizeof *entry);
+}
+
+struct dataset_search {
+    const char *data, *after;
+    int limit;
+    struct dataset_list *list;
+};
+
+/* Names come in ascending order; the first one too many makes the cursor. */
+static enum status add_dataset(void *ctx, const char *name, struct error *err) {
+    (void)err;
+    struct dataset_search *search = ctx;
+    struct dataset_list *list = search->list;
+    if (list->next[0] || (search->after && strcmp(name, search->after) <= 0))
+        return STATUS_OK;
+    if (list->count == search->limit) {
+        str_copy(list->next, sizeof list->next, list->item[list->count - 1].card.name);
+        return STATUS_OK;
+    }
+    if (datasets_find(&list->item[list->count], search->data, name, NULL) == STATUS_OK)
+        list->count++;
+    return STATUS_OK;
+}
+
+enum status datasets_list(struct dataset_list *list, const char *data, const char *after, int limit,
+                          struct error *err) {
+    char folder[FILE_PATH_BYTES];
+    memset(list, 0, sizeof *list);
+    enum status status = folder_path(folder, data, KIND, NULL, err);
+    if (status || !file_is_dir(folder))
+        return status;
+    list->item = xcalloc((size_t)limit, sizeof *list->item);
+    struct dataset_search search = {data, after, limit, list};
+    status = folder_each(folder, false, add_dataset, &search, err);
+    if (status)
+        dataset_list_release(list);
+    return status;
+}
+
+void dataset_list_release(struct dataset_list *list) {
+    for (int i = 0; i < list->count; i++)
+        dataset_entry_release(&list->item[i]);
+    free(list->item);
+    memset(list, 0, sizeof *list);
+}
+
+/* ---- importing ---- */
+
+/* The path, links resolved, is this root or lies below it. */
+static bool is_below(const char *resolved, const char *root) {
+    char *base = realpath(root, NULL);
+    bool below = false;
+    if (base) {
+        size_t len = strcmp(base, "/") == 0 ? 0 : strlen(base);
+        below = strncmp(resolved, base, len) == 0 && (!resolved[len] || resolved[len] == '/');
+    }
+    free(base);
+    return below;
+}
+
+static bool is_allowed(const char *resolved, const char *roots) {
+    bool allowed = false;
+    char *list = xstrdup(roots), *rest = NULL;
+    for (char *root = strtok_r(list, ":", &rest); root; root = strtok_r(NULL, ":", &rest))
+        allowed = allowed || is_below(resolved, root);
+    free(list);
+    return allowed;
+}
+
+/* Outside the roots nothing is told apart: not even whether a file exists. */
+static enum status resolve(const char *roots, const char *path, char out[FILE_PATH_BYTES],
+                           struct error *err) {
+    char *resolved = path[0] == '/' ? realpath(path, NULL) : NULL;
+    bool allowed = resolved && is_allowed(resolved, roots) &&
+                   str_copy(out, FILE_PATH_BYTES, resolved) && file_is_dir(resolved);
+    free(resolved);
+    if (allowed)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, "path",
+                           "path: %s is no folder under one of the import roots", path);
+}
+
+static void fill_card(struct dataset_card *card, const struct dataset *dataset, const char *name) {
+    memset(card, 0, sizeof *card);
+    str_copy(card->name, sizeof card->name, name);
+    str_copy(card->format, sizeof card->format, dataset->format);
+    str_copy(card->sha256, sizeof card->sha256, dataset->sha256);
+    clock_format(clock_wall_ms(), card->created);
+    card->height = dataset->height;
+    card->width = dataset->width;
+    card->channels = dataset->channels;
+    card->classes = dataset->classes;
+    card->train_count = dataset->train.count;
+    card->test_count = dataset->test.count;
+    for (int i = 0; i < dataset->channels && i < CARD_MAX_CHANNELS; i++) {
+        card->mean[i] = (double)dataset->mean[i];
+        card->deviation[i] = (double)dataset->deviation[i];
+    }
+    for (int i = 0; i < dataset->classes; i++)
+        class_names_add(&card->class_names, dataset->class_names[i]);
+}
+
+static enum status register_opened(const char *data, const struct dataset *dataset,
+                                   const char *name, struct error *err) {
+    struct publication publication;
+    struct dataset_card card;
+    struct str text = STR_INIT;
+    fill_card(&card, dataset, name);
+    dataset_card_add_json(&card, &text);
+    enum status status = publication_begin(&publication, data, KIND, name, err);
+    if (!status)
+        status = dataset_write(dataset, publication.tmp_folder, err);
+    if (!status)
+        status = publication_add(&publication, CARD, str_text(&text), err);
+    status = publication_end(&publication, status, err);
+    if (status == STATUS_CONFLICT)
+        status = error_set_field(err, STATUS_CONFLICT, "name", "data set %s exists already", name);
+    str_release(&text);
+    dataset_card_release(&card);
+    return status;
+}
+
+/* A folder that cannot be used is a wrong value of the request. */
+static enum status open_source(struct dataset *dataset, const char *folder, const char *name,
+                               struct error *err) {
+    struct error cause = {0};
+    enum status status = dataset_open(dataset, folder, name, &cause);
+    if (status == STATUS_CORRUPT || status == STATUS_NOT_FOUND || status == STATUS_INVALID)
+        return error_set_field(err, STATUS_INVALID, "path", "path: %.*s", ERROR_MESSAGE_BYTES - 8,
+                               cause.message);
+    if (status && err)
+        *err = cause;
+    return status;
+}
+
+enum status datasets_import(const char *data, const char *roots,
+                            const struct dataset_request *request, struct dataset_entry *entry,
+                            struct error *err) {
+    const char *name = request->name;
+    struct dataset dataset = {0};
+    char folder[FILE_PATH_BYTES];
+    if (!dataset_name_is_valid(name))
+        return error_set_field(err, STATUS_INVALID, "name", "name: %s cannot name a data set",
+                               name);
+    enum status status = resolve(roots, request->path, folder, err);
+    if (!status)
+        status = open_source(&dataset, folder, name, err);
+    if (!status)
+        status = register_opened(data, &dataset, name, err);
+    dataset_close(&dataset);
+    return status ? status : datasets_find(entry, data, name, err);
+}

@@ -1,0 +1,107 @@
+#include "service/store/folders.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const KINDS[] = {"models", "datasets", "jobs", "workers"};
+
+enum status folder_path(char out[FILE_PATH_BYTES], const char *data, const char *kind,
+                        const char *name, struct error *err) {
+    char folder[FILE_PATH_BYTES];
+    enum status status = file_join(name ? folder : out, data, kind, err);
+    return status || !name ? status : file_join(out, folder, name, err);
+}
+
+static int64_t age_ms(const char *path) {
+    struct stat info;
+    if (lstat(path, &info) != 0)
+        return 0;
+    return clock_wall_ms() -
+           ((int64_t)info.st_mtim.tv_sec * 1000 + (int64_t)info.st_mtim.tv_nsec / 1000000);
+}
+
+static enum status remove_if_old(const char *folder, const char *name, int64_t older_than_ms,
+                                 struct error *err) {
+    char path[FILE_PATH_BYTES];
+    enum status status = file_join(path, folder, name, err);
+    if (status || age_ms(path) < older_than_ms)
+        return status;
+    return file_remove_all(path, err);
+}
+
+/* Temporary entries directly inside a folder. */
+static enum status sweep(const char *folder, int64_t older_than_ms, struct error *err) {
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return error_set_errno(err, errno, "opening %s", folder);
+    enum status status = STATUS_OK;
+    for (struct dirent *entry; !status && (entry = readdir(dir));)
+        if (str_has_prefix(entry->d_name, FILE_TMP_PREFIX))
+            status = remove_if_old(folder, entry->d_name, older_than_ms, err);
+    closedir(dir);
+    return status;
+}
+
+struct sweep_inner {
+    const char *folder;
+    int64_t older_than_ms;
+};
+
+static enum status sweep_inner(void *ctx, const char *name, struct error *err) {
+    const struct sweep_inner *outer = ctx;
+    char path[FILE_PATH_BYTES];
+    enum status status = file_join(path, outer->folder, name, err);
+    return status || !file_is_dir(path) ? status : sweep(path, outer->older_than_ms, err);
+}
+
+enum status folders_prepare(const char *data, int64_t older_than_ms, struct error *err) {
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        char folder[FILE_PATH_BYTES];
+        enum status status = folder_path(folder, data, KINDS[i], NULL, err);
+        if (!status)
+            status = file_make_dirs(folder, err);
+        if (!status)
+            status = sweep(folder, older_than_ms, err);
+        struct sweep_inner inner = {folder, older_than_ms};
+        if (!status)
+            status = folder_each(folder, false, sweep_inner, &inner, err);
+        if (status)
+            return error_wrap(err, "data directory");
+    }
+    return STATUS_OK;
+}
+
+enum status folders_remove_job(const char *data, const char *job_id, struct error *err) {
+    char path[FILE_PATH_BYTES];
+    enum status status = folder_path(path, data, "jobs", job_id, err);
+    return status ? status : file_remove_all(path, err);
+}
+
+static int is_shown(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+enum status folder_each(const char *path, bool descending, folder_fn *each, void *ctx,
+                        struct error *err) {
+    struct dirent **names = NULL;
+    int count = scandir(path, &names, is_shown, by_name);
+    if (count < 0)
+        return error_set_errno(err, errno, "reading %s", path);
+    enum status status = STATUS_OK;
+    for (int i = 0; i < count && !status; i++)
+        status = each(ctx, names[descending ? count - 1 - i : i]->d_name, err);
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+    return status;
+}

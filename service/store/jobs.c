@@ -1,0 +1,198 @@
+#include "service/store/jobs.h"
+
+#include "engine/base/mem.h"
+#include "engine/base/sha256.h"
+#include "service/store/job_reply.h"
+#include "service/store/keys.h"
+
+#include <hiredis/hiredis.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The job that an answer carries as its second element, where it is wanted. */
+static enum status take_job(struct redisReply *reply, struct job *out, struct error *err) {
+    enum status status = STATUS_OK;
+    if (out)
+        status = job_from_reply(out, reply->element[1], err);
+    redis_reply_free(reply);
+    return status;
+}
+
+enum status jobs_submit(struct redis_pool *pool, const struct submission *submission,
+                        struct job *out, bool *created, struct error *err) {
+    const struct job *job = submission->job;
+    char digest[SHA256_HEX_BYTES] = "";
+    if (submission->idempotency_key)
+        sha256_hex(submission->idempotency_key, strlen(submission->idempotency_key), digest);
+    struct str spec = STR_INIT;
+    train_spec_add_json(&job->spec, &spec);
+    struct job_call call;
+    job_call_begin(&call, job->id, EVENT_BIT(JOB_EVENT_SUBMIT));
+    redis_args_text(&call.args, str_text(&spec));
+    redis_args_int(&call.args, job->spec.priority);
+    redis_args_text(&call.args, digest);
+    redis_args_text(&call.args, submission->fingerprint);
+    redis_args_int(&call.args, IDEMPOTENCY_MS);
+    struct redisReply *reply;
+    enum status status = job_call_run(&call, pool, &script_submit, &reply, err);
+    str_release(&spec);
+    if (status)
+        return status;
+    if (reply_is(reply, "mismatch")) {
+        redis_reply_free(reply);
+        return error_set_field(err, STATUS_INVALID, "Idempotency-Key",
+                               "the key belongs to another request");
+    }
+    *created = reply_is(reply, "ok");
+    return take_job(reply, out, err);
+}
+
+enum status jobs_get(struct redis_pool *pool, const char *id, struct job *out, struct error *err) {
+    struct job_call call;
+    struct redisReply *reply;
+    job_call_begin(&call, id, 0);
+    enum status status = job_call_run(&call, pool, &script_show, &reply, err);
+    return status ? status : take_job(reply, out, err);
+}
+
+/* The script of a user's wish, or NULL. */
+static const struct script *script_of(enum job_event event) {
+    static const struct script *const scripts[JOB_EVENT_COUNT] = {
+        [JOB_EVENT_CANCEL] = &script_cancel,
+        [JOB_EVENT_PAUSE] = &script_pause,
+        [JOB_EVENT_RESUME] = &script_resume,
+        [JOB_EVENT_RETRY] = &script_retry,
+    };
+    return scripts[event];
+}
+
+enum status jobs_change(struct redis_pool *pool, enum job_event event, const char *id,
+                        struct job *out, struct error *err) {
+    const struct script *script = script_of(event);
+    CHECK(script != NULL);
+    struct job_call call;
+    struct redisReply *reply;
+    job_call_begin(&call, id, EVENT_BIT(event));
+    enum status status = job_call_run(&call, pool, script, &reply, err);
+    if (status)
+        return status == STATUS_CONFLICT ? error_wrap(err, "cannot %s", job_event_slug(event))
+                                         : status;
+    return take_job(reply, out, err);
+}
+
+enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *err) {
+    struct job_call call;
+    struct redisReply *reply;
+    job_call_begin(&call, id, EVENT_BIT(JOB_EVENT_REMOVE));
+    enum status status = job_call_run(&call, pool, &script_remove, &reply, err);
+    redis_reply_free(reply);
+    return status == STATUS_CONFLICT ? error_wrap(err, "cannot remove") : status;
+}
+
+/* ---- lists ---- */
+
+static enum status fill_page(struct job_page *page, const struct redisReply *jobs, int limit,
+                             struct error *err) {
+    int count = (int)jobs->elements < limit ? (int)jobs->elements : limit;
+    page->item = xcalloc((size_t)count, sizeof *page->item);
+    for (int i = 0; i < count; i++) {
+        enum status status = job_from_reply(&page->item[i], jobs->element[i], err);
+        if (status)
+            return status;
+        page->count++;
+    }
+    if ((int)jobs->elements > limit)
+        str_copy(page->next, sizeof page->next, page->item[count - 1].id);
+    return STATUS_OK;
+}
+
+enum status jobs_list(struct redis_pool *pool, enum job_state state, const char *after, int limit,
+                      struct job_page *page, struct error *err) {
+    char index[64] = "jobs", cursor[ID_BYTES + 1] = "+";
+    memset(page, 0, sizeof *page);
+    if (state != JOB_ABSENT)
+        snprintf(index, sizeof index, "state:%s", job_state_slug(state));
+    if (after && after[0])
+        snprintf(cursor, sizeof cursor, "(%s", after);
+    struct job_call call;
+    struct redisReply *reply;
+    job_call_begin(&call, index, 0);
+    redis_args_text(&call.args, cursor);
+    redis_args_int(&call.args, limit + 1); /* one more tells whether there is a next page */
+    enum status status = job_call_run(&call, pool, &script_list, &reply, err);
+    if (status)
+        return status;
+    status = fill_page(page, reply->element[1], limit, err);
+    if (status)
+        job_page_release(page);
+    redis_reply_free(reply);
+    return status;
+}
+
+void job_page_release(struct job_page *page) {
+    free(page->item);
+    memset(page, 0, sizeof *page);
+}
+
+/* One entry of the stream: its id is <seq>-0, its fields are at and point. */
+static enum status point_from_entry(struct point *point, const struct redisReply *entry,
+                                    struct error *err) {
+    if (entry->elements != 2 || entry->element[1]->elements != 4)
+        return error_set(err, STATUS_CORRUPT, "a point in the store is malformed");
+    int64_t seq = strtoll(entry->element[0]->str, NULL, 10);
+    const struct redisReply *fields = entry->element[1], *text = fields->element[3];
+    return point_from_text(point, seq, reply_field_int(fields, "at", 0), text->str, text->len, err);
+}
+
+static enum status fill_points(struct point_page *page, const struct redisReply *entries, int limit,
+                               struct error *err) {
+    int count = (int)entries->elements < limit ? (int)entries->elements : limit;
+    page->item = xcalloc((size_t)count, sizeof *page->item);
+    page->more = (int)entries->elements > limit;
+    for (int i = 0; i < count; i++) {
+        enum status status = point_from_entry(&page->item[i], entries->element[i], err);
+        if (status)
+            return status;
+        page->next = page->item[page->count++].seq;
+    }
+    return STATUS_OK;
+}
+
+enum status jobs_points(struct redis_pool *pool, const char *id, int64_t since, int limit,
+                        struct point_page *page, struct error *err) {
+    *page = (struct point_page){.next = since};
+    struct job_call call;
+    struct redisReply *reply;
+    job_call_begin(&call, id, 0);
+    redis_args_int(&call.args, since);
+    redis_args_int(&call.args, limit + 1);
+    enum status status = job_call_run(&call, pool, &script_points, &reply, err);
+    if (status)
+        return status;
+    status = fill_points(page, reply->element[1], limit, err);
+    if (status)
+        point_page_release(page);
+    redis_reply_free(reply);
+    return status;
+}
+
+void point_page_release(struct point_page *page) {
+    free(page->item);
+    memset(page, 0, sizeof *page);
+}
+
+enum status jobs_count(struct redis_pool *pool, int64_t count[JOB_STATE_COUNT], struct error *err) {
+    struct redis_args args = {0};
+    struct redisReply *reply;
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        redis_args_text(&args, job_state_slug((enum job_state)state));
+    enum status status = pool_script(pool, &script_count, &args, &reply, err);
+    if (status)
+        return status;
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        count[state] = reply->element[1]->element[state]->integer;
+    redis_reply_free(reply);
+    return STATUS_OK;
+}

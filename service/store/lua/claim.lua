@@ -1,0 +1,39 @@
+-- Takes the job that waits first. Answers 'ok' with the job, or 'none'.
+-- ARGV: worker's name, rules, its instance, lease in ms, max_lost
+local worker, instance = ARGV[1], ARGV[3]
+
+local function lease(id)
+    redis.call('ZADD', key('leases'), now_ms() + ARGV[4], id)
+    return {'ok', job_fields(id)}
+end
+
+-- What this worker had before. The same instance has missed the answer to its claim; a new one
+-- means that the worker died, which nobody needs to wait for.
+local held = redis.call('HGET', key('workers'), worker)
+if held then
+    local owner = redis.call('HMGET', key('job', held), 'state', 'worker', 'instance')
+    if owner[1] == 'running' and owner[2] == worker then
+        if owner[3] == instance then
+            return lease(held)
+        end
+        lose(held, ARGV[5])
+    end
+    redis.call('HDEL', key('workers'), worker)
+end
+
+while true do
+    local id = redis.call('ZRANGE', key('waiting'), 0, 0)[1]
+    if not id then
+        return {'none'}
+    end
+    local state = transition(id, 'claim', {'worker', worker, 'instance', instance,
+        'lease_ms', ARGV[4], 'attempt', (redis.call('HGET', key('job', id), 'attempt') or 0) + 1})
+    if state then
+        if redis.call('HGET', key('job', id), 'started_ms') == '0' then
+            redis.call('HSET', key('job', id), 'started_ms', whole(now_ms()))
+        end
+        redis.call('HSET', key('workers'), worker, id)
+        return lease(id)
+    end
+    redis.call('ZREM', key('waiting'), id) -- an index entry without its job
+end

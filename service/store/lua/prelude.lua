@@ -1,0 +1,130 @@
+-- prelude.lua: stands in front of every script.
+--
+-- KEYS[1] is the prefix of all keys (keys.h). ARGV[1] is the job's id where there is one, ARGV[2]
+-- the rules that may apply: rows of api/job.h's table as "event=from:wish>to:wish_then ". What no
+-- rule allows does not happen. The hash of a job is the truth, the sorted sets follow it.
+--
+-- An answer is an array: 'ok' and what was asked for, or the reason why not: 'not_found',
+-- 'conflict' with state and wish, 'stale' with the newest attempt.
+
+local prefix = KEYS[1]
+
+local function key(kind, id)
+    return prefix .. kind .. (id and (':' .. id) or '')
+end
+
+-- The server's clock: leases of different machines are compared with it alone.
+local function now_ms()
+    local time = redis.call('TIME')
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function whole(number)
+    return string.format('%.0f', number)
+end
+
+local function rule(event, state, wish)
+    local rows = '(%a+)=(%a+):(%a+)>(%a+):(%a+)'
+    for name, from, from_wish, to, to_wish in string.gmatch(ARGV[2], rows) do
+        if name == event and from == state and from_wish == wish then
+            return to, to_wish
+        end
+    end
+end
+
+-- State and wish of a job, 'absent' when there is none.
+local function standing(id)
+    local found = redis.call('HMGET', key('job', id), 'state', 'requested')
+    return found[1] or 'absent', found[2] or 'none'
+end
+
+local function job_fields(id)
+    return redis.call('HGETALL', key('job', id))
+end
+
+-- Wakes those who wait for changes.
+local function notify(id)
+    redis.call('XADD', key('changes'), 'MAXLEN', '~', '256', '*', 'job', id)
+end
+
+-- Higher priority first, then order of arrival; both are exact in a double.
+local function wait_in_line(id)
+    local place = redis.call('HMGET', key('job', id), 'priority', 'order')
+    redis.call('ZADD', key('waiting'), place[2] - place[1] * 1e12, id)
+end
+
+local function free_worker(id)
+    local worker = redis.call('HGET', key('job', id), 'worker')
+    if worker and redis.call('HGET', key('workers'), worker) == id then
+        redis.call('HDEL', key('workers'), worker)
+    end
+end
+
+local leave = {
+    queued = function(id) redis.call('ZREM', key('waiting'), id) end,
+    running = function(id)
+        redis.call('ZREM', key('leases'), id)
+        free_worker(id)
+    end,
+}
+local finished = {succeeded = true, failed = true, cancelled = true}
+
+local function record(id, event, state, wish, now)
+    local attempt = redis.call('HGET', key('job', id), 'attempt') or '0'
+    redis.call('XADD', key('events', id), 'MAXLEN', '~', '1000', '*', 'event', event, 'state', state,
+        'requested', wish, 'attempt', attempt, 'at', whole(now))
+    notify(id)
+end
+
+-- Carries out an event with changes (a list of fields and values) to the hash. Returns the new
+-- state, or nil and the answer that says why not.
+local function transition(id, event, changes)
+    local from, wish = standing(id)
+    local to, to_wish = rule(event, from, wish)
+    if not to then
+        if from == 'absent' then
+            return nil, {'not_found'}
+        end
+        return nil, {'conflict', from, wish}
+    end
+    local now = now_ms()
+    if from ~= to and leave[from] then
+        leave[from](id)
+    end
+    redis.call('HSET', key('job', id), 'state', to, 'requested', to_wish, 'updated_ms', whole(now),
+        unpack(changes))
+    if from ~= to then
+        redis.call('ZREM', key('state', from), id)
+        redis.call('ZADD', key('state', to), 0, id)
+        redis.call('HSET', key('job', id), 'finished_ms', finished[to] and whole(now) or '0')
+        if to == 'queued' then
+            wait_in_line(id)
+        end
+    end
+    record(id, event, to, to_wish, now)
+    return to
+end
+
+-- nil when this attempt is the newest one, otherwise the answer that refuses a late writer.
+local function refuse_stale(id, attempt)
+    local newest = redis.call('HGET', key('job', id), 'attempt')
+    if newest and newest ~= attempt then
+        return {'stale', newest}
+    end
+end
+
+-- A user's or worker's event that only changes the state.
+local function change(event, changes)
+    local state, refusal = transition(ARGV[1], event, changes or {})
+    return refusal or {'ok', job_fields(ARGV[1])}
+end
+
+-- A running job has lost its worker: it waits again, ends as was wished, or, after max_lost times
+-- without progress, fails. Returns the new state.
+local function lose(id, max_lost)
+    local lost = redis.call('HINCRBY', key('job', id), 'lost', 1)
+    if lost >= tonumber(max_lost) and rule('poison', standing(id)) then
+        return (transition(id, 'poison', {'error', 'lost'}))
+    end
+    return (transition(id, 'reap', {}))
+end

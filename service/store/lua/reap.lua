@@ -1,0 +1,36 @@
+-- Takes jobs away from workers whose lease ran out, and repairs indexes that lost an entry.
+-- Answers 'ok' and the numbers of jobs that wait again, failed, ended as wished, were repaired.
+-- ARGV: '', rules, max_lost
+local now = now_ms()
+local count = {queued = 0, failed = 0, ended = 0, repaired = 0}
+
+local expired = redis.call('ZRANGEBYSCORE', key('leases'), '-inf', whole(now), 'LIMIT', 0, 100)
+for _, id in ipairs(expired) do
+    if standing(id) ~= 'running' then
+        redis.call('ZREM', key('leases'), id)
+        count.repaired = count.repaired + 1
+    else
+        local state = lose(id, ARGV[3])
+        state = count[state] and state or 'ended'
+        count[state] = count[state] + 1
+    end
+end
+
+-- A running job without a lease gets one: if its worker lives it will renew it.
+for _, id in ipairs(redis.call('ZRANGE', key('state', 'running'), 0, -1)) do
+    if not redis.call('ZSCORE', key('leases'), id) then
+        local lease = redis.call('HGET', key('job', id), 'lease_ms') or '30000'
+        redis.call('ZADD', key('leases'), now + lease, id)
+        count.repaired = count.repaired + 1
+    end
+end
+
+if redis.call('ZCARD', key('waiting')) ~= redis.call('ZCARD', key('state', 'queued')) then
+    for _, id in ipairs(redis.call('ZRANGE', key('state', 'queued'), 0, -1)) do
+        if not redis.call('ZSCORE', key('waiting'), id) then
+            wait_in_line(id)
+            count.repaired = count.repaired + 1
+        end
+    end
+end
+return {'ok', count.queued, count.failed, count.ended, count.repaired}

@@ -1,0 +1,15 @@
+-- A user deletes a finished job.
+-- ARGV: id, rules
+local id = ARGV[1]
+local state, wish = standing(id)
+if state == 'absent' then
+    return {'not_found'}
+end
+if not rule('remove', state, wish) then
+    return {'conflict', state, wish}
+end
+redis.call('ZREM', key('jobs'), id)
+redis.call('ZREM', key('state', state), id)
+redis.call('DEL', key('job', id), key('points', id), key('events', id))
+notify(id)
+return {'ok'}

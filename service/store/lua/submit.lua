@@ -1,0 +1,32 @@
+-- Creates a queued job, once per id and once per idempotency key.
+-- ARGV: id, rules, spec, priority, idempotency digest or '', fingerprint, its life in ms
+local id, digest = ARGV[1], ARGV[5]
+
+if digest ~= '' then
+    local known = redis.call('HMGET', key('idempotency', digest), 'id', 'fingerprint')
+    if known[1] and redis.call('EXISTS', key('job', known[1])) == 1 then
+        if known[2] ~= ARGV[6] then
+            return {'mismatch'}
+        end
+        return {'exists', job_fields(known[1])}
+    end
+end
+
+local now = whole(now_ms())
+if redis.call('EXISTS', key('job', id)) == 0 then
+    redis.call('HSET', key('job', id), 'order', redis.call('INCR', key('order')), 'priority', ARGV[4])
+end
+local state, refusal = transition(id, 'submit', {'id', id, 'spec', ARGV[3], 'attempt', '0',
+    'lost', '0', 'points', '0', 'created_ms', now, 'started_ms', '0'})
+if refusal then
+    if redis.call('HGET', key('job', id), 'spec') == ARGV[3] then
+        return {'exists', job_fields(id)}
+    end
+    return refusal
+end
+redis.call('ZADD', key('jobs'), 0, id)
+if digest ~= '' then
+    redis.call('HSET', key('idempotency', digest), 'id', id, 'fingerprint', ARGV[6])
+    redis.call('PEXPIRE', key('idempotency', digest), ARGV[7])
+end
+return {'ok', job_fields(id)}

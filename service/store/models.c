@@ -1,0 +1,128 @@
+#include "service/store/models.h"
+
+#include "engine/base/str.h"
+#include "service/store/folders.h"
+#include "service/store/publish.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KIND "models"
+#define WEIGHTS "model.safetensors"
+#define CARD "model.json"
+
+void model_id_of_job(char out[ID_BYTES], const char *job_id) {
+    CHECK(str_has_prefix(job_id, ID_PREFIX_JOB));
+    struct str id = STR_INIT;
+    str_addf(&id, ID_PREFIX_MODEL "%s", job_id + strlen(ID_PREFIX_JOB));
+    CHECK(str_copy(out, ID_BYTES, str_text(&id)));
+    str_release(&id);
+}
+
+static enum status read_model(struct model *model, struct error *err) {
+    char path[FILE_PATH_BYTES], *text = NULL;
+    size_t len = 0;
+    enum status status = file_join(model->weights, model->folder, WEIGHTS, err);
+    if (!status)
+        status = file_join(path, model->folder, CARD, err);
+    if (!status)
+        status = file_read(path, CARD_MAX_FILE_BYTES, &text, &len, err);
+    if (!status)
+        status = model_card_decode(&model->card, text, len, err);
+    free(text);
+    return status;
+}
+
+enum status models_find(struct model *model, const char *data, const char *id, struct error *err) {
+    memset(model, 0, sizeof *model);
+    /* Only a well-formed id becomes part of a path. */
+    if (!id_is_valid(id, ID_PREFIX_MODEL))
+        return error_set(err, STATUS_NOT_FOUND, "there is no model %s", id);
+    enum status status = folder_path(model->folder, data, KIND, id, err);
+    if (!status && !file_is_dir(model->folder))
+        return error_set(err, STATUS_NOT_FOUND, "there is no model %s", id);
+    if (!status)
+        status = read_model(model, err);
+    if (!status)
+        return STATUS_OK;
+    model_release(model);
+    return error_wrap(err, "model %s", id);
+}
+
+void model_release(struct model *model) {
+    model_card_release(&model->card);
+    memset(model, 0, sizeof *model);
+}
+
+struct model_search {
+    const char *data, *after;
+    int limit;
+    struct model_list *list;
+};
+
+/* Names come in descending order; the first one too many makes the cursor. */
+static enum status add_model(void *ctx, const char *name, struct error *err) {
+    (void)err;
+    struct model_search *search = ctx;
+    struct model_list *list = search->list;
+    if (list->next[0] || (search->after && search->after[0] && strcmp(name, search->after) >= 0))
+        return STATUS_OK;
+    if (list->count == search->limit) {
+        str_copy(list->next, sizeof list->next, list->item[list->count - 1].card.id);
+        return STATUS_OK;
+    }
+    if (models_find(&list->item[list->count], search->data, name, NULL) == STATUS_OK)
+        list->count++;
+    return STATUS_OK;
+}
+
+enum status models_list(struct model_list *list, const char *data, const char *after, int limit,
+                        struct error *err) {
+    char folder[FILE_PATH_BYTES];
+    memset(list, 0, sizeof *list);
+    enum status status = folder_path(folder, data, KIND, NULL, err);
+    if (status || !file_is_dir(folder))
+        return status;
+    list->item = xcalloc((size_t)limit, sizeof *list->item);
+    struct model_search search = {data, after, limit, list};
+    status = folder_each(folder, true, add_model, &search, err);
+    if (status)
+        model_list_release(list);
+    return status;
+}
+
+void model_list_release(struct model_list *list) {
+    for (int i = 0; i < list->count; i++)
+        model_release(&list->item[i]);
+    free(list->item);
+    memset(list, 0, sizeof *list);
+}
+
+/* A hard link instead of a move: the training folder stays whole until the job has finished. */
+static enum status link_weights(const char *from, const char *to, struct error *err) {
+    char source[FILE_PATH_BYTES], target[FILE_PATH_BYTES];
+    enum status status = file_join(source, from, WEIGHTS, err);
+    if (!status)
+        status = file_join(target, to, WEIGHTS, err);
+    if (!status && link(source, target) != 0)
+        status = error_set_errno(err, errno, "linking %s to %s", source, target);
+    return status;
+}
+
+enum status models_publish(const char *data, const char *folder, const struct model_card *card,
+                           struct error *err) {
+    struct publication publication;
+    struct str text = STR_INIT;
+    model_card_add_json(card, &text);
+    enum status status = publication_begin(&publication, data, KIND, card->id, err);
+    if (!status)
+        status = link_weights(folder, publication.tmp_folder, err);
+    if (!status)
+        status = publication_add(&publication, CARD, str_text(&text), err);
+    status = publication_end(&publication, status, err);
+    str_release(&text);
+    /* The id is that of the job: who was first published the same. */
+    return status == STATUS_CONFLICT ? STATUS_OK : status;
+}

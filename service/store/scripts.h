@@ -1,0 +1,19 @@
+/*
+ * scripts.h - the Lua scripts of lua/, which the build embeds (lua/embed.cmake).
+ *
+ * Each file says at its top what it does and what its ARGV are. Private to service/store.
+ */
+#ifndef SERVICE_STORE_SCRIPTS_H
+#define SERVICE_STORE_SCRIPTS_H
+
+#include "service/store/redis.h"
+
+/* One a transition of api/job.h. */
+extern const struct script script_submit, script_claim, script_renew, script_progress,
+    script_finish, script_fail, script_release, script_reap, script_cancel, script_pause,
+    script_resume, script_retry, script_remove;
+
+/* Reading. */
+extern const struct script script_show, script_list, script_points, script_count;
+
+#endif

@@ -37,8 +37,8 @@ struct train_progress {
 /* What tick tells the trainer to do. */
 enum train_wish {
     TRAIN_CONTINUE,
-    TRAIN_STOP,      /* checkpoint, then return CANCELLED */
-    TRAIN_ABANDON    /* return CANCELLED at once, write nothing more */
+    TRAIN_STOP,   /* checkpoint, then return CANCELLED */
+    TRAIN_ABANDON /* return CANCELLED at once, write nothing more */
 };
 
 struct train_callbacks {

@@ -1,0 +1,120 @@
+#include "engine/session/model_report.h"
+
+#include "engine/base/mem.h"
+#include "engine/session/trainer_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void fill_info(const struct trainer *trainer, struct model_info *info) {
+    const struct dataset *dataset = &trainer->dataset;
+    *info = (struct model_info){.height = dataset->height,
+                                .width = dataset->width,
+                                .channels = dataset->channels,
+                                .classes = dataset->classes,
+                                .class_names = dataset->class_names};
+    str_copy(info->architecture, sizeof info->architecture, trainer->spec->student);
+    /* the last part: the same data set gives the same bytes wherever its folder lies */
+    const char *slash = strrchr(trainer->spec->dataset, '/');
+    str_copy(info->dataset, sizeof info->dataset, slash ? slash + 1 : trainer->spec->dataset);
+    memcpy(info->mean, dataset->mean, sizeof info->mean);
+    memcpy(info->deviation, dataset->deviation, sizeof info->deviation);
+}
+
+static enum status write_weights(const struct trainer *trainer, const char *path,
+                                 struct error *err) {
+    const struct params *params = &trainer->student_params;
+    const struct param_table *table = params->table;
+    const struct backend *backend = trainer->device.backend;
+    float *weight = xcalloc(table->weight_floats + 1, sizeof *weight);
+    float *state = xcalloc(table->state_floats + 1, sizeof *state);
+    struct device *device = params->device;
+    backend->download(device, weight, params->weight, table->weight_floats * sizeof *weight);
+    backend->download(device, state, params->state, table->state_floats * sizeof *state);
+    struct model_info info;
+    fill_info(trainer, &info);
+    enum status status =
+        network_save(&trainer->student, &info, weight, state, trainer->checkpoint.step, path, err);
+    free(weight);
+    free(state);
+    return status;
+}
+
+static void add_number(struct str *out, const char *name, double value) {
+    str_addf(out, ", \"%s\": ", name);
+    str_add_double(out, value);
+}
+
+static void add_evaluation(struct str *out, const char *name, const struct metric_point *point) {
+    str_addf(out, ",\n  \"%s\": {\"epoch\": %lld, \"step\": %lld", name, (long long)point->epoch,
+             (long long)point->step);
+    add_number(out, "top1", point->top1);
+    add_number(out, "top5", point->top5);
+    add_number(out, "loss", point->loss);
+    str_add(out, "}");
+}
+
+static void add_floats(struct str *out, const char *name, const float *value, int count) {
+    str_addf(out, ", \"%s\": [", name);
+    for (int i = 0; i < count; i++) {
+        str_add(out, i ? ", " : "");
+        str_add_float(out, value[i]);
+    }
+    str_add(out, "]");
+}
+
+static void add_input(struct str *out, const struct dataset *dataset) {
+    str_addf(out, ",\n  \"input\": {\"height\": %d, \"width\": %d, \"channels\": %d",
+             dataset->height, dataset->width, dataset->channels);
+    add_floats(out, "mean", dataset->mean, dataset->channels);
+    add_floats(out, "deviation", dataset->deviation, dataset->channels);
+    str_add(out, "},\n  \"classes\": [");
+    for (int i = 0; i < dataset->classes; i++) {
+        str_add(out, i ? ", " : "");
+        str_add_json(out, dataset->class_names[i]);
+    }
+    str_add(out, "]");
+}
+
+static void add_text(struct str *out, const char *name, const char *value) {
+    str_addf(out, ",\n  \"%s\": ", name);
+    str_add_json(out, value);
+}
+
+static void add_report(const struct trainer *trainer, const struct train_result *result,
+                       struct str *out) {
+    str_add(out, "{\n  \"architecture\": ");
+    str_add_json(out, trainer->spec->student);
+    add_text(out, "dataset", trainer->spec->dataset);
+    add_text(out, "dataset_sha256", trainer->dataset.sha256);
+    add_text(out, "sha256", result->weights_sha256);
+    str_addf(out, ",\n  \"parameters\": %lld",
+             (long long)param_table_learnable(&trainer->student.table));
+    add_input(out, &trainer->dataset);
+    add_evaluation(out, "evaluation", &result->last);
+    add_evaluation(out, "best", &result->best);
+    add_text(out, "device", trainer->device.identity);
+    str_addf(out,
+             ",\n  \"reproducible\": %s,\n  \"spec\": ", result->reproducible ? "true" : "false");
+    train_spec_add_json(trainer->spec, out);
+    str_add(out, "\n}\n");
+}
+
+enum status model_report_write(const struct trainer *trainer, struct train_result *result,
+                               struct error *err) {
+    char path[FILE_PATH_BYTES];
+    enum status status = file_join(path, trainer->job->out_folder, "model.safetensors", err);
+    if (status == STATUS_OK)
+        status = write_weights(trainer, path, err);
+    if (status == STATUS_OK)
+        status = sha256_file(path, result->weights_sha256, err);
+    if (status == STATUS_OK)
+        status = file_join(path, trainer->job->out_folder, "model.json", err);
+    if (status != STATUS_OK)
+        return status;
+    struct str text = STR_INIT;
+    add_report(trainer, result, &text);
+    status = file_write(path, str_text(&text), text.len, err);
+    str_release(&text);
+    return status;
+}

@@ -1,0 +1,16 @@
+/*
+ * model_report.h - what a finished run leaves: model.safetensors and model.json.
+ */
+#ifndef ENGINE_SESSION_MODEL_REPORT_H
+#define ENGINE_SESSION_MODEL_REPORT_H
+
+#include "engine/session/trainer.h"
+
+struct trainer;
+
+/* Writes both files into the run's folder, model.safetensors first, each atomically, and fills
+ * result->weights_sha256. */
+MUST_CHECK enum status model_report_write(const struct trainer *trainer,
+                                          struct train_result *result, struct error *err);
+
+#endif

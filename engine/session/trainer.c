@@ -1,0 +1,336 @@
+#include "engine/session/trainer.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/mem.h"
+#include "engine/session/model_report.h"
+#include "engine/session/trainer_internal.h"
+#include "engine/spec/schedule.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- tallies --- */
+
+static void read_tally(const struct runnable *runnable, double tally[TALLY_FIELDS]) {
+    memset(tally, 0, TALLY_FIELDS * sizeof *tally);
+    if (runnable->exec)
+        exec_read(runnable->exec, runnable->program.tally, tally);
+}
+
+static void clear_tally(const struct runnable *runnable) {
+    static const double zero[TALLY_FIELDS];
+    if (runnable->exec)
+        exec_write(runnable->exec, runnable->program.tally, zero);
+}
+
+static enum status check_finite(const double tally[TALLY_FIELDS], struct error *err) {
+    if (tally[TALLY_BAD_STEP] == 0)
+        return STATUS_OK;
+    return error_set(err, STATUS_DIVERGED,
+                     "the loss is not finite at step %.0f (row %.0f of the "
+                     "batch); a lower learning_rate may help",
+                     tally[TALLY_BAD_STEP], tally[TALLY_BAD_ROW]);
+}
+
+/* --- checkpoints and ticks --- */
+
+static enum status save(struct trainer *trainer, struct error *err) {
+    struct checkpoint *checkpoint = &trainer->checkpoint;
+    for (int i = 0; i < CHECKPOINT_TALLIES; i++) {
+        read_tally(&trainer->runnable[i], checkpoint->tally[i]);
+        enum status status = check_finite(checkpoint->tally[i], err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    enum status status =
+        checkpoint_write(checkpoint, &trainer->student_params, trainer->checkpoint_path, err);
+    if (status == STATUS_OK && trainer->callbacks->checkpoint)
+        trainer->callbacks->checkpoint(trainer->callbacks->ctx, checkpoint->step);
+    return status;
+}
+
+static void update_progress(struct trainer *trainer, const char *phase) {
+    struct train_progress *progress = &trainer->progress;
+    int64_t step = trainer->checkpoint.step;
+    progress->phase = phase;
+    progress->step = step;
+    progress->epoch = trainer->steps_per_epoch ? step / trainer->steps_per_epoch + 1 : 1;
+    if (progress->epoch > progress->epochs)
+        progress->epoch = progress->epochs;
+    int64_t done = step - trainer->started_step;
+    double seconds = (double)(clock_mono_ns() - trainer->started_ns) / 1e9;
+    progress->images_per_s =
+        trainer->training_ns ? (double)trainer->trained_images * 1e9 / (double)trainer->training_ns
+                             : 0;
+    progress->remaining_s =
+        done > 0 ? seconds / (double)done * (double)(trainer->steps - step) : NAN;
+}
+
+static enum train_wish ask(struct trainer *trainer, const char *phase) {
+    const struct train_callbacks *callbacks = trainer->callbacks;
+    if (!callbacks->tick)
+        return TRAIN_CONTINUE;
+    update_progress(trainer, phase);
+    return callbacks->tick(callbacks->ctx, &trainer->progress);
+}
+
+static enum status cancelled(const struct trainer *trainer, struct error *err) {
+    return error_set(err, STATUS_CANCELLED, "stopped at step %lld of %lld",
+                     (long long)trainer->checkpoint.step, (long long)trainer->steps);
+}
+
+enum status trainer_tick(struct trainer *trainer, const char *phase, struct error *err) {
+    enum train_wish wish = ask(trainer, phase);
+    if (wish == TRAIN_CONTINUE)
+        return STATUS_OK;
+    /* before the first step a checkpoint would only replace an older, better one */
+    if (wish == TRAIN_STOP && trainer->checkpoint.step > trainer->started_step) {
+        enum status status = save(trainer, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return cancelled(trainer, err);
+}
+
+/* --- points --- */
+
+static void divide_tally(const double tally[TALLY_FIELDS], struct metric_point *point) {
+    double count = tally[TALLY_COUNT];
+    point->loss = tally[TALLY_LOSS] / count;
+    point->ce = tally[TALLY_CE] / count;
+    point->distill = tally[TALLY_DISTILL] / count;
+    point->top1 = tally[TALLY_TOP1] / count;
+    point->top5 = tally[TALLY_TOP5] / count;
+}
+
+static enum status publish(struct trainer *trainer, const struct metric_point *point,
+                           struct error *err) {
+    trainer->progress.loss = point->loss;
+    trainer->progress.top1 = point->top1;
+    if (!trainer->callbacks->point)
+        return STATUS_OK;
+    return trainer->callbacks->point(trainer->callbacks->ctx, point, err);
+}
+
+static double rate_of(const struct trainer *trainer, int64_t step) {
+    return schedule_rate(trainer->spec, step, trainer->steps_per_epoch);
+}
+
+/* A point of the epoch that contains the step before `step`. */
+static struct metric_point new_point(const struct trainer *trainer, enum metric_phase phase) {
+    int64_t step = trainer->checkpoint.step;
+    return (struct metric_point){.phase = phase,
+                                 .epoch = (step - 1) / trainer->steps_per_epoch + 1,
+                                 .step = step,
+                                 .learning_rate = rate_of(trainer, step - 1)};
+}
+
+static enum status report(struct trainer *trainer, struct error *err) {
+    double sum[TALLY_FIELDS] = {0};
+    for (int i = 0; i < CHECKPOINT_TALLIES; i++) {
+        double tally[TALLY_FIELDS];
+        read_tally(&trainer->runnable[i], tally);
+        enum status status = check_finite(tally, err);
+        if (status != STATUS_OK)
+            return status;
+        for (int k = 0; k < TALLY_BAD_STEP; k++)
+            sum[k] += tally[k];
+        clear_tally(&trainer->runnable[i]);
+    }
+    struct metric_point point = new_point(trainer, METRIC_TRAIN);
+    divide_tally(sum, &point);
+    int64_t ns = trainer->training_ns - trainer->reported_ns;
+    int64_t images = trainer->trained_images - trainer->reported_images;
+    point.images_per_s = ns > 0 ? (double)images * 1e9 / (double)ns : 0;
+    trainer->reported_ns = trainer->training_ns;
+    trainer->reported_images = trainer->trained_images;
+    return publish(trainer, &point, err);
+}
+
+/* --- batches --- */
+
+static void stage(struct trainer *trainer, const struct split *split, const int32_t *order,
+                  int64_t first, int rows) {
+    const struct dataset *dataset = &trainer->dataset;
+    size_t picture = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
+    for (int i = 0; i < rows; i++) {
+        int64_t index = order ? order[first + i] : first + i;
+        memcpy(trainer->staged_images + (size_t)i * picture,
+               split->images + (size_t)index * picture, picture);
+        trainer->staged_labels[i] = split->labels[index];
+        trainer->staged_indices[i] = (int32_t)index;
+    }
+}
+
+static void feed(struct trainer *trainer, const struct runnable *runnable) {
+    exec_write(runnable->exec, runnable->program.images, trainer->staged_images);
+    exec_write(runnable->exec, runnable->program.labels, trainer->staged_labels);
+    if (runnable->program.indices != NO_VALUE)
+        exec_write(runnable->exec, runnable->program.indices, trainer->staged_indices);
+}
+
+static void order_epoch(struct trainer *trainer, uint32_t epoch) {
+    if (trainer->order_epoch == epoch)
+        return;
+    int64_t count = trainer->dataset.train.count;
+    if (trainer->spec->shuffle)
+        dataset_shuffle(trainer->order, count, (uint64_t)trainer->spec->data_seed, epoch);
+    else
+        for (int64_t i = 0; i < count; i++)
+            trainer->order[i] = (int32_t)i;
+    trainer->order_epoch = epoch;
+}
+
+static enum status train_step(struct trainer *trainer, struct error *err) {
+    const struct train_spec *spec = trainer->spec;
+    int64_t index = trainer->checkpoint.step, in_epoch = index % trainer->steps_per_epoch;
+    uint32_t epoch = (uint32_t)(index / trainer->steps_per_epoch) + 1;
+    int64_t first = in_epoch * spec->batch_size;
+    bool full = first + spec->batch_size <= trainer->dataset.train.count;
+    const struct runnable *runnable = &trainer->runnable[full ? PROGRAM_FULL : PROGRAM_REMAINDER];
+    int64_t begin_ns = clock_mono_ns();
+    order_epoch(trainer, epoch);
+    stage(trainer, &trainer->dataset.train, trainer->order, first, runnable->rows);
+    feed(trainer, runnable);
+    struct step step = {.index = (uint64_t)index,
+                        .data_seed = (uint64_t)spec->data_seed,
+                        .epoch = epoch,
+                        .n_valid = runnable->rows};
+    step.student[0].learning_rate = (float)rate_of(trainer, index);
+    step.student[0].ce_weight = (float)spec->ce_weight;
+    step.student[0].distill_weight = spec->method == METHOD_CE ? 0 : (float)spec->beta;
+    exec_run(runnable->exec, &step);
+    enum status status = exec_synchronize(runnable->exec, err);
+    trainer->checkpoint.step++;
+    trainer->training_ns += clock_mono_ns() - begin_ns;
+    trainer->trained_images += runnable->rows;
+    return status;
+}
+
+/* --- evaluation --- */
+
+static enum status evaluate_batches(struct trainer *trainer, struct error *err) {
+    const struct runnable *runnable = &trainer->runnable[PROGRAM_EVAL];
+    const struct split *test = &trainer->dataset.test;
+    struct step step = {.student[0].ce_weight = 1};
+    clear_tally(runnable);
+    exec_refresh(runnable->exec);
+    for (int64_t first = 0; first < test->count; first += runnable->rows) {
+        int64_t rest = test->count - first;
+        step.n_valid = (int32_t)(rest < runnable->rows ? rest : runnable->rows);
+        stage(trainer, test, NULL, first, step.n_valid);
+        feed(trainer, runnable);
+        exec_run(runnable->exec, &step);
+        enum status status = exec_synchronize(runnable->exec, err);
+        /* a mere stop waits: a checkpoint at an epoch's end must hold its evaluation */
+        if (status == STATUS_OK && ask(trainer, "evaluating") == TRAIN_ABANDON)
+            status = cancelled(trainer, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status evaluate(struct trainer *trainer, struct error *err) {
+    int64_t begin_ns = clock_mono_ns();
+    enum status status = evaluate_batches(trainer, err);
+    if (status != STATUS_OK)
+        return status;
+    double tally[TALLY_FIELDS];
+    read_tally(&trainer->runnable[PROGRAM_EVAL], tally);
+    status = check_finite(tally, err);
+    if (status != STATUS_OK)
+        return status;
+    struct metric_point point = new_point(trainer, METRIC_EVAL);
+    divide_tally(tally, &point);
+    point.images_per_s = tally[TALLY_COUNT] * 1e9 / (double)(clock_mono_ns() - begin_ns);
+    struct checkpoint *checkpoint = &trainer->checkpoint;
+    checkpoint->last = point;
+    if (!checkpoint->evaluated || point.top1 > checkpoint->best.top1)
+        checkpoint->best = point;
+    checkpoint->evaluated = true;
+    return publish(trainer, &point, err);
+}
+
+/* --- the run --- */
+
+/* What follows a step: a point, an evaluation at the end of the epoch, a checkpoint. A checkpoint
+ * at the end of an epoch holds its evaluation, so that a resumed run does not repeat it. */
+static enum status after_step(struct trainer *trainer, struct error *err) {
+    int64_t step = trainer->checkpoint.step;
+    int64_t in_epoch = step % trainer->steps_per_epoch;
+    enum status status = STATUS_OK;
+    if (in_epoch == 0 || in_epoch % trainer->report_every == 0)
+        status = report(trainer, err);
+    if (status == STATUS_OK && in_epoch == 0)
+        status = evaluate(trainer, err);
+    if (status == STATUS_OK && (step % trainer->checkpoint_every == 0 || step == trainer->steps))
+        status = save(trainer, err);
+    return status;
+}
+
+static enum status train(struct trainer *trainer, struct error *err) {
+    trainer->started_step = trainer->checkpoint.step;
+    trainer->started_ns = clock_mono_ns();
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && trainer->checkpoint.step < trainer->steps) {
+        status = trainer_tick(trainer, "training", err);
+        if (status == STATUS_OK)
+            status = train_step(trainer, err);
+        if (status == STATUS_OK)
+            status = after_step(trainer, err);
+    }
+    return status;
+}
+
+static enum status finish(struct trainer *trainer, struct train_result *result, struct error *err) {
+    const struct checkpoint *checkpoint = &trainer->checkpoint;
+    result->last = checkpoint->last;
+    result->best = checkpoint->best;
+    result->reproducible = checkpoint->reproducible;
+    return model_report_write(trainer, result, err);
+}
+
+enum status trainer_run(const struct train_job *job, const struct train_callbacks *callbacks,
+                        struct train_result *result, struct error *err) {
+    struct trainer trainer = {.job = job, .spec = job->spec, .callbacks = callbacks};
+    trainer.progress.loss = trainer.progress.top1 = NAN;
+    enum status status = trainer_setup(&trainer, err);
+    if (status == STATUS_OK)
+        status = train(&trainer, err);
+    if (status == STATUS_OK)
+        status = trainer_tick(&trainer, "saving", err);
+    if (status == STATUS_OK)
+        status = finish(&trainer, result, err);
+    trainer_release(&trainer);
+    return status;
+}
+
+enum status trainer_estimate(const struct train_job *job, struct train_estimate *estimate,
+                             struct error *err) {
+    struct trainer trainer = {.job = job, .spec = job->spec};
+    enum status status = trainer_open_parts(&trainer, err);
+    if (status == STATUS_OK) {
+        int64_t count = trainer.dataset.train.count, batch = job->spec->batch_size;
+        int rows = (int)(count < batch ? count : batch);
+        struct program_plan plan = trainer_plan(&trainer, (int)batch, rows);
+        struct run_program built;
+        train_program_build(&built, &plan);
+        *estimate = (struct train_estimate){0};
+        for (int i = 0; i < built.program.n_ops; i++)
+            estimate->flops_per_step += op_flops(&built.program, &built.program.op[i]);
+        const struct param_table *student = &trainer.student.table;
+        const struct param_table *teacher = &trainer.teacher.network.table;
+        estimate->student_parameters = param_table_learnable(student);
+        estimate->teacher_parameters = param_table_learnable(teacher);
+        estimate->steps = (count + batch - 1) / batch * job->spec->epochs;
+        estimate->memory_bytes =
+            program_activation_bytes(&built.program) +
+            sizeof(float) * (3 * student->weight_floats + student->state_floats +
+                             2 * (teacher->weight_floats + teacher->state_floats));
+        run_program_release(&built);
+    }
+    trainer_release(&trainer);
+    return status;
+}

@@ -1,0 +1,258 @@
+#include "engine/session/trainer_internal.h"
+
+#include "engine/base/mem.h"
+#include "engine/base/sha256.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The teacher must see the student's pictures and name the same classes. */
+static enum status check_teacher(const struct trainer *trainer, struct error *err) {
+    const struct model_info *info = &trainer->teacher.info;
+    const struct dataset *dataset = &trainer->dataset;
+    if (info->height != dataset->height || info->width != dataset->width ||
+        info->channels != dataset->channels)
+        return error_set_field(err, STATUS_INVALID, "teacher",
+                               "the teacher takes pictures of %dx%dx%d, the data set has %dx%dx%d",
+                               info->height, info->width, info->channels, dataset->height,
+                               dataset->width, dataset->channels);
+    if (info->classes != dataset->classes)
+        return error_set_field(err, STATUS_INVALID, "teacher",
+                               "the teacher knows %d classes, the data set has %d", info->classes,
+                               dataset->classes);
+    return STATUS_OK;
+}
+
+enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
+    const struct train_spec *spec = trainer->spec;
+    struct dataset *dataset = &trainer->dataset;
+    enum status status = dataset_open(dataset, trainer->job->dataset_folder, spec->dataset, err);
+    if (status != STATUS_OK)
+        return status;
+    split_limit(&dataset->train, spec->train_limit);
+    split_limit(&dataset->test, spec->test_limit);
+    status = network_init(&trainer->student, spec->student, dataset->height, dataset->width,
+                          dataset->channels, dataset->classes, spec->decay_all, err);
+    if (status != STATUS_OK || !trainer->job->teacher_path)
+        return status;
+    status = model_load(&trainer->teacher, trainer->job->teacher_path, err);
+    return status == STATUS_OK ? check_teacher(trainer, err) : status;
+}
+
+static enum status open_device(struct trainer *trainer, struct error *err) {
+    const struct train_spec *spec = trainer->spec;
+    enum status status =
+        device_open(&trainer->device, (enum device_kind)spec->device, (int)spec->threads, err);
+    if (status != STATUS_OK)
+        return status;
+    if (spec->precision == PRECISION_BF16 && !trainer->device.backend->bf16)
+        return error_set_field(err, STATUS_UNSUPPORTED, "precision",
+                               "the %s backend computes in f32 only",
+                               trainer->device.backend->name);
+    str_copy(trainer->checkpoint.identity, sizeof trainer->checkpoint.identity,
+             trainer->device.identity);
+    return STATUS_OK;
+}
+
+static void upload(struct params *params, const float *weight, const float *state) {
+    const struct param_table *table = params->table;
+    const struct backend *backend = params->device->backend;
+    backend->upload(params->device, params->weight, weight, table->weight_floats * sizeof(float));
+    backend->upload(params->device, params->state, state, table->state_floats * sizeof(float));
+}
+
+/* A file of weights alone, as `init` allows: it needs no metadata. */
+static enum status load_init(const struct trainer *trainer, float *weight, float *state,
+                             struct error *err) {
+    char path[FILE_PATH_BYTES];
+    struct safetensors file;
+    enum status status = model_weights_path(path, trainer->job->init_path, err);
+    if (status == STATUS_OK)
+        status = safetensors_open(&file, path, err);
+    if (status != STATUS_OK)
+        return status;
+    status = network_load(&trainer->student, &file, weight, state, err);
+    safetensors_close(&file);
+    return status == STATUS_OK ? status : error_wrap(err, "init %s", path);
+}
+
+static enum status fill_student(struct trainer *trainer, struct error *err) {
+    const struct param_table *table = &trainer->student.table;
+    enum status status =
+        params_create(&trainer->student_params, &trainer->device, table, true, err);
+    if (status != STATUS_OK)
+        return status;
+    float *weight = xcalloc(table->weight_floats + 1, sizeof *weight);
+    float *state = xcalloc(table->state_floats + 1, sizeof *state);
+    if (trainer->job->init_path)
+        status = load_init(trainer, weight, state, err);
+    else
+        network_randomise(&trainer->student, (uint64_t)trainer->spec->seed, weight, state);
+    if (status == STATUS_OK)
+        upload(&trainer->student_params, weight, state);
+    free(weight);
+    free(state);
+    return status;
+}
+
+static enum status fill_teacher(struct trainer *trainer, struct error *err) {
+    struct loaded_model *teacher = &trainer->teacher;
+    enum status status = params_create(&trainer->teacher_params, &trainer->device,
+                                       &teacher->network.table, false, err);
+    if (status == STATUS_OK)
+        upload(&trainer->teacher_params, teacher->weight, teacher->state);
+    return status;
+}
+
+struct program_plan trainer_plan(const struct trainer *trainer, int batch, int rows) {
+    const struct loaded_model *teacher = trainer->job->teacher_path ? &trainer->teacher : NULL;
+    return (struct program_plan){.spec = trainer->spec,
+                                 .student = &trainer->student,
+                                 .teacher = teacher ? &teacher->network : NULL,
+                                 .mean = trainer->dataset.mean,
+                                 .deviation = trainer->dataset.deviation,
+                                 .teacher_mean = teacher ? teacher->info.mean : NULL,
+                                 .teacher_deviation = teacher ? teacher->info.deviation : NULL,
+                                 .batch = batch,
+                                 .rows = rows};
+}
+
+static enum status build(struct trainer *trainer, int which, int batch, int rows,
+                         struct error *err) {
+    struct runnable *runnable = &trainer->runnable[which];
+    struct program_plan plan = trainer_plan(trainer, batch, rows);
+    if (which == PROGRAM_EVAL)
+        eval_program_build(&runnable->program, &plan);
+    else
+        train_program_build(&runnable->program, &plan);
+    runnable->batch = batch;
+    runnable->rows = rows;
+    struct params *params[] = {&trainer->student_params, &trainer->teacher_params};
+    enum status status =
+        exec_create(&runnable->exec, &trainer->device, &runnable->program.program, params, err);
+    if (status == STATUS_OK)
+        exec_refresh(runnable->exec);
+    return status;
+}
+
+/* Full batches, the rest of an epoch, evaluation: each its own program over the same arenas. */
+static enum status build_all(struct trainer *trainer, struct error *err) {
+    int batch = (int)trainer->spec->batch_size;
+    int64_t count = trainer->dataset.train.count, rest = count % batch;
+    enum status status = STATUS_OK;
+    if (count >= batch)
+        status = build(trainer, PROGRAM_FULL, batch, batch, err);
+    if (status == STATUS_OK)
+        status = trainer_tick(trainer, "preparing", err);
+    if (status == STATUS_OK && rest)
+        status = build(trainer, PROGRAM_REMAINDER, batch, (int)rest, err);
+    if (status == STATUS_OK)
+        status = build(trainer, PROGRAM_EVAL, EVAL_BATCH, EVAL_BATCH, err);
+    return status;
+}
+
+static void stage_buffers(struct trainer *trainer) {
+    const struct dataset *dataset = &trainer->dataset;
+    size_t rows = (size_t)trainer->spec->batch_size;
+    rows = rows > EVAL_BATCH ? rows : EVAL_BATCH;
+    size_t picture = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
+    trainer->staged_images = xcalloc(rows, picture);
+    trainer->staged_labels = xcalloc(rows, sizeof(int32_t));
+    trainer->staged_indices = xcalloc(rows, sizeof(int32_t));
+    trainer->order = xcalloc((size_t)dataset->train.count, sizeof(int32_t));
+}
+
+static void count_steps(struct trainer *trainer) {
+    const struct train_spec *spec = trainer->spec;
+    int64_t count = trainer->dataset.train.count;
+    int64_t per_epoch = (count + spec->batch_size - 1) / spec->batch_size;
+    trainer->steps_per_epoch = per_epoch;
+    trainer->steps = per_epoch * spec->epochs;
+    trainer->report_every = spec->report_every ? spec->report_every : (per_epoch + 9) / 10;
+    trainer->checkpoint_every = spec->checkpoint_every ? spec->checkpoint_every : per_epoch;
+    trainer->progress.epochs = spec->epochs;
+    trainer->progress.steps = trainer->steps;
+}
+
+/* What decides the result: spec, data, teacher, starting weights. */
+static enum status identify_run(struct trainer *trainer, struct error *err) {
+    struct str text = STR_INIT;
+    train_spec_add_canonical(trainer->spec, &text);
+    str_addf(&text, "\ndataset %s", trainer->dataset.sha256);
+    const char *file[] = {trainer->job->teacher_path, trainer->job->init_path};
+    enum status status = STATUS_OK;
+    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
+        char path[FILE_PATH_BYTES], hex[SHA256_HEX_BYTES];
+        if (!file[i])
+            continue;
+        status = model_weights_path(path, file[i], err);
+        if (status == STATUS_OK)
+            status = sha256_file(path, hex, err);
+        if (status == STATUS_OK)
+            str_addf(&text, "\n%s %s", i ? "init" : "teacher", hex);
+    }
+    if (status == STATUS_OK)
+        sha256_hex(str_text(&text), text.len, trainer->checkpoint.run);
+    str_release(&text);
+    return status;
+}
+
+static enum status resume(struct trainer *trainer, struct error *err) {
+    struct checkpoint *now = &trainer->checkpoint, read;
+    enum status status =
+        checkpoint_read(&read, now->run, &trainer->student_params, trainer->checkpoint_path, err);
+    if (status != STATUS_OK)
+        return status;
+    read.reproducible &= str_equal(read.identity, now->identity);
+    str_copy(read.identity, sizeof read.identity, now->identity);
+    *now = read;
+    for (int i = 0; i < CHECKPOINT_TALLIES; i++) {
+        const struct runnable *runnable = &trainer->runnable[i];
+        if (runnable->exec)
+            exec_write(runnable->exec, runnable->program.tally, read.tally[i]);
+    }
+    return STATUS_OK;
+}
+
+enum status trainer_setup(struct trainer *trainer, struct error *err) {
+    enum status status = file_make_dirs(trainer->job->out_folder, err);
+    if (status == STATUS_OK)
+        status = file_join(trainer->checkpoint_path, trainer->job->out_folder,
+                           "checkpoint.safetensors", err);
+    if (status == STATUS_OK)
+        status = trainer_open_parts(trainer, err);
+    if (status == STATUS_OK)
+        status = open_device(trainer, err);
+    if (status == STATUS_OK)
+        status = identify_run(trainer, err);
+    if (status == STATUS_OK)
+        status = fill_student(trainer, err);
+    if (status == STATUS_OK && trainer->job->teacher_path)
+        status = fill_teacher(trainer, err);
+    if (status != STATUS_OK)
+        return status;
+    count_steps(trainer);
+    stage_buffers(trainer);
+    trainer->checkpoint.reproducible = true;
+    status = build_all(trainer, err);
+    if (status == STATUS_OK && trainer->job->resume && file_exists(trainer->checkpoint_path))
+        status = resume(trainer, err);
+    return status;
+}
+
+void trainer_release(struct trainer *trainer) {
+    for (int i = 0; i < PROGRAMS; i++) {
+        exec_free(trainer->runnable[i].exec);
+        run_program_release(&trainer->runnable[i].program);
+    }
+    params_release(&trainer->student_params);
+    params_release(&trainer->teacher_params);
+    device_close(&trainer->device);
+    network_release(&trainer->student);
+    loaded_model_release(&trainer->teacher);
+    dataset_close(&trainer->dataset);
+    free(trainer->order);
+    free(trainer->staged_images);
+    free(trainer->staged_labels);
+    free(trainer->staged_indices);
+}

@@ -31,7 +31,7 @@ struct dataset {
     char format[16]; /* "cifar10", "cifar100", "idx", "safetensors" */
     int height, width, channels, classes;
     float mean[DATASET_MAX_CHANNELS], deviation[DATASET_MAX_CHANNELS]; /* of pixels in 0..1 */
-    char **class_names; /* [classes] */
+    char **class_names;                                                /* [classes] */
     struct split train, test;
     char sha256[SHA256_HEX_BYTES]; /* of shape, pictures and labels: the same for every format */
     void *storage[8];              /* private */

@@ -2,9 +2,15 @@
 
 #include "tests/support/t.h"
 
-/* The address sanitizer otherwise aborts where malloc returns NULL. */
+/* The sanitizers otherwise abort where malloc returns NULL. */
 const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
 const char *__asan_default_options(void) {
+    return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void) {
     return "allocator_may_return_null=1";
 }
 

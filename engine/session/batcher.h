@@ -17,7 +17,7 @@ struct batcher;
 struct batch_request {
     const uint8_t *pictures; /* [count,h,w,c] */
     int count;
-    float *logits; /* [count,classes], filled before done */
+    float *logits;                               /* [count,classes], filled before done */
     void (*done)(struct batch_request *request); /* status and err are set */
     void *ctx;
     enum status status;

@@ -1,0 +1,223 @@
+#include "engine/session/predictor.h"
+
+#include "engine/backend/exec.h"
+#include "engine/model/network.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the caller's pictures are: the two kinds of program a predictor keeps. */
+enum input_kind { INPUT_PIXELS, INPUT_NORMALISED, INPUT_KINDS };
+
+static const int batch_sizes[] = {1, 8, PREDICTOR_MAX_BATCH};
+enum { BATCH_SIZES = sizeof batch_sizes / sizeof batch_sizes[0] };
+
+/* One program at one batch size, made when it is first needed. */
+struct lane {
+    struct program program;
+    struct exec *exec;
+    int x, logits;  /* values of the program */
+    uint8_t *input; /* a whole batch of input, for a last part that must be padded */
+    float *output;  /* [batch,classes] */
+};
+
+struct predictor {
+    struct device device;
+    struct loaded_model model;
+    struct params params;
+    struct lane lane[INPUT_KINDS][BATCH_SIZES];
+};
+
+static const enum dtype input_dtype[INPUT_KINDS] = {
+    [INPUT_PIXELS] = DTYPE_U8, [INPUT_NORMALISED] = DTYPE_F32};
+
+static size_t picture_input_bytes(const struct predictor *predictor, enum input_kind kind) {
+    const struct network *network = &predictor->model.network;
+    return (size_t)network->height * (size_t)network->width * (size_t)network->channels *
+           dtype_bytes(input_dtype[kind]);
+}
+
+static void lane_release(struct lane *lane) {
+    exec_free(lane->exec);
+    program_free(&lane->program);
+    mem_free_large(lane->input);
+    mem_free_large(lane->output);
+    *lane = (struct lane){0};
+}
+
+static void lane_build(struct lane *lane, struct loaded_model *model, enum input_kind kind,
+                       int batch) {
+    struct network *network = &model->network;
+    struct builder builder = {.program = &lane->program,
+                              .table = &network->table,
+                              .mode = BUILD_INFER,
+                              .dtype = DTYPE_F32};
+    struct shape shape = {batch, network->height, network->width, network->channels};
+    program_init(&lane->program);
+    lane->program.n_nets = 1;
+    lane->x = build_input(&builder, "x", shape, input_dtype[kind]);
+    int x = lane->x;
+    if (kind == INPUT_PIXELS)
+        x = build_normalize(&builder, x, batch, model->info.mean, model->info.deviation);
+    lane->logits = network_build(network, &builder, x);
+    lane->program.value[lane->logits].kind = VALUE_OUTPUT;
+    program_seal(&lane->program);
+}
+
+static enum status lane_open(struct predictor *predictor, enum input_kind kind, int size,
+                             struct error *err) {
+    struct lane *lane = &predictor->lane[kind][size];
+    size_t batch = (size_t)batch_sizes[size];
+    size_t input_bytes = batch * picture_input_bytes(predictor, kind);
+    size_t output_bytes = batch * (size_t)predictor->model.network.classes * sizeof(float);
+    void *input = NULL, *output = NULL;
+    struct params *params[] = {&predictor->params};
+    lane_build(lane, &predictor->model, kind, (int)batch);
+    enum status status = exec_create(&lane->exec, &predictor->device, &lane->program, params, err);
+    if (!status)
+        status = mem_alloc_large(&input, input_bytes, "pictures of a batch", err);
+    if (!status)
+        status = mem_alloc_large(&output, output_bytes, "logits of a batch", err);
+    lane->input = input;
+    lane->output = output;
+    if (status)
+        lane_release(lane);
+    else
+        exec_refresh(lane->exec);
+    return status;
+}
+
+/* The largest batch of which at most half would be padding. */
+static int batch_size_for(int count) {
+    int size = BATCH_SIZES - 1;
+    while (size > 0 && batch_sizes[size] > 2 * count)
+        size--;
+    return size;
+}
+
+/* Runs at most one batch; the rows behind count are padding and their logits are dropped. */
+static enum status lane_run(struct predictor *predictor, enum input_kind kind, int size,
+                            const void *input, int count, float *logits, struct error *err) {
+    struct lane *lane = &predictor->lane[kind][size];
+    struct step step = {.n_valid = count};
+    bool whole = count == batch_sizes[size];
+    if (!whole)
+        memcpy(lane->input, input, (size_t)count * picture_input_bytes(predictor, kind));
+    exec_write(lane->exec, lane->x, whole ? input : lane->input);
+    exec_run(lane->exec, &step);
+    exec_read(lane->exec, lane->logits, whole ? logits : lane->output);
+    enum status status = exec_synchronize(lane->exec, err);
+    if (!status && !whole)
+        memcpy(logits, lane->output,
+               (size_t)count * (size_t)predictor->model.network.classes * sizeof *logits);
+    return status;
+}
+
+static enum status run_all(struct predictor *predictor, enum input_kind kind, const void *input,
+                           int count, float *logits, struct error *err) {
+    size_t picture_bytes = picture_input_bytes(predictor, kind);
+    const uint8_t *next = input;
+    while (count > 0) {
+        int size = batch_size_for(count);
+        int part = count < batch_sizes[size] ? count : batch_sizes[size];
+        enum status status = STATUS_OK;
+        if (!predictor->lane[kind][size].exec)
+            status = lane_open(predictor, kind, size, err);
+        if (!status)
+            status = lane_run(predictor, kind, size, next, part, logits, err);
+        if (status)
+            return status;
+        next += (size_t)part * picture_bytes;
+        logits += (size_t)part * (size_t)predictor->model.network.classes;
+        count -= part;
+    }
+    return STATUS_OK;
+}
+
+static void upload_floats(struct device *device, float *to, const float *from, size_t count) {
+    if (count)
+        device->backend->upload(device, to, from, count * sizeof *from);
+}
+
+enum status predictor_own(struct predictor **out, struct loaded_model *model,
+                          enum device_kind device, int threads, struct error *err) {
+    struct predictor *predictor = xcalloc(1, sizeof *predictor);
+    predictor->model = *model;
+    *model = (struct loaded_model){0};
+    const struct param_table *table = &predictor->model.network.table;
+    enum status status = device_open(&predictor->device, device, threads, err);
+    if (status)
+        goto out;
+    status = params_create(&predictor->params, &predictor->device, table, false, err);
+    if (status)
+        goto out;
+    upload_floats(&predictor->device, predictor->params.weight, predictor->model.weight,
+                  table->weight_floats);
+    upload_floats(&predictor->device, predictor->params.state, predictor->model.state,
+                  table->state_floats);
+    status = predictor->device.backend->synchronize(&predictor->device, err);
+out:
+    if (status) {
+        predictor_free(predictor);
+        predictor = NULL;
+    }
+    *out = predictor;
+    return status;
+}
+
+enum status predictor_create(struct predictor **out, const char *model_path,
+                             enum device_kind device, int threads, struct error *err) {
+    struct loaded_model model = {0};
+    *out = NULL;
+    enum status status = model_load(&model, model_path, err);
+    return status ? status : predictor_own(out, &model, device, threads, err);
+}
+
+void predictor_free(struct predictor *predictor) {
+    if (!predictor)
+        return;
+    for (int kind = 0; kind < INPUT_KINDS; kind++)
+        for (int size = 0; size < BATCH_SIZES; size++)
+            lane_release(&predictor->lane[kind][size]);
+    params_release(&predictor->params);
+    device_close(&predictor->device);
+    loaded_model_release(&predictor->model);
+    free(predictor);
+}
+
+const struct model_info *predictor_info(const struct predictor *predictor) {
+    return &predictor->model.info;
+}
+
+enum status predictor_logits(struct predictor *predictor, const uint8_t *pictures, int count,
+                             float *logits, struct error *err) {
+    return run_all(predictor, INPUT_PIXELS, pictures, count, logits, err);
+}
+
+enum status predictor_forward(struct predictor *predictor, const float *x, int count, float *logits,
+                              struct error *err) {
+    return run_all(predictor, INPUT_NORMALISED, x, count, logits, err);
+}
+
+/* Insertion into the k best so far: k is small and the classes are met in order, so that a later
+ * equal one stays behind. */
+void prediction_top(const float *logits, int classes, int k, struct prediction *out) {
+    double highest = logits[0], sum = 0;
+    int kept = 0;
+    for (int c = 1; c < classes; c++)
+        highest = logits[c] > highest ? logits[c] : highest;
+    for (int c = 0; c < classes; c++) {
+        sum += exp(logits[c] - highest);
+        int at = kept < k ? kept++ : k;
+        while (at > 0 && logits[c] > logits[out[at - 1].index]) {
+            if (at < k)
+                out[at] = out[at - 1];
+            at--;
+        }
+        if (at < k)
+            out[at].index = c;
+    }
+    for (int i = 0; i < kept; i++)
+        out[i].score = (float)(exp(logits[out[i].index] - highest) / sum);
+}

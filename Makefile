@@ -1,0 +1,54 @@
+# A thin face over CMake and ctest. Two commands do everything on a fresh machine:
+#   make demo    installs what is missing, builds, trains a teacher, distils a student, predicts
+#   make test    installs what is missing, builds, runs all tests
+
+BUILD ?= build
+JOBS ?= $(shell nproc)
+CMAKE_ARGS ?=
+
+.PHONY: all setup setup-test build demo test test-sanitize test-thread bench lint format clean
+
+all: build
+
+# Idempotent: asks for packages only when something is missing.
+setup:
+	@cmake/setup.sh build
+
+setup-test:
+	@cmake/setup.sh build test
+
+build: setup
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+	@cmake --build $(BUILD) -j $(JOBS)
+
+demo: CMAKE_ARGS += -DDISTILL_TESTS=OFF
+demo: build
+	@DISTILL_BUILD=$(BUILD) clients/demo.sh
+
+test: CMAKE_ARGS += -DDISTILL_TESTS=ON
+test: setup-test build
+	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error $(CTEST_ARGS)
+
+# The suite under ASan and UBSan; leaks are errors.
+test-sanitize: setup-test
+	@$(MAKE) --no-print-directory build BUILD=build/asan CMAKE_ARGS=-DDISTILL_SANITIZE=address,undefined
+	@ctest --test-dir build/asan --output-on-failure --no-tests=error $(CTEST_ARGS)
+
+# The service under TSan, on the ref backend with one thread (OpenMP's runtime is not instrumented).
+test-thread: setup-test
+	@$(MAKE) --no-print-directory build BUILD=build/tsan \
+	    CMAKE_ARGS="-DDISTILL_SANITIZE=thread -DDISTILL_ONEDNN=OFF"
+	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -R 'store|http|worker|batcher|system' $(CTEST_ARGS)
+
+bench: setup-test build
+	@tests/bench/run
+
+lint: setup-test
+	@tests/lint/run
+
+format: setup-test
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	@rm -rf build build.log

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs what is missing: `setup.sh build` the packages to build and run, `setup.sh build test`
+# those for tests too. Does nothing, and needs no root, when everything is there.
+set -eu
+
+build_packages="build-essential cmake ninja-build pkg-config curl ca-certificates
+    libmicrohttpd-dev libjansson-dev libhiredis-dev libdnnl-dev zlib1g-dev libturbojpeg0-dev
+    libpng-dev redis-server"
+test_packages="clang clang-format clang-tidy libomp-dev python3 python3-venv python3-numpy
+    python3-torch python3-yaml python3-httpx python3-pil python3-pytest shellcheck jq wrk"
+
+missing() {
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+            printf '%s ' "$package"
+    done
+}
+
+wanted=""
+for kind in "$@"; do
+    case $kind in
+    build) wanted="$wanted $build_packages" ;;
+    test) wanted="$wanted $test_packages" ;;
+    *) echo "setup.sh: unknown part $kind" >&2; exit 2 ;;
+    esac
+done
+
+if ! command -v apt-get >/dev/null; then
+    echo "setup: this is not Debian or Ubuntu; please install: $wanted" >&2
+    exit 0
+fi
+# shellcheck disable=SC2086
+packages=$(missing $wanted)
+[ -z "$packages" ] && exit 0
+
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=sudo
+    command -v sudo >/dev/null || { echo "setup: needs root or sudo to install: $packages" >&2; exit 1; }
+fi
+echo "setup: installing $packages"
+log=$(mktemp)
+install() {
+    # RUNLEVEL=1: the package's own redis-server is not wanted and must not be started.
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+        apt-get install -y -q --no-install-recommends $packages >"$log" 2>&1
+}
+$as_root apt-get update -q >"$log" 2>&1 || { cat "$log"; exit 1; }
+install || { cat "$log"; rm -f "$log"; exit 1; }
+rm -f "$log"

@@ -49,9 +49,9 @@ int build_normalize(struct builder *builder, int x, int n, const float *mean,
     return op.out[0];
 }
 
-/* Names the first output of an op after its layer and gives it the activations' type. */
-static int finish_layer(struct builder *builder, int op, const char *name) {
-    int out = builder->program->op[op].out[0];
+/* Appends a layer's op and names its first output after the layer. */
+static int finish_layer(struct builder *builder, const struct op *op, const char *name) {
+    int out = program_emit(builder->program, op, 0).out[0];
     struct value *value = &builder->program->value[out];
     snprintf(value->name, sizeof value->name, "%.55s", name);
     return out;
@@ -68,8 +68,7 @@ int build_conv(struct builder *builder, int x, const struct conv_layer *layer) {
     op.in[0] = x;
     op.in[1] = use_param(builder, layer->name, "weight", &weight);
     op.attr.conv = (struct conv_attr){layer->stride, layer->pad, groups, false};
-    int index = program_add_op(builder->program, &op, 0);
-    int out = finish_layer(builder, index, layer->name);
+    int out = finish_layer(builder, &op, layer->name);
     builder->program->value[out].dtype = builder->dtype;
     return out;
 }
@@ -132,7 +131,7 @@ static int fold_into_conv(struct builder *builder, const struct norm_params *nor
     fold.in[3] = norm->mean;
     fold.in[4] = norm->var;
     fold.attr.norm.eps = NORM_EPS;
-    const struct op added = program->op[program_add_op(program, &fold, 0)];
+    const struct op added = program_emit(program, &fold, 0);
     name_derived(program, &added);
     conv.in[1] = added.out[0];
     conv.in[2] = added.out[1];
@@ -165,16 +164,15 @@ int build_bn_act(struct builder *builder, const char *name, int x, int residual,
     op.in[2] = norm.beta;
     op.in[3] = residual;
     op.attr.norm = (struct norm_attr){.eps = NORM_EPS, .relu = relu};
-    int index = program_add_op(program, &op, 0);
-    const struct op added = program->op[index];
-    update_running(builder, &norm, &added);
-    return finish_layer(builder, index, name);
+    int y = finish_layer(builder, &op, name);
+    update_running(builder, &norm, &program->op[program->n_ops - 1]);
+    return y;
 }
 
 int build_global_pool(struct builder *builder, int x) {
     struct op op = op_new(OP_GLOBAL_POOL, SECTION_FORWARD);
     op.in[0] = x;
-    int y = finish_layer(builder, program_add_op(builder->program, &op, 0), "pooled");
+    int y = finish_layer(builder, &op, "pooled");
     builder->program->value[y].dtype = DTYPE_F32; /* small, and the classifier is f32 */
     return y;
 }
@@ -192,7 +190,7 @@ int build_linear(struct builder *builder, const char *name, int x, int outputs) 
     op.in[0] = x;
     op.in[1] = use_param(builder, name, "weight", &weight);
     op.in[2] = use_param(builder, name, "bias", &bias);
-    return finish_layer(builder, program_add_op(builder->program, &op, 0), name);
+    return finish_layer(builder, &op, name);
 }
 
 /* A whole range of one of the network's arenas as a value. */

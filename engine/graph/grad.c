@@ -31,7 +31,7 @@ static int add_values(struct program *program, int a, int b) {
     struct op op = op_new(OP_ADD, SECTION_BACKWARD);
     op.in[0] = a;
     op.in[1] = b;
-    return program->op[program_add_op(program, &op, 0)].out[0];
+    return program_emit(program, &op, 0).out[0];
 }
 
 void gradient_give(struct gradient *gradient, int value, int grad) {

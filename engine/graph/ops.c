@@ -115,11 +115,10 @@ static void bn_act_grad(struct gradient *gradient, int index) {
     bwd.out[1] = gradient_of_weight(gradient, op.in[1]);
     bwd.out[2] = gradient_of_weight(gradient, op.in[2]);
     bwd.attr = op.attr;
-    const struct op *added = &program->op[program_add_op(program, &bwd, wanted ? 0 : 1u << 3)];
-    int dx = added->out[0], dresidual = added->out[3];
-    gradient_give(gradient, op.in[0], dx);
+    bwd = program_emit(program, &bwd, wanted ? 0 : 1u << 3);
+    gradient_give(gradient, op.in[0], bwd.out[0]);
     if (wanted)
-        gradient_give(gradient, op.in[3], dresidual);
+        gradient_give(gradient, op.in[3], bwd.out[3]);
 }
 
 static void bn_act_bwd_infer(const struct program *program, const struct op *op,
@@ -165,8 +164,7 @@ static void linear_grad(struct gradient *gradient, int index) {
     struct op dx = op_new(OP_LINEAR_DX, SECTION_BACKWARD);
     dx.in[0] = dy;
     dx.in[1] = op.in[1];
-    int added = program_add_op(program, &dx, 0);
-    int dx_value = program->op[added].out[0];
+    int dx_value = program_emit(program, &dx, 0).out[0];
     program->value[dx_value].dtype = program->value[op.in[0]].dtype;
     gradient_give(gradient, op.in[0], dx_value);
 }

@@ -102,6 +102,11 @@ int program_add_op(struct program *program, const struct op *op, unsigned absent
     return program->n_ops++;
 }
 
+struct op program_emit(struct program *program, const struct op *op, unsigned absent) {
+    int index = program_add_op(program, op, absent);
+    return program->op[index];
+}
+
 static void sort_by_section(struct program *program) {
     struct op *sorted = xmalloc((size_t)program->n_ops * sizeof *sorted);
     int n = 0;

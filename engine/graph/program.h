@@ -152,6 +152,10 @@ int program_add_value(struct program *program, const struct value *value);
  * because user input was checked before. Returns the op's index. */
 int program_add_op(struct program *program, const struct op *op, unsigned absent);
 
+/* The same; returns a copy of the op as added, with all its outputs. (Indexing program->op with
+ * program_add_op's result in one expression would read an array that has moved.) */
+struct op program_emit(struct program *program, const struct op *op, unsigned absent);
+
 /* Computes lifetimes; nothing may be added afterwards. Ops are stably sorted by section. */
 void program_seal(struct program *program);
 

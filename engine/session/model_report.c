@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The last part: the same data set gives the same bytes wherever its folder lies. */
+static const char *dataset_name(const struct trainer *trainer) {
+    const char *slash = strrchr(trainer->spec->dataset, '/');
+    return slash ? slash + 1 : trainer->spec->dataset;
+}
+
 static void fill_info(const struct trainer *trainer, struct model_info *info) {
     const struct dataset *dataset = &trainer->dataset;
     *info = (struct model_info){.height = dataset->height,
@@ -14,9 +20,7 @@ static void fill_info(const struct trainer *trainer, struct model_info *info) {
                                 .classes = dataset->classes,
                                 .class_names = dataset->class_names};
     str_copy(info->architecture, sizeof info->architecture, trainer->spec->student);
-    /* the last part: the same data set gives the same bytes wherever its folder lies */
-    const char *slash = strrchr(trainer->spec->dataset, '/');
-    str_copy(info->dataset, sizeof info->dataset, slash ? slash + 1 : trainer->spec->dataset);
+    str_copy(info->dataset, sizeof info->dataset, dataset_name(trainer));
     memcpy(info->mean, dataset->mean, sizeof info->mean);
     memcpy(info->deviation, dataset->deviation, sizeof info->deviation);
 }
@@ -85,7 +89,7 @@ static void add_report(const struct trainer *trainer, const struct train_result 
                        struct str *out) {
     str_add(out, "{\n  \"architecture\": ");
     str_add_json(out, trainer->spec->student);
-    add_text(out, "dataset", trainer->spec->dataset);
+    add_text(out, "dataset", dataset_name(trainer));
     add_text(out, "dataset_sha256", trainer->dataset.sha256);
     add_text(out, "sha256", result->weights_sha256);
     str_addf(out, ",\n  \"parameters\": %lld",

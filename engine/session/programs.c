@@ -39,7 +39,7 @@ static int add_augment(struct run_program *out, const struct program_plan *plan,
     op.in[0] = out->images;
     op.in[1] = out->indices;
     op.attr.augment = (struct augment_attr){(int)spec->crop_padding, spec->flip};
-    return out->program.op[program_add_op(&out->program, &op, 0)].out[0];
+    return program_emit(&out->program, &op, 0).out[0];
 }
 
 static int add_persistent(struct run_program *out, const char *name, enum value_kind kind,

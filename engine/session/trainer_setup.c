@@ -26,7 +26,7 @@ static enum status check_teacher(const struct trainer *trainer, struct error *er
 enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
     const struct train_spec *spec = trainer->spec;
     struct dataset *dataset = &trainer->dataset;
-    enum status status = dataset_open(dataset, trainer->job->dataset_folder, spec->dataset, err);
+    enum status status = dataset_open(dataset, trainer->job->dataset_folder, NULL, err);
     if (status != STATUS_OK)
         return status;
     split_limit(&dataset->train, spec->train_limit);

@@ -1,6 +1,5 @@
 #include "service/common/config.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -8,49 +7,53 @@
 
 #define PRIVATE_SOCKET "redis.sock"
 
-#define PLACE(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
+#define ROW(member) FIELD_MEMBER(struct config, member)
 
-static const struct field CONFIG_FIELDS[] = {
-    {"data", FIELD_TEXT, PLACE(data), 1, CONFIG_TEXT_BYTES - 1, "distilld-data", "", 0,
-     "directory that holds data sets, models, jobs and the private Redis"},
-    {"host", FIELD_TEXT, PLACE(host), 1, CONFIG_TEXT_BYTES - 1, "127.0.0.1", "", 0,
-     "address to listen on"},
-    {"port", FIELD_INT, PLACE(port), 0, 65535, "8080", "", 0, "port to listen on; 0: any free one"},
-    {"insecure", FIELD_BOOL, PLACE(insecure), 0, 1, "0", "", 0,
-     "listen on an address other than the loopback although nobody is asked for a key"},
-    {"redis", FIELD_TEXT, PLACE(redis), 0, CONFIG_TEXT_BYTES - 1, "", "", 0,
-     "unix:///path or redis://[user][:password@]host[:port][/database]; default: a private one"},
-    {"redis_timeout_ms", FIELD_INT, PLACE(redis_timeout_ms), 10, 600000, "2000", "", 0,
-     "time that Redis has for connecting and for each answer"},
-    {"import_roots", FIELD_TEXT, PLACE(import_roots), 0, CONFIG_ROOTS_BYTES - 1, "", "", 0,
-     "directories, separated by ':', from which data sets may be imported"},
-    {"threads", FIELD_INT, PLACE(threads), 1, 256, "4", "", 0, "threads that answer requests"},
-    {"device", FIELD_ENUM, PLACE(device), 0, 0, "auto", "auto cpu ref cuda", 0,
-     "device of predictions"},
-    {"predict_threads", FIELD_INT, PLACE(predict_threads), 1, 256, "2", "", 0,
-     "threads of one prediction"},
-    {"predict_queue", FIELD_INT, PLACE(predict_queue), 1, 1 << 20, "1024", "", 0,
-     "pictures that may wait for one model"},
-    {"models_loaded", FIELD_INT, PLACE(models_loaded), 1, 1024, "8", "", 0,
-     "models kept in memory"},
-    {"connections", FIELD_INT, PLACE(connections), 1, 1 << 16, "1000", "", 0,
-     "connections at the same time"},
-    {"max_body_bytes", FIELD_INT, PLACE(max_body_bytes), 1024, 1 << 30, "67108864", "", 0,
-     "longest request body"},
-    {"request_timeout_ms", FIELD_INT, PLACE(request_timeout_ms), 100, 3600000, "30000", "", 0,
-     "time in which a whole request must arrive"},
-    {"drain_ms", FIELD_INT, PLACE(drain_ms), 0, 3600000, "30000", "", 0,
-     "time that an orderly end may take"},
-    {"lease_ms", FIELD_INT, PLACE(lease_ms), 300, 3600000, "30000", "", 0,
-     "a worker that is not heard of for so long loses its job"},
-    {"max_lost", FIELD_INT, PLACE(max_lost), 1, 1000, "5", "", 0,
-     "a job that loses so many workers in a row fails"},
-    {"ready_fd", FIELD_INT, PLACE(ready_fd), -1, 65535, "-1", "", 0,
-     "file descriptor to which serve writes its address when it is ready"},
+static const struct field rows[] = {
+    {ROW(data), .type = FIELD_TEXT, .min = 1, .max = CONFIG_TEXT_BYTES - 1,
+     .fallback = "distilld-data",
+     .doc = "Directory that holds data sets, models, jobs and the private Redis."},
+    {ROW(host), .type = FIELD_TEXT, .min = 1, .max = CONFIG_TEXT_BYTES - 1, .fallback = "127.0.0.1",
+     .doc = "Address to listen on."},
+    {ROW(port), .type = FIELD_INT, .max = 65535, .fallback = "8080",
+     .doc = "Port to listen on; 0: any free one."},
+    {ROW(insecure), .type = FIELD_BOOL, .fallback = "false",
+     .doc = "Listen on an address other than the loopback although nobody is asked for a key."},
+    {ROW(redis), .type = FIELD_TEXT, .max = CONFIG_TEXT_BYTES - 1,
+     .doc = "unix:///path or redis://[user][:password@]host[:port][/database]; a private one "
+            "without it."},
+    {ROW(redis_timeout_ms), .type = FIELD_INT, .min = 10, .max = 600000, .fallback = "2000",
+     .doc = "Time that Redis has for connecting and for each answer."},
+    {ROW(import_roots), .type = FIELD_TEXT, .max = CONFIG_ROOTS_BYTES - 1,
+     .doc = "Directories, separated by ':', from which data sets may be imported."},
+    {ROW(threads), .type = FIELD_INT, .min = 1, .max = 256, .fallback = "4",
+     .doc = "Threads that answer requests."},
+    {ROW(device), .type = FIELD_ENUM, .choices = "auto cpu ref cuda", .fallback = "auto",
+     .doc = "Device of predictions."},
+    {ROW(predict_threads), .type = FIELD_INT, .min = 1, .max = 256, .fallback = "2",
+     .doc = "Threads of one prediction."},
+    {ROW(predict_queue), .type = FIELD_INT, .min = 1, .max = 1 << 20, .fallback = "1024",
+     .doc = "Pictures that may wait for one model."},
+    {ROW(models_loaded), .type = FIELD_INT, .min = 1, .max = 1024, .fallback = "8",
+     .doc = "Models kept in memory."},
+    {ROW(connections), .type = FIELD_INT, .min = 1, .max = 1 << 16, .fallback = "1000",
+     .doc = "Connections at the same time."},
+    {ROW(max_body_bytes), .type = FIELD_INT, .min = 1024, .max = 1 << 30, .fallback = "67108864",
+     .doc = "Longest body of a request."},
+    {ROW(request_timeout_ms), .type = FIELD_INT, .min = 100, .max = 3600000, .fallback = "30000",
+     .doc = "Time in which a whole request must arrive."},
+    {ROW(drain_ms), .type = FIELD_INT, .max = 3600000, .fallback = "30000",
+     .doc = "Time that an orderly end may take."},
+    {ROW(lease_ms), .type = FIELD_INT, .min = 300, .max = 3600000, .fallback = "30000",
+     .doc = "A worker that is not heard of for so long loses its job."},
+    {ROW(max_lost), .type = FIELD_INT, .min = 1, .max = 1000, .fallback = "5",
+     .doc = "A job that loses so many workers in a row, without progress, fails."},
+    {ROW(ready_fd), .type = FIELD_INT, .min = -1, .max = 65535, .fallback = "-1",
+     .doc = "File descriptor on which a child of up says that it is ready."},
 };
+#undef ROW
 
-const struct field_table config_table = {"distilld", CONFIG_FIELDS,
-                                         sizeof CONFIG_FIELDS / sizeof *CONFIG_FIELDS};
+const struct field_table config_table = {"distilld", rows, sizeof rows / sizeof *rows};
 
 static bool is_loopback(const char *host) {
     return str_equal(host, "localhost") || str_equal(host, "::1") || str_has_prefix(host, "127.");

@@ -1,11 +1,13 @@
 #include "service/store/queue.h"
 
 #include "api/codec.h"
+#include "engine/base/mem.h"
 #include "service/store/job_reply.h"
 
 #include <hiredis/hiredis.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum status queue_claim(struct redis_pool *pool, const struct worker_name *worker, int64_t lease_ms,
@@ -107,10 +109,20 @@ enum status queue_fail(struct redis_pool *pool, const struct claim *claim,
     return status;
 }
 
-enum status queue_release(struct redis_pool *pool, const struct claim *claim, struct error *err) {
+enum status queue_release(struct redis_pool *pool, const struct claim *claim, enum job_state *state,
+                          struct error *err) {
     struct job_call call;
+    struct redisReply *reply;
+    struct job *job = xcalloc(1, sizeof *job);
     begin(&call, claim, JOB_EVENT_RELEASE);
-    return run(&call, pool, &script_release, err);
+    enum status status = job_call_run(&call, pool, &script_release, &reply, err);
+    if (!status)
+        status = job_from_reply(job, reply->element[1], err);
+    if (!status)
+        *state = job->state;
+    redis_reply_free(reply);
+    free(job);
+    return status;
 }
 
 enum status queue_reap(struct redis_pool *pool, int64_t max_lost, struct reaped *reaped,

@@ -4,8 +4,8 @@
  * A claim is a lease with an attempt number. The lease ends by the time of the Redis server. Each
  * claim raises the attempt, and whoever holds the newest may write; writes with an older one are
  * CONFLICT. A worker is known by a name that outlives it (its slot on its machine) and by an
- * instance, which does not: when a new instance of a name claims, the job of the one before is its
- * first, at once; when the same instance claims again, it gets the claim whose answer it missed.
+ * instance, which does not: when a new instance of a name claims, the job of the one before waits
+ * again at once; when the same instance claims again, it gets the claim whose answer it missed.
  *
  * Ownership: a struct claim is the caller's storage; end it with exactly one of finish, fail,
  *            release, or forget it when a call said CONFLICT.
@@ -53,9 +53,9 @@ MUST_CHECK enum status queue_fail(struct redis_pool *pool, const struct claim *c
                                   const struct job_error *error, struct error *err);
 
 /* Gives the job back, which costs it nothing: it is cancelled or paused if that was wished, and
- * waits again otherwise. */
+ * waits again otherwise. state tells which. */
 MUST_CHECK enum status queue_release(struct redis_pool *pool, const struct claim *claim,
-                                     struct error *err);
+                                     enum job_state *state, struct error *err);
 
 /* What the reaper did. */
 struct reaped {

@@ -124,7 +124,11 @@ end
 local function lose(id, max_lost)
     local lost = redis.call('HINCRBY', key('job', id), 'lost', 1)
     if lost >= tonumber(max_lost) and rule('poison', standing(id)) then
-        return (transition(id, 'poison', {'error', 'lost'}))
+        local state = transition(id, 'poison', {})
+        if state == 'failed' then
+            redis.call('HSET', key('job', id), 'error', 'lost')
+        end
+        return state
     end
     return (transition(id, 'reap', {}))
 end

@@ -1,0 +1,228 @@
+#include "service/worker/reporter.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/str.h"
+#include "service/common/log.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    NS_PER_MS = 1000000,
+    RENEW_MAX_MS = 1000, /* also how soon a cancel is noticed */
+    RETRY_MS = 200       /* while Redis is away */
+};
+
+/* ---- what the training thread does ---- */
+
+static struct job_progress progress_of(const struct train_progress *from) {
+    struct job_progress to = {
+        .epoch = from->epoch,
+        .epochs = from->epochs,
+        .step = from->step,
+        .steps = from->steps,
+        .fraction = from->steps > 0 ? (double)from->step / (double)from->steps : 0,
+        .images_per_s = from->images_per_s,
+        .remaining_s = from->remaining_s,
+    };
+    str_copy(to.phase, sizeof to.phase, from->phase ? from->phase : "");
+    return to;
+}
+
+enum verdict reporter_tick(struct reporter *reporter, const struct train_progress *progress) {
+    pthread_mutex_lock(&reporter->lock);
+    reporter->ticked_ns = clock_mono_ns();
+    if (progress)
+        reporter->progress = progress_of(progress);
+    enum verdict verdict = reporter->verdict;
+    pthread_mutex_unlock(&reporter->lock);
+    return verdict;
+}
+
+void reporter_wake(struct reporter *reporter) {
+    pthread_mutex_lock(&reporter->lock);
+    pthread_cond_signal(&reporter->changed);
+    pthread_mutex_unlock(&reporter->lock);
+}
+
+/* ---- what the thread does ---- */
+
+static struct point point_of(const struct metric_point *from) {
+    return (struct point){
+        .phase = from->phase == METRIC_EVAL ? POINT_EVAL : POINT_TRAIN,
+        .epoch = from->epoch,
+        .step = from->step,
+        .loss = from->loss,
+        .ce = from->ce,
+        .distill = from->distill,
+        .top1 = from->top1,
+        .top5 = from->top5,
+        .learning_rate = from->learning_rate,
+        .images_per_s = from->images_per_s,
+    };
+}
+
+/* Publishes what waits, in order, until something goes wrong. */
+static enum status publish_all(struct reporter *reporter, struct error *err) {
+    struct metric_point next;
+    enum status status = STATUS_OK;
+    while (outbox_first(reporter->outbox, &next)) {
+        struct point point = point_of(&next);
+        if ((status = queue_publish(reporter->pool, reporter->claim, &point, err)))
+            return status;
+        outbox_remove_first(reporter->outbox);
+    }
+    return status;
+}
+
+static enum verdict verdict_of(enum job_request wish) {
+    static const enum verdict verdicts[JOB_REQUEST_COUNT] = {
+        [JOB_REQUEST_NONE] = VERDICT_GO,
+        [JOB_REQUEST_PAUSE] = VERDICT_PAUSE,
+        [JOB_REQUEST_CANCEL] = VERDICT_CANCEL,
+    };
+    return verdicts[wish];
+}
+
+static void set_verdict(struct reporter *reporter, enum verdict verdict) {
+    pthread_mutex_lock(&reporter->lock);
+    /* Who has lost the claim does not get it back. */
+    if (reporter->verdict != VERDICT_GONE)
+        reporter->verdict = verdict;
+    pthread_mutex_unlock(&reporter->lock);
+}
+
+static enum status renew(struct reporter *reporter, struct error *err) {
+    pthread_mutex_lock(&reporter->lock);
+    struct job_progress progress = reporter->progress;
+    pthread_mutex_unlock(&reporter->lock);
+    enum job_request wish;
+    int64_t sent_ns = clock_mono_ns();
+    enum status status =
+        queue_renew(reporter->pool, reporter->claim, reporter->lease_ms, &progress, &wish, err);
+    if (status)
+        return status;
+    pthread_mutex_lock(&reporter->lock);
+    reporter->lease_ends_ns = sent_ns + reporter->lease_ms * NS_PER_MS;
+    pthread_mutex_unlock(&reporter->lock);
+    set_verdict(reporter, verdict_of(wish));
+    return STATUS_OK;
+}
+
+static bool is_alive(struct reporter *reporter) {
+    pthread_mutex_lock(&reporter->lock);
+    int64_t silent_ns = clock_mono_ns() - reporter->ticked_ns;
+    pthread_mutex_unlock(&reporter->lock);
+    return silent_ns < reporter->lease_ms * NS_PER_MS;
+}
+
+static bool lease_may_be_over(struct reporter *reporter) {
+    pthread_mutex_lock(&reporter->lock);
+    bool over = clock_mono_ns() >= reporter->lease_ends_ns;
+    pthread_mutex_unlock(&reporter->lock);
+    return over;
+}
+
+/* One round: points first, because an end that is noticed must find them published. */
+static enum status report(struct reporter *reporter, bool renewal_due, struct error *err) {
+    enum status status = publish_all(reporter, err);
+    if (!status && renewal_due && is_alive(reporter))
+        status = renew(reporter, err);
+    if (status == STATUS_CONFLICT || status == STATUS_NOT_FOUND) {
+        log_warn("claim_lost", log_text("job", reporter->claim->job.id), log_error_field(err));
+        set_verdict(reporter, VERDICT_GONE);
+    }
+    return status;
+}
+
+/* Sleeps until the time has come, a point waits, or the end. */
+static bool sleep_until(struct reporter *reporter, int64_t wake_ns) {
+    struct timespec wake = {wake_ns / (1000 * NS_PER_MS), wake_ns % (1000 * NS_PER_MS)};
+    pthread_mutex_lock(&reporter->lock);
+    if (!reporter->stopping)
+        pthread_cond_timedwait(&reporter->changed, &reporter->lock, &wake);
+    bool stopping = reporter->stopping;
+    pthread_mutex_unlock(&reporter->lock);
+    return !stopping;
+}
+
+static void note_trouble(struct reporter *reporter, bool *away, const struct error *err) {
+    if (!*away)
+        log_warn("redis_away", log_text("job", reporter->claim->job.id), log_error_field(err));
+    *away = true;
+    if (lease_may_be_over(reporter))
+        set_verdict(reporter, VERDICT_LAPSED);
+}
+
+static bool is_gone(struct reporter *reporter) {
+    pthread_mutex_lock(&reporter->lock);
+    bool gone = reporter->verdict == VERDICT_GONE;
+    pthread_mutex_unlock(&reporter->lock);
+    return gone;
+}
+
+/* Workers that train also look after the jobs of those that died. */
+static void reap(struct reporter *reporter) {
+    struct reaped reaped;
+    struct error ignored;
+    enum status status = queue_reap(reporter->pool, reporter->max_lost, &reaped, &ignored);
+    if (!status && reaped.requeued + reaped.failed + reaped.ended > 0)
+        log_warn("reaped", log_int("requeued", reaped.requeued), log_int("failed", reaped.failed),
+                 log_int("ended", reaped.ended));
+}
+
+static void *report_thread(void *ctx) {
+    struct reporter *reporter = ctx;
+    int64_t period_ms =
+        reporter->lease_ms / 3 < RENEW_MAX_MS ? reporter->lease_ms / 3 : RENEW_MAX_MS;
+    int64_t renew_ns = 0, reap_ns = clock_mono_ns() + reporter->lease_ms * NS_PER_MS;
+    bool away = false;
+    for (int64_t wake_ns = 0; sleep_until(reporter, wake_ns);) {
+        struct error err = {0};
+        int64_t now_ns = clock_mono_ns();
+        bool due = now_ns >= renew_ns;
+        if (is_gone(reporter)) {
+            wake_ns = now_ns + period_ms * NS_PER_MS;
+            continue;
+        }
+        if (report(reporter, due, &err) != STATUS_OK) {
+            note_trouble(reporter, &away, &err);
+            clock_sleep_ms(RETRY_MS); /* whatever wakes it: a point does not make Redis return */
+            continue;
+        }
+        away = false;
+        if (due)
+            renew_ns = now_ns + period_ms * NS_PER_MS;
+        if (now_ns >= reap_ns) {
+            reap(reporter);
+            reap_ns = now_ns + reporter->lease_ms * NS_PER_MS;
+        }
+        wake_ns = renew_ns;
+    }
+    return NULL;
+}
+
+void reporter_start(struct reporter *reporter) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&reporter->lock, NULL);
+    pthread_cond_init(&reporter->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    reporter->ticked_ns = clock_mono_ns();
+    reporter->lease_ends_ns = reporter->ticked_ns + reporter->lease_ms * NS_PER_MS;
+    reporter->progress =
+        (struct job_progress){.images_per_s = NAN, .remaining_s = NAN, .phase = "preparing"};
+    CHECK(pthread_create(&reporter->thread, NULL, report_thread, reporter) == 0);
+}
+
+void reporter_stop(struct reporter *reporter) {
+    pthread_mutex_lock(&reporter->lock);
+    reporter->stopping = true;
+    pthread_cond_signal(&reporter->changed);
+    pthread_mutex_unlock(&reporter->lock);
+    pthread_join(reporter->thread, NULL);
+    pthread_cond_destroy(&reporter->changed);
+    pthread_mutex_destroy(&reporter->lock);
+}

@@ -1,0 +1,53 @@
+/*
+ * reporter.h - keeps a claim alive and tells Redis how a run goes, from a thread of its own.
+ *
+ * The training thread never waits for Redis: tick leaves the progress and takes the verdict, point
+ * leaves a point. The thread renews the lease as long as ticks come (a hung device stops ticking,
+ * and its lease runs out), publishes points in order, and reads what users wish. While Redis is
+ * away it tries again; the run goes on until the lease may have run out by this machine's clock.
+ *
+ * Ownership: a struct reporter is the caller's; start ... stop. claim, pool and outbox must outlive
+ *            it.
+ * Threads:   tick and point from one thread, the rest from the one that started it.
+ */
+#ifndef SERVICE_WORKER_REPORTER_H
+#define SERVICE_WORKER_REPORTER_H
+
+#include "service/store/queue.h"
+#include "service/worker/outbox.h"
+
+/* What the run has to do. */
+enum verdict {
+    VERDICT_GO,
+    VERDICT_CANCEL, /* a user wants it to end */
+    VERDICT_PAUSE,  /* a user wants it to wait */
+    VERDICT_LAPSED, /* Redis is away for longer than the lease: stop, and claim again later */
+    VERDICT_GONE    /* another attempt has taken over, or the job is gone */
+};
+
+struct reporter {
+    struct redis_pool *pool;
+    const struct claim *claim;
+    struct outbox *outbox;
+    int64_t lease_ms, max_lost;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
+    struct job_progress progress;
+    int64_t ticked_ns;     /* the last sign of life of the training thread */
+    int64_t lease_ends_ns; /* not before: the server counts from a later moment */
+    enum verdict verdict;
+    bool stopping;
+};
+
+/* Starts the thread; the claim has just been made. */
+void reporter_start(struct reporter *reporter);
+void reporter_stop(struct reporter *reporter); /* Ends the thread; tries nothing more. */
+
+/* A sign of life with the progress so far (NULL: as before); returns what to do. */
+enum verdict reporter_tick(struct reporter *reporter, const struct train_progress *progress);
+
+/* Wakes the thread to publish what was put into the outbox. */
+void reporter_wake(struct reporter *reporter);
+
+#endif

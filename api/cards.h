@@ -15,6 +15,7 @@
 #include "api/errors.h"
 #include "api/ids.h"
 #include "engine/base/clock.h"
+#include "engine/base/mem.h"
 #include "engine/spec/fields.h"
 
 enum {
@@ -91,6 +92,7 @@ struct dataset_request {
 };
 extern const struct field_table dataset_request_table;
 
+/* The body of POST /datasets. */
 MUST_CHECK enum status dataset_request_decode(struct dataset_request *request, const char *text,
                                               size_t len, struct field_errors *errors,
                                               struct error *err);
@@ -111,6 +113,8 @@ struct predict_request {
 extern const struct field_table predict_request_table; /* model and top_k: also the query */
 
 void predict_request_release(struct predict_request *request); /* Zeroed or decoded. */
+
+/* The JSON body of POST /predict. */
 MUST_CHECK enum status predict_request_decode(struct predict_request *request, const char *text,
                                               size_t len, struct field_errors *errors,
                                               struct error *err);

@@ -45,7 +45,7 @@ const struct problem_kind *problem_of_error(const struct error *err);
 /* The kind of a problem that only HTTP knows. */
 const struct problem_kind *problem_of_http(enum problem problem);
 
-enum { FIELD_ERRORS_MAX = 16, FIELD_ERROR_VALUE_BYTES = 128 };
+enum { FIELD_ERRORS_MAX = 16, FIELD_ERROR_VALUE_BYTES = 400 };
 
 /* What is wrong with one field of a request. */
 struct field_error {
@@ -61,7 +61,8 @@ struct field_errors {
     struct field_error item[FIELD_ERRORS_MAX];
 };
 
-/* Appends one; value (JSON text) and range may be NULL. Silently drops what is over the limit. */
+/* Appends one; value and range may be NULL. A value that is not JSON text is quoted. Silently
+ * drops what is over the limit. */
 void field_errors_add(struct field_errors *errors, const char *field, const char *value,
                       const char *detail, const char *range);
 

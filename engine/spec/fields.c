@@ -44,7 +44,7 @@ static enum status fail_range(const struct field *field, const char *value, stru
     return status;
 }
 
-static enum status fail_type(const struct field *field, const char *value, struct error *err) {
+enum status field_refuse_type(const struct field *field, const char *value, struct error *err) {
     struct str range = STR_INIT;
     if (field->type != FIELD_BOOL)
         field_add_range(field, &range);
@@ -87,8 +87,9 @@ static enum status fail_double(const struct field *field, double value, struct e
         str_add_double(&shown, value);
     else
         str_add(&shown, isnan(value) ? "nan" : "infinity");
-    enum status status = field->type == FIELD_FLOAT ? fail_range(field, str_text(&shown), err)
-                                                    : fail_type(field, str_text(&shown), err);
+    enum status status = field->type == FIELD_FLOAT
+                             ? fail_range(field, str_text(&shown), err)
+                             : field_refuse_type(field, str_text(&shown), err);
     str_release(&shown);
     return status;
 }
@@ -151,7 +152,7 @@ enum status field_set_int(const struct field *field, void *object, int64_t value
     if (field->type == FIELD_FLOAT)
         return field_set_double(field, object, (double)value, err);
     if (field->type != FIELD_INT)
-        return fail_int(fail_type, field, value, err);
+        return fail_int(field_refuse_type, field, value, err);
     enum status status = check_int(field, value, err);
     if (!status)
         *(int64_t *)place(field, object) = value;
@@ -171,7 +172,7 @@ enum status field_set_double(const struct field *field, void *object, double val
 
 enum status field_set_bool(const struct field *field, void *object, bool value, struct error *err) {
     if (field->type != FIELD_BOOL)
-        return fail_type(field, value ? "true" : "false", err);
+        return field_refuse_type(field, value ? "true" : "false", err);
     *(bool *)place(field, object) = value;
     return STATUS_OK;
 }
@@ -186,7 +187,7 @@ enum status field_set_string(const struct field *field, void *object, const char
         return STATUS_OK;
     }
     if (field->type != FIELD_TEXT)
-        return fail_text(fail_type, field, value, err);
+        return fail_text(field_refuse_type, field, value, err);
     enum status status = check_text(field, value, field->size, err);
     if (!status)
         str_copy(place(field, object), field->size, value);
@@ -201,7 +202,7 @@ static enum status fail_full(const struct field *field, struct error *err) {
 enum status field_append_int(const struct field *field, void *object, int64_t value,
                              struct error *err) {
     if (field->type != FIELD_INTS)
-        return fail_int(fail_type, field, value, err);
+        return fail_int(field_refuse_type, field, value, err);
     struct int_list *list = place(field, object);
     enum status status = check_int(field, value, err);
     if (status)
@@ -215,7 +216,7 @@ enum status field_append_int(const struct field *field, void *object, int64_t va
 enum status field_append_string(const struct field *field, void *object, const char *value,
                                 struct error *err) {
     if (field->type != FIELD_TEXTS)
-        return fail_text(fail_type, field, value, err);
+        return fail_text(field_refuse_type, field, value, err);
     struct text_list *list = place(field, object);
     enum status status = check_text(field, value, FIELD_TEXT_BYTES, err);
     if (status)
@@ -247,7 +248,7 @@ static enum status set_text_int(const struct field *field, void *object, const c
                                 struct error *err) {
     int64_t value;
     if (!str_parse_i64(text, &value))
-        return fail_text(fail_type, field, text, err);
+        return fail_text(field_refuse_type, field, text, err);
     return field_set_int(field, object, value, err);
 }
 
@@ -255,7 +256,7 @@ static enum status set_text_float(const struct field *field, void *object, const
                                   struct error *err) {
     double value;
     if (!str_parse_double(text, &value))
-        return fail_text(fail_type, field, text, err);
+        return fail_text(field_refuse_type, field, text, err);
     return field_set_double(field, object, value, err);
 }
 
@@ -263,7 +264,7 @@ static enum status set_text_bool(const struct field *field, void *object, const 
                                  struct error *err) {
     bool yes = str_equal(text, "1") || str_equal(text, "true");
     if (!yes && !str_equal(text, "0") && !str_equal(text, "false"))
-        return fail_text(fail_type, field, text, err);
+        return fail_text(field_refuse_type, field, text, err);
     return field_set_bool(field, object, yes, err);
 }
 
@@ -273,7 +274,7 @@ static enum status append_text(const struct field *field, void *object, const ch
     if (field->type == FIELD_TEXTS)
         return field_append_string(field, object, item, err);
     if (!str_parse_i64(item, &value))
-        return fail_text(fail_type, field, item, err);
+        return fail_text(field_refuse_type, field, item, err);
     return field_append_int(field, object, value, err);
 }
 

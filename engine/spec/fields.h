@@ -109,8 +109,18 @@ void field_add_json(const struct field *field, const void *object, struct str *o
 void fields_add_json(const struct field_table *table, const void *object, unsigned hidden,
                      struct str *out);
 
-/* The name of the table that is nearest to a misspelt one, or NULL when none is near. */
-const char *fields_nearest(const struct field_table *table, const char *name, unsigned refused);
+/* The row that input may set under this name; INVALID with the nearest name suggested when there
+ * is none or it has any of the refused flags. */
+MUST_CHECK enum status fields_lookup(const struct field_table *table, const char *name,
+                                     unsigned refused, const struct field **field,
+                                     struct error *err);
+
+/* INVALID for a value, as it shall be shown, whose type the field does not take. */
+enum status field_refuse_type(const struct field *field, const char *value, struct error *err);
+
+/* INVALID for two rows that say the same thing (FIELD_OR_PREVIOUS), both given. */
+enum status field_refuse_both(const struct field *field, const struct field *other,
+                              struct error *err);
 
 /* Appends the allowed range in words: "1 to 10000", "one of ce, kd", "0 < x <= 1". */
 void field_add_range(const struct field *field, struct str *out);

@@ -68,7 +68,8 @@ void fields_add_help(const struct field_table *table, unsigned hidden, struct st
             add_help(&table->fields[i], out);
 }
 
-const char *fields_nearest(const struct field_table *table, const char *name, unsigned refused) {
+static const char *nearest_name(const struct field_table *table, const char *name,
+                                unsigned refused) {
     const char *nearest = NULL;
     int best = (int)strlen(name) / 3 + 2; /* a third of the letters may be wrong, and one more */
     for (int i = 0; i < table->count; i++) {
@@ -81,34 +82,37 @@ const char *fields_nearest(const struct field_table *table, const char *name, un
     return nearest;
 }
 
-static enum status fail_unknown(const struct field_table *table, const char *name, unsigned refused,
-                                struct error *err) {
-    const char *nearest = fields_nearest(table, name, refused);
-    return error_set_field(err, STATUS_INVALID, name, "unknown %s field \"%s\"%s%s%s", table->what,
-                           name, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                           nearest ? "\"?" : "");
+enum status fields_lookup(const struct field_table *table, const char *name, unsigned refused,
+                          const struct field **field, struct error *err) {
+    const struct field *found = field_find(table, name);
+    if (found && !(found->flags & refused)) {
+        *field = found;
+        return STATUS_OK;
+    }
+    const char *nearest = nearest_name(table, name, refused);
+    return error_set_field(err, STATUS_INVALID, name, "unknown %s field \"%.64s\"%s%s%s",
+                           table->what, name, nearest ? "; did you mean \"" : "",
+                           nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
-/* Rows that were set so far, and a check that this one may be set beside them. */
+enum status field_refuse_both(const struct field *field, const struct field *other,
+                              struct error *err) {
+    return error_set_field(err, STATUS_INVALID, field->name,
+                           "%s and %s say the same thing: give only one", field->name, other->name);
+}
+
+/* Notes that this row is being set; it may be once, and not beside another way to say it. */
 static enum status mark_given(const struct field_table *table, bool *given,
                               const struct field *field, struct error *err) {
     int i = (int)(field - table->fields);
-    bool *rival = NULL;
-    const struct field *other = NULL;
     if (given[i])
         return error_set_field(err, STATUS_INVALID, field->name, "%s is given twice", field->name);
     given[i] = true;
-    if (field->flags & FIELD_OR_PREVIOUS) {
-        rival = &given[i - 1];
-        other = field - 1;
-    } else if (i + 1 < table->count && field[1].flags & FIELD_OR_PREVIOUS) {
-        rival = &given[i + 1];
-        other = field + 1;
-    }
-    if (!rival || !*rival)
-        return STATUS_OK;
-    return error_set_field(err, STATUS_INVALID, field->name,
-                           "%s and %s say the same thing: give only one", field->name, other->name);
+    if (field->flags & FIELD_OR_PREVIOUS && given[i - 1])
+        return field_refuse_both(field, field - 1, err);
+    if (i + 1 < table->count && field[1].flags & FIELD_OR_PREVIOUS && given[i + 1])
+        return field_refuse_both(field, field + 1, err);
+    return STATUS_OK;
 }
 
 static enum status parse_arg(const struct field_table *table, void *object, const char *arg,
@@ -118,10 +122,10 @@ static enum status parse_arg(const struct field_table *table, void *object, cons
     if (!equals || equals == arg)
         return error_set(err, STATUS_INVALID, "argument \"%.80s\" is not key=value", arg);
     snprintf(name, sizeof name, "%.*s", (int)(equals - arg), arg);
-    const struct field *field = field_find(table, name);
-    if (!field || field->flags & refused)
-        return fail_unknown(table, name, refused, err);
-    enum status status = mark_given(table, given, field, err);
+    const struct field *field = NULL;
+    enum status status = fields_lookup(table, name, refused, &field, err);
+    if (!status)
+        status = mark_given(table, given, field, err);
     return status ? status : field_set_text(field, object, equals + 1, err);
 }
 

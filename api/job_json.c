@@ -1,0 +1,124 @@
+/* Jobs and their errors as JSON. */
+#include "api/codec.h"
+
+#include "api/json_internal.h"
+#include "engine/base/clock.h"
+
+#include <string.h>
+
+static void add_key(struct str *out, const char *key) {
+    str_addf(out, "%s\"%s\":", out->len && out->data[out->len - 1] != '{' ? "," : "", key);
+}
+
+static void add_text(struct str *out, const char *key, const char *text) {
+    add_key(out, key);
+    if (*text)
+        str_add_json(out, text);
+    else
+        str_add(out, "null");
+}
+
+static void add_time(struct str *out, const char *key, int64_t time_ms) {
+    char text[CLOCK_TEXT_BYTES] = "";
+    if (time_ms > 0)
+        clock_format(time_ms, text);
+    add_text(out, key, text);
+}
+
+static void add_point(struct str *out, const char *key, const struct point *point) {
+    add_key(out, key);
+    if (point->seq)
+        point_add_json(point, out);
+    else
+        str_add(out, "null");
+}
+
+static void add_metrics(struct str *out, const struct job *job) {
+    add_key(out, "metrics");
+    str_add(out, "{");
+    add_point(out, "train", &job->train);
+    add_point(out, "eval", &job->eval);
+    add_point(out, "best", &job->best);
+    str_add(out, "}");
+}
+
+void job_add_json(const struct job *job, struct str *out) {
+    bool wished = job->requested != JOB_REQUEST_NONE;
+    str_add(out, "{");
+    add_text(out, "id", job->id);
+    add_text(out, "state", job_state_slug(job->state));
+    add_text(out, "requested", wished ? job_request_slug(job->requested) : "");
+    add_key(out, "spec");
+    train_spec_add_json(&job->spec, out);
+    add_key(out, "attempt");
+    str_addf(out, "%lld", (long long)job->attempt);
+    add_text(out, "worker", job->worker);
+    add_key(out, "progress");
+    fields_add_json(&job_progress_table, &job->progress, 0, out);
+    add_metrics(out, job);
+    add_text(out, "model", job->model);
+    add_key(out, "reproducible");
+    str_add(out, job->reproducible ? "true" : "false");
+    add_key(out, "error");
+    job_error_add_json(&job->error, out);
+    add_time(out, "created", job->created_ms);
+    add_time(out, "started", job->started_ms);
+    add_time(out, "finished", job->finished_ms);
+    add_time(out, "updated", job->updated_ms);
+    str_add(out, "}");
+}
+
+/* ---- errors ---- */
+
+void job_error_add_json(const struct job_error *error, struct str *out) {
+    if (error->code == STATUS_OK) {
+        str_add(out, "null");
+        return;
+    }
+    str_add(out, "{");
+    add_text(out, "code", status_slug(error->code));
+    add_text(out, "message", error->message);
+    add_text(out, "field", error->field);
+    add_key(out, "step");
+    if (error->step < 0)
+        str_add(out, "null");
+    else
+        str_addf(out, "%lld", (long long)error->step);
+    add_key(out, "attempt");
+    str_addf(out, "%lld}", (long long)error->attempt);
+}
+
+static bool parse_status(const char *slug, enum status *status) {
+    for (int i = 0; i < STATUS_COUNT; i++)
+        if (str_equal(status_slug((enum status)i), slug)) {
+            *status = (enum status)i;
+            return true;
+        }
+    return false;
+}
+
+static void copy_string(const json_t *root, const char *key, char *out, size_t out_bytes) {
+    const char *text = json_string_value(json_object_get(root, key));
+    str_copy(out, out_bytes, text ? text : "");
+}
+
+enum status job_error_decode(struct job_error *error, const char *text, size_t len,
+                             struct error *err) {
+    json_t *root = NULL;
+    memset(error, 0, sizeof *error);
+    if (len == 0 || (len == 4 && memcmp(text, "null", 4) == 0))
+        return STATUS_OK;
+    enum status status = json_read(&root, text, len, err);
+    if (status)
+        return json_corrupt("job error", err);
+    const json_t *step = json_object_get(root, "step");
+    const char *code = json_string_value(json_object_get(root, "code"));
+    if (!code || !parse_status(code, &error->code))
+        status = error_set(err, STATUS_CORRUPT, "stored job error: unknown code");
+    copy_string(root, "message", error->message, sizeof error->message);
+    copy_string(root, "field", error->field, sizeof error->field);
+    error->step = json_is_integer(step) ? json_integer_value(step) : -1;
+    error->attempt = json_integer_value(json_object_get(root, "attempt"));
+    json_decref(root);
+    return status;
+}

@@ -1,0 +1,163 @@
+/* The bodies of POST /datasets and POST /predict. */
+#include "api/cards.h"
+
+#include "api/codec.h"
+#include "api/json_internal.h"
+
+#include <string.h>
+
+/* ---- data sets ---- */
+
+#define ROW(member) FIELD_MEMBER(struct dataset_request, member)
+static const struct field dataset_rows[] = {
+    {ROW(name), .type = FIELD_TEXT, .min = 0, .max = FIELD_TEXT_BYTES - 1,
+     .doc = "Name to register it under: lower-case letters, digits, _, . and -."},
+    {ROW(path), .type = FIELD_TEXT, .min = 0, .max = 1000,
+     .doc = "Folder on the server, under one of its import roots."},
+};
+#undef ROW
+const struct field_table dataset_request_table = {
+    "data set", dataset_rows, (int)(sizeof dataset_rows / sizeof dataset_rows[0])};
+
+bool dataset_name_is_valid(const char *name) {
+    size_t len = strlen(name);
+    return len > 0 && len < FIELD_TEXT_BYTES && *name != '.' && *name != '-' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == len;
+}
+
+static void require(struct field_errors *errors, const char *field, const char *value) {
+    char detail[ERROR_FIELD_BYTES + 16];
+    snprintf(detail, sizeof detail, "%s is required", field);
+    if (!*value)
+        field_errors_add(errors, field, NULL, detail, NULL);
+}
+
+static void refuse_shape(struct field_errors *errors, const char *field, const char *value,
+                         const char *range) {
+    char detail[ERROR_MESSAGE_BYTES];
+    struct str shown = STR_INIT;
+    json_show_text(value, &shown);
+    snprintf(detail, sizeof detail, "%s must be %s, not %s", field, range, str_text(&shown));
+    field_errors_add(errors, field, str_text(&shown), detail, range);
+    str_release(&shown);
+}
+
+enum status dataset_request_decode(struct dataset_request *request, const char *text, size_t len,
+                                   struct field_errors *errors, struct error *err) {
+    enum status status = fields_decode(&dataset_request_table, request, 0, text, len, errors, err);
+    if (status)
+        return status;
+    require(errors, "name", request->name);
+    require(errors, "path", request->path);
+    if (request->name[0] && !dataset_name_is_valid(request->name))
+        refuse_shape(errors, "name", request->name,
+                     "lower-case letters, digits, _, . and -, not first . or -");
+    if (request->path[0] && request->path[0] != '/')
+        refuse_shape(errors, "path", request->path, "an absolute path");
+    return field_errors_status(errors, err);
+}
+
+/* ---- base64 ---- */
+
+/* 0 to 63, or -1. */
+static int base64_digit(char c) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(alphabet, c) : NULL;
+    return at ? (int)(at - alphabet) : -1;
+}
+
+/* Strict RFC 4648 with padding: no white space, no stray bits. Room for len / 4 * 3 bytes. */
+static bool base64_decode(const char *text, size_t len, uint8_t *out, size_t *out_len) {
+    if (len == 0 || len % 4)
+        return false;
+    size_t padding = (text[len - 1] == '=') + (text[len - 1] == '=' && text[len - 2] == '=');
+    size_t n = 0;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < len; i++) {
+        int digit = i < len - padding ? base64_digit(text[i]) : 0;
+        if (digit < 0)
+            return false;
+        bits = bits << 6 | (uint32_t)digit;
+        if (i % 4 != 3)
+            continue;
+        out[n++] = (uint8_t)(bits >> 16);
+        out[n++] = (uint8_t)(bits >> 8);
+        out[n++] = (uint8_t)bits;
+    }
+    bool stray = padding && (bits & ((1u << 8 * padding) - 1));
+    *out_len = n - padding;
+    return !stray;
+}
+
+/* ---- predictions ---- */
+
+#define ROW(member) FIELD_MEMBER(struct predict_request, member)
+static const struct field predict_rows[] = {
+    {ROW(model), .type = FIELD_TEXT, .max = CARD_TEXT_BYTES - 1, .doc = "Model to ask."},
+    {ROW(top_k), .type = FIELD_INT, .min = 1, .max = 1000, .fallback = "5",
+     .doc = "How many classes to answer for a picture, best first."},
+};
+#undef ROW
+const struct field_table predict_request_table = {
+    "prediction", predict_rows, (int)(sizeof predict_rows / sizeof predict_rows[0])};
+
+void predict_request_release(struct predict_request *request) {
+    for (int i = 0; i < request->image_count; i++)
+        free(request->images[i].bytes);
+    request->image_count = 0;
+}
+
+static void read_image(struct predict_request *request, const json_t *value,
+                       struct field_errors *errors) {
+    struct predict_image *image = &request->images[request->image_count];
+    size_t len = json_string_length(value);
+    image->bytes = xmalloc(len / 4 * 3 + 3);
+    if (json_is_string(value) &&
+        base64_decode(json_string_value(value), len, image->bytes, &image->len)) {
+        request->image_count++;
+        return;
+    }
+    free(image->bytes);
+    char field[ERROR_FIELD_BYTES];
+    struct str shown = STR_INIT;
+    snprintf(field, sizeof field, "images[%d]", request->image_count);
+    json_show(value, &shown);
+    field_errors_add(errors, field, str_text(&shown), "a picture must be a JPEG or PNG in base64",
+                     "base64 (RFC 4648, with padding)");
+    str_release(&shown);
+}
+
+static void read_images(struct predict_request *request, const json_t *list,
+                        struct field_errors *errors) {
+    size_t count = json_array_size(list); /* 0 for what is not an array */
+    if (count < 1 || count > PREDICT_MAX_IMAGES) {
+        char range[64];
+        snprintf(range, sizeof range, "a list of 1 to %d pictures", PREDICT_MAX_IMAGES);
+        field_errors_add(errors, "images", NULL, "images must be a list of pictures", range);
+        return;
+    }
+    for (size_t i = 0; i < count && !errors->count; i++)
+        read_image(request, json_array_get(list, i), errors);
+}
+
+enum status predict_request_decode(struct predict_request *request, const char *text, size_t len,
+                                   struct field_errors *errors, struct error *err) {
+    json_t *root = NULL;
+    request->image_count = 0;
+    enum status status = json_read(&root, text, len, err);
+    if (status)
+        return status;
+    json_t *images = json_incref(json_object_get(root, "images"));
+    json_object_del(root, "images");
+    json_read_fields(&predict_request_table, request, 0, true, root, errors);
+    if (!errors->count)
+        require(errors, "model", request->model);
+    if (!errors->count)
+        read_images(request, images, errors);
+    json_decref(images);
+    json_decref(root);
+    if (errors->count)
+        predict_request_release(request);
+    return field_errors_status(errors, err);
+}

@@ -5,6 +5,7 @@
  * names, or train.safetensors and test.safetensors with `images` (u8, n,h,w,c) and `labels`
  * (i64 or i32, n). classes.txt, one name a line, names the classes; known sets bring their names
  * and their published mean and deviation, for others both are computed over the training split.
+ * A dataset.json that dataset_write left keeps them, and its digest is compared on opening.
  *
  * Ownership: dataset_open fills caller's storage; dataset_close frees it. Pictures may be mapped
  *            from the file, so files must not change while open.

@@ -83,7 +83,7 @@ static void test_idx_lies(void) {
         {"t10k-labels-idx1-ubyte", "promises 3 bytes, the file has", 4, 3},
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++)
-        for (int gzipped = 0; gzipped < 2; gzipped++) {
+        for (int gzipped = 0; gzipped < (has_gzip() ? 2 : 1); gzipped++) {
             const struct lie *lie = &lies[i];
             const char *folder = fresh(root);
             put_idx(folder);
@@ -142,6 +142,8 @@ static void test_truncated(void) {
     put_idx(folder);
     check_truncations(folder, "train-images-idx3-ubyte");
     check_truncations(folder, "t10k-labels-idx1-ubyte");
+    if (!has_gzip())
+        return;
     shell("gzip %s/*ubyte", folder);
     check_truncations(folder, "t10k-images-idx3-ubyte.gz");
     check_truncations(folder, "train-labels-idx1-ubyte.gz");
@@ -176,8 +178,10 @@ int main(void) {
     T_RUN(test_cifar_few_names);
     T_RUN(test_idx_lies);
     T_RUN(test_idx_mismatch);
-    T_RUN(test_gzip_bomb);
-    T_RUN(test_gzip_garbage);
+    if (has_gzip()) {
+        T_RUN(test_gzip_bomb);
+        T_RUN(test_gzip_garbage);
+    }
     T_RUN(test_truncated);
     T_RUN(test_changed_after_writing);
     CHECK(file_remove_all(root, NULL) == STATUS_OK);

@@ -97,11 +97,10 @@ static void test_idx_names(void) {
     dataset_close(&dataset);
 
     static const char *const renames[] = {
-        "gzip -n %s/*ubyte",
-        "cd %s && for f in *-ubyte.gz; do mv $f ${f%%-idx*}.idx${f#*-idx}; done",
-        "gzip -d %s/*.gz"};
-    for (int i = 0; i < 3; i++) {
-        shell(renames[i], folder);
+        "for f in *ubyte; do mv $f ${f%-idx*}.idx${f#*-idx}; done", "gzip -n *ubyte",
+        "for f in *-ubyte.gz; do mv $f ${f%.idx*}-idx${f#*.idx}; done"};
+    for (int i = 0; i < (has_gzip() ? 3 : 1); i++) {
+        shell("cd %s && %s", folder, renames[i]);
         open_ok(&dataset, folder, NULL);
         T_STR(dataset.sha256, digest);
         check_pixels(&dataset, &dataset.train, 0);
@@ -240,7 +239,7 @@ static void test_tensors(void) {
 static void test_fashion_mnist(void) {
     const char *folder = "/usr/share/datasets/fashion-mnist";
     struct dataset dataset;
-    if (!file_is_dir(folder))
+    if (!file_is_dir(folder) || !has_gzip())
         return;
     open_ok(&dataset, folder, "measured");
     T_INT(dataset.train.count, 60000);

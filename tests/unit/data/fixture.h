@@ -8,6 +8,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/str.h"
+#include "engine/data/gzip.h"
 #include "tests/support/t.h"
 
 /* Writes len bytes as folder/name, with the folders in between. */
@@ -31,6 +32,7 @@ static inline void put_text(const char *folder, const char *name, const char *te
 }
 
 /* Runs a shell command; tests use the system's gzip, tar and md5sum to make their files. */
+static inline void shell(const char *format, ...) PRINTF_LIKE(1, 2);
 static inline void shell(const char *format, ...) {
     char command[4 * FILE_PATH_BYTES];
     va_list args;
@@ -38,6 +40,13 @@ static inline void shell(const char *format, ...) {
     vsnprintf(command, sizeof command, format, args);
     va_end(args);
     CHECK(system(command) == 0);
+}
+
+/* Whether this build reads gzip files; one without zlib says so for any path. */
+static inline bool has_gzip(void) {
+    size_t got;
+    bool more;
+    return gzip_read("/nowhere/at/all", &got, 0, &got, &more, NULL) != STATUS_UNSUPPORTED;
 }
 
 /* An empty folder that the next call of this function empties again. */

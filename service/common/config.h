@@ -34,7 +34,7 @@ struct config {
     int64_t drain_ms;                      /* an orderly end takes at most so long */
     int64_t lease_ms;                      /* a worker that says nothing for so long lost its job */
     int64_t max_lost;                      /* so many lost leases make a job fail */
-    int64_t ready_fd; /* where serve writes "HOST:PORT\n" and work "\n" when ready; -1: none */
+    int64_t ready_fd; /* where a child of up writes a line (serve: its URL) when ready; -1: none */
 };
 
 /* The table of all settings above, in the order in which they are printed. */

@@ -93,19 +93,17 @@ enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *e
 
 /* ---- lists ---- */
 
-static enum status fill_page(struct job_page *page, const struct redisReply *jobs, int limit,
-                             struct error *err) {
+/* A record that cannot be read (of a newer version, say) does not hide the others. */
+static void fill_page(struct job_page *page, const struct redisReply *jobs, int limit) {
     int count = (int)jobs->elements < limit ? (int)jobs->elements : limit;
-    page->item = xcalloc((size_t)count, sizeof *page->item);
+    page->item = xcalloc((size_t)count + 1, sizeof *page->item);
     for (int i = 0; i < count; i++) {
-        enum status status = job_from_reply(&page->item[i], jobs->element[i], err);
-        if (status)
-            return status;
-        page->count++;
+        struct job *job = &page->item[page->count];
+        if (job_from_reply(job, jobs->element[i], NULL) == STATUS_OK)
+            page->count++;
+        if (i + 1 == count && (int)jobs->elements > limit)
+            str_copy(page->next, sizeof page->next, job->id);
     }
-    if ((int)jobs->elements > limit)
-        str_copy(page->next, sizeof page->next, page->item[count - 1].id);
-    return STATUS_OK;
 }
 
 enum status jobs_list(struct redis_pool *pool, enum job_state state, const char *after, int limit,
@@ -124,11 +122,9 @@ enum status jobs_list(struct redis_pool *pool, enum job_state state, const char 
     enum status status = job_call_run(&call, pool, &script_list, &reply, err);
     if (status)
         return status;
-    status = fill_page(page, reply->element[1], limit, err);
-    if (status)
-        job_page_release(page);
+    fill_page(page, reply->element[1], limit);
     redis_reply_free(reply);
-    return status;
+    return STATUS_OK;
 }
 
 void job_page_release(struct job_page *page) {
@@ -149,7 +145,7 @@ static enum status point_from_entry(struct point *point, const struct redisReply
 static enum status fill_points(struct point_page *page, const struct redisReply *entries, int limit,
                                struct error *err) {
     int count = (int)entries->elements < limit ? (int)entries->elements : limit;
-    page->item = xcalloc((size_t)count, sizeof *page->item);
+    page->item = xcalloc((size_t)count + 1, sizeof *page->item);
     page->more = (int)entries->elements > limit;
     for (int i = 0; i < count; i++) {
         enum status status = point_from_entry(&page->item[i], entries->element[i], err);

@@ -10,6 +10,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Every write of a worker names the attempt it belongs to. */
+static void begin(struct job_call *call, const struct claim *claim, enum job_event event) {
+    job_call_begin(call, claim->job.id, EVENT_BIT(event));
+    redis_args_int(&call->args, claim->job.attempt);
+}
+
+static enum status run(struct job_call *call, struct redis_pool *pool, const struct script *script,
+                       struct error *err) {
+    struct redisReply *reply;
+    enum status status = job_call_run(call, pool, script, &reply, err);
+    redis_reply_free(reply);
+    return status;
+}
+
+/* A job that cannot be read fails here, or its claim would come back for ever. */
+static enum status take_claim(struct redis_pool *pool, struct claim *claim,
+                              const struct redisReply *fields, struct error *err) {
+    struct error cause = {0};
+    enum status status = job_from_reply(&claim->job, fields, &cause);
+    claim->published_train_step = reply_field_int(fields, "last_train", -1);
+    claim->published_eval_step = reply_field_int(fields, "last_eval", -1);
+    if (!status)
+        return STATUS_OK;
+    struct job_error error = {.code = status, .step = -1, .attempt = claim->job.attempt};
+    str_copy(error.message, sizeof error.message, cause.message);
+    status = queue_fail(pool, claim, &error, err);
+    return status ? status : error_set(err, STATUS_CORRUPT, "%s", error.message);
+}
+
 enum status queue_claim(struct redis_pool *pool, const struct worker_name *worker, int64_t lease_ms,
                         int64_t max_lost, struct claim *claim, struct error *err) {
     struct job_call call;
@@ -26,25 +55,7 @@ enum status queue_claim(struct redis_pool *pool, const struct worker_name *worke
     if (reply_is(reply, "none"))
         status = error_set(err, STATUS_NOT_FOUND, "no job waits");
     else
-        status = job_from_reply(&claim->job, reply->element[1], err);
-    if (!status) {
-        claim->published_train_step = reply_field_int(reply->element[1], "last_train", -1);
-        claim->published_eval_step = reply_field_int(reply->element[1], "last_eval", -1);
-    }
-    redis_reply_free(reply);
-    return status;
-}
-
-/* Every write of a worker names the attempt it belongs to. */
-static void begin(struct job_call *call, const struct claim *claim, enum job_event event) {
-    job_call_begin(call, claim->job.id, EVENT_BIT(event));
-    redis_args_int(&call->args, claim->job.attempt);
-}
-
-static enum status run(struct job_call *call, struct redis_pool *pool, const struct script *script,
-                       struct error *err) {
-    struct redisReply *reply;
-    enum status status = job_call_run(call, pool, script, &reply, err);
+        status = take_claim(pool, claim, reply->element[1], err);
     redis_reply_free(reply);
     return status;
 }

@@ -55,12 +55,10 @@ static enum status open_file(struct outbox *outbox, const char *path, struct err
     return STATUS_OK;
 }
 
-enum status outbox_init(struct outbox *outbox, const char *path, struct error *err) {
+void outbox_init(struct outbox *outbox) {
     memset(outbox, 0, sizeof *outbox);
     pthread_mutex_init(&outbox->lock, NULL);
     outbox->fd = -1;
-    enum status status = file_exists(path) ? load(outbox, path, err) : STATUS_OK;
-    return status ? status : open_file(outbox, path, err);
 }
 
 void outbox_release(struct outbox *outbox) {
@@ -68,14 +66,21 @@ void outbox_release(struct outbox *outbox) {
         close(outbox->fd);
     free(outbox->point);
     pthread_mutex_destroy(&outbox->lock);
-    memset(outbox, 0, sizeof *outbox);
-    outbox->fd = -1;
+}
+
+enum status outbox_open(struct outbox *outbox, const char *path, struct error *err) {
+    pthread_mutex_lock(&outbox->lock);
+    enum status status = file_exists(path) ? load(outbox, path, err) : STATUS_OK;
+    if (!status)
+        status = open_file(outbox, path, err);
+    pthread_mutex_unlock(&outbox->lock);
+    return status;
 }
 
 static enum status add_locked(struct outbox *outbox, const struct metric_point *point,
                               struct error *err) {
     if (outbox->count == OUTBOX_MAX)
-        return error_set(err, STATUS_TOO_LARGE, "%d points wait to be published", OUTBOX_MAX);
+        return error_set(err, STATUS_UNAVAILABLE, "%d points wait to be published", OUTBOX_MAX);
     ssize_t written = write(outbox->fd, point, sizeof *point);
     if (written != (ssize_t)sizeof *point)
         return error_set_errno(err, written < 0 ? errno : ENOSPC, "keeping a point");
@@ -107,7 +112,7 @@ void outbox_remove_first(struct outbox *outbox) {
     CHECK(outbox->count > 0);
     outbox->first = (outbox->first + 1) % outbox->capacity;
     outbox->count--;
-    if (outbox->count == 0 && ftruncate(outbox->fd, 0) == 0)
+    if (outbox->count == 0 && outbox->fd >= 0 && ftruncate(outbox->fd, 0) == 0)
         outbox->unsynced = false;
     pthread_mutex_unlock(&outbox->lock);
 }

@@ -4,8 +4,8 @@
  * Each point is also kept in a file of the job's folder until it has been published: when a worker
  * is killed while Redis is away, the next attempt publishes what this one could not.
  *
- * Ownership: init and release; the storage is the caller's.
- * Errors:    of files as in base/file.h; TOO_LARGE when too many points wait.
+ * Ownership: init and release; the storage is the caller's and does not move.
+ * Errors:    of files as in base/file.h; UNAVAILABLE when too many points wait.
  * Threads:   any; a lock is inside.
  */
 #ifndef SERVICE_WORKER_OUTBOX_H
@@ -25,11 +25,13 @@ struct outbox {
     bool unsynced;
 };
 
-/* Opens the file and loads the points that an earlier attempt left there. */
-MUST_CHECK enum status outbox_init(struct outbox *outbox, const char *path, struct error *err);
-void outbox_release(struct outbox *outbox); /* The file stays. Zeroed or initialised. */
+void outbox_init(struct outbox *outbox);    /* Empty, without a file. */
+void outbox_release(struct outbox *outbox); /* The file stays. */
 
-/* Adds a point behind the others. */
+/* Opens the file, once, and loads the points that an earlier attempt left there. */
+MUST_CHECK enum status outbox_open(struct outbox *outbox, const char *path, struct error *err);
+
+/* Adds a point behind the others; the file is open. */
 MUST_CHECK enum status outbox_add(struct outbox *outbox, const struct metric_point *point,
                                   struct error *err);
 

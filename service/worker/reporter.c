@@ -4,8 +4,6 @@
 #include "engine/base/str.h"
 #include "service/common/log.h"
 
-#include <math.h>
-#include <string.h>
 #include <time.h>
 
 enum {
@@ -211,9 +209,9 @@ void reporter_start(struct reporter *reporter) {
     pthread_cond_init(&reporter->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     reporter->ticked_ns = clock_mono_ns();
-    reporter->lease_ends_ns = reporter->ticked_ns + reporter->lease_ms * NS_PER_MS;
-    reporter->progress =
-        (struct job_progress){.images_per_s = NAN, .remaining_s = NAN, .phase = "preparing"};
+    reporter->lease_ends_ns = reporter->claimed_ns + reporter->lease_ms * NS_PER_MS;
+    reporter->progress = reporter->claim->job.progress;
+    str_copy(reporter->progress.phase, sizeof reporter->progress.phase, "preparing");
     CHECK(pthread_create(&reporter->thread, NULL, report_thread, reporter) == 0);
 }
 

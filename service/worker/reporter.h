@@ -30,6 +30,7 @@ struct reporter {
     const struct claim *claim;
     struct outbox *outbox;
     int64_t lease_ms, max_lost;
+    int64_t claimed_ns; /* when the claim was asked for */
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
@@ -40,7 +41,7 @@ struct reporter {
     bool stopping;
 };
 
-/* Starts the thread; the claim has just been made. */
+/* Starts the thread. The caller has set everything before `thread` and zeroed the rest. */
 void reporter_start(struct reporter *reporter);
 void reporter_stop(struct reporter *reporter); /* Ends the thread; tries nothing more. */
 

@@ -1,0 +1,182 @@
+#include "service/worker/run.h"
+
+#include "engine/base/clock.h"
+#include "service/common/log.h"
+#include "service/common/signals.h"
+#include "service/store/datasets.h"
+#include "service/store/folders.h"
+#include "service/store/models.h"
+#include "service/worker/lock.h"
+#include "service/worker/settle.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { POLL_MS = 50, NS_PER_MS = 1000000 };
+
+/* ---- callbacks of the trainer ---- */
+
+static enum train_wish on_tick(void *ctx, const struct train_progress *progress) {
+    static const enum train_wish wishes[] = {
+        [VERDICT_GO] = TRAIN_CONTINUE,  [VERDICT_CANCEL] = TRAIN_ABANDON,
+        [VERDICT_PAUSE] = TRAIN_STOP,   [VERDICT_LAPSED] = TRAIN_STOP,
+        [VERDICT_GONE] = TRAIN_ABANDON,
+    };
+    struct run *run = ctx;
+    if (strcmp(progress->phase, "saving") == 0)
+        outbox_sync(&run->outbox);
+    run->progress = *progress;
+    enum verdict verdict = run_look(run, progress);
+    return verdict == VERDICT_GO && signals_stop() ? TRAIN_STOP : wishes[verdict];
+}
+
+/* What Redis knows already need not be sent again; the store would drop it in any case. */
+static enum status on_point(void *ctx, const struct metric_point *point, struct error *err) {
+    struct run *run = ctx;
+    const struct claim *claim = run->claim;
+    int64_t published =
+        point->phase == METRIC_EVAL ? claim->published_eval_step : claim->published_train_step;
+    if (point->step <= published)
+        return STATUS_OK;
+    enum status status = outbox_add(&run->outbox, point, err);
+    reporter_wake(&run->reporter);
+    return status;
+}
+
+static void on_checkpoint(void *ctx, int64_t step) {
+    const struct run *run = ctx;
+    log_debug("checkpoint", log_text("job", run->claim->job.id), log_int("step", step));
+}
+
+/* ---- places ---- */
+
+static enum status find_dataset(struct run *run, struct error *err) {
+    struct dataset_entry entry;
+    enum status status =
+        datasets_find(&entry, run->config->data, run->claim->job.spec.dataset, err);
+    if (status) {
+        if (err)
+            str_copy(err->field, sizeof err->field, "dataset");
+        return status;
+    }
+    str_copy(run->dataset, sizeof run->dataset, entry.folder);
+    dataset_entry_release(&entry);
+    return STATUS_OK;
+}
+
+static enum status find_model(struct run *run, const char *field, const char *id,
+                              char out[FILE_PATH_BYTES], struct error *err) {
+    struct model model;
+    if (!id[0])
+        return STATUS_OK;
+    enum status status = models_find(&model, run->config->data, id, err);
+    if (status) {
+        if (err)
+            str_copy(err->field, sizeof err->field, field);
+        return status;
+    }
+    str_copy(out, FILE_PATH_BYTES, model.folder);
+    model_release(&model);
+    return STATUS_OK;
+}
+
+static enum status find_places(struct run *run, struct error *err) {
+    const struct train_spec *spec = &run->claim->job.spec;
+    enum status status = find_dataset(run, err);
+    if (!status)
+        status = find_model(run, "teacher", spec->teacher, run->teacher, err);
+    if (!status)
+        status = find_model(run, "init", spec->init, run->init, err);
+    return status;
+}
+
+/* ---- training ---- */
+
+/* An attempt that has lost its claim ends by itself; this one waits for it, alive. */
+static enum status wait_for_lock(struct run *run, struct error *err) {
+    int64_t patience_ns = clock_mono_ns() + 2 * run->config->lease_ms * NS_PER_MS;
+    for (;;) {
+        enum status status = lock_folder(run->folder, &run->lock_fd, err);
+        if (status != STATUS_CONFLICT)
+            return status;
+        if (run_look(run, NULL) != VERDICT_GO || signals_stop() || clock_mono_ns() > patience_ns)
+            return error_set(err, STATUS_CANCELLED, "an earlier attempt still holds the folder");
+        clock_sleep_ms(POLL_MS);
+    }
+}
+
+static enum status open_folder(struct run *run, struct error *err) {
+    char path[FILE_PATH_BYTES];
+    enum status status =
+        folder_path(run->folder, run->config->data, "jobs", run->claim->job.id, err);
+    if (!status)
+        status = wait_for_lock(run, err);
+    if (!status)
+        status = file_join(path, run->folder, "points", err);
+    return status ? status : outbox_open(&run->outbox, path, err);
+}
+
+static enum status train(struct run *run, struct error *err) {
+    enum status status = find_places(run, err);
+    if (status)
+        return status;
+    const struct train_job job = {
+        .spec = &run->claim->job.spec,
+        .dataset_folder = run->dataset,
+        .teacher_path = run->teacher[0] ? run->teacher : NULL,
+        .init_path = run->init[0] ? run->init : NULL,
+        .out_folder = run->folder,
+        .resume = true,
+    };
+    const struct train_callbacks callbacks = {run, on_tick, on_point, on_checkpoint};
+    return trainer_run(&job, &callbacks, &run->result, err);
+}
+
+/* A model that is there already was published by an attempt that could not say so any more. */
+static bool has_model(const struct run *run) {
+    char id[ID_BYTES];
+    struct model model;
+    model_id_of_job(id, run->claim->job.id);
+    if (models_find(&model, run->config->data, id, NULL) != STATUS_OK)
+        return false;
+    model_release(&model);
+    return true;
+}
+
+static enum status work(struct run *run, struct error *err) {
+    enum status status = open_folder(run, err);
+    if (status || has_model(run))
+        return status;
+    status = train(run, err);
+    if (!status && run_look(run, NULL) != VERDICT_GONE)
+        status = run_publish_model(run, err);
+    return status;
+}
+
+enum run_end run_claim(const struct config *config, struct redis_pool *pool,
+                       const struct claim *claim, int64_t claimed_ns) {
+    struct run *run = xcalloc(1, sizeof *run);
+    struct error err = {0};
+    run->config = config;
+    run->pool = pool;
+    run->claim = claim;
+    run->lock_fd = -1;
+    run->progress.step = -1;
+    outbox_init(&run->outbox);
+    run->reporter = (struct reporter){.pool = pool,
+                                      .claim = claim,
+                                      .outbox = &run->outbox,
+                                      .lease_ms = config->lease_ms,
+                                      .max_lost = config->max_lost,
+                                      .claimed_ns = claimed_ns};
+    reporter_start(&run->reporter);
+    enum status status = work(run, &err);
+    enum run_end end = run_settle(run, status, &err);
+    reporter_stop(&run->reporter);
+    outbox_release(&run->outbox);
+    if (run->lock_fd >= 0)
+        close(run->lock_fd);
+    free(run);
+    return end;
+}

@@ -1,0 +1,142 @@
+#include "service/worker/settle.h"
+
+#include "engine/base/clock.h"
+#include "service/common/log.h"
+#include "service/common/signals.h"
+#include "service/store/folders.h"
+#include "service/store/models.h"
+#include "service/worker/card.h"
+
+enum {
+    RETRY_MS = 100,
+    LAST_TRIES_MS = 5000, /* Redis has so long to come back when the worker is to end */
+    NS_PER_MS = 1000000
+};
+
+enum status run_publish_model(struct run *run, struct error *err) {
+    struct model_card card;
+    enum status status = card_of_run(&card, &run->claim->job, &run->result, run->folder, err);
+    if (!status)
+        status = models_publish(run->config->data, run->folder, &card, err);
+    model_card_release(&card);
+    return status;
+}
+
+/* ---- saying it to Redis ---- */
+
+/* Waits a little before Redis is asked again; false when it is time to give up. */
+static bool may_try_again(struct run *run, int64_t *stop_ns) {
+    if (signals_stop() && *stop_ns == 0)
+        *stop_ns = clock_mono_ns() + (int64_t)LAST_TRIES_MS * NS_PER_MS;
+    if (*stop_ns && clock_mono_ns() > *stop_ns)
+        return false;
+    clock_sleep_ms(RETRY_MS);
+    return run_look(run, NULL) != VERDICT_GONE;
+}
+
+typedef enum status settle_fn(struct run *run, const void *ctx, struct error *err);
+
+/* Repeats while Redis is away: what the run has come to must not be lost. CONFLICT means that
+ * someone else has settled it, or that an answer got lost and it was settled here. */
+static enum status insist(struct run *run, settle_fn *settle, const void *ctx) {
+    struct error err = {0};
+    int64_t stop_ns = 0;
+    enum status status;
+    do
+        status = settle(run, ctx, &err);
+    while (status == STATUS_UNAVAILABLE && may_try_again(run, &stop_ns));
+    if (status)
+        log_warn("claim_not_settled", log_text("job", run->claim->job.id), log_error_field(&err));
+    return status;
+}
+
+/* Whoever sees the end of a job finds all of its points. */
+static enum status points_published(struct run *run, const void *ctx, struct error *err) {
+    struct metric_point waiting;
+    (void)ctx;
+    if (run_look(run, NULL) == VERDICT_GONE || !outbox_first(&run->outbox, &waiting))
+        return STATUS_OK;
+    reporter_wake(&run->reporter);
+    return error_set(err, STATUS_UNAVAILABLE, "points wait to be published");
+}
+
+static enum status finish(struct run *run, const void *ctx, struct error *err) {
+    const struct model *model = ctx;
+    return queue_finish(run->pool, run->claim, model->card.id, model->card.reproducible, err);
+}
+
+static enum status fail(struct run *run, const void *ctx, struct error *err) {
+    return queue_fail(run->pool, run->claim, ctx, err);
+}
+
+static enum status release(struct run *run, const void *ctx, struct error *err) {
+    enum job_state state;
+    (void)ctx;
+    enum status status = queue_release(run->pool, run->claim, &state, err);
+    if (!status) {
+        log_info("job_released", log_text("job", run->claim->job.id),
+                 log_text("state", job_state_slug(state)));
+        /* A cancelled job never runs again; its checkpoint is of no use. */
+        if (state == JOB_CANCELLED && run->lock_fd >= 0)
+            status = folders_remove_job(run->config->data, run->claim->job.id, err);
+    }
+    return status;
+}
+
+/* ---- the ends ---- */
+
+static void end_well(struct run *run) {
+    char id[ID_BYTES];
+    struct model model;
+    struct error err = {0};
+    model_id_of_job(id, run->claim->job.id);
+    enum status status = models_find(&model, run->config->data, id, &err);
+    if (status) {
+        log_fail("model_vanished", log_text("model", id), log_error_field(&err));
+        return;
+    }
+    status = insist(run, points_published, NULL);
+    if (!status)
+        status = insist(run, finish, &model);
+    if (!status)
+        status = folders_remove_job(run->config->data, run->claim->job.id, &err);
+    if (!status)
+        log_info("job_succeeded", log_text("job", run->claim->job.id), log_text("model", id),
+                 log_double("top1", model.card.top1));
+    model_release(&model);
+}
+
+static void end_badly(struct run *run, enum status status, const struct error *err) {
+    struct job_error error = {
+        .code = status, .step = run->progress.step, .attempt = run->claim->job.attempt};
+    str_copy(error.field, sizeof error.field, err->field);
+    str_copy(error.message, sizeof error.message, err->message);
+    log_warn("job_failed", log_text("job", run->claim->job.id),
+             log_text("code", status_slug(status)), log_error_field(err));
+    if (insist(run, points_published, NULL) == STATUS_OK)
+        insist(run, fail, &error);
+}
+
+static void give_back(struct run *run) {
+    if (insist(run, points_published, NULL) == STATUS_OK)
+        insist(run, release, NULL);
+}
+
+enum run_end run_settle(struct run *run, enum status status, const struct error *err) {
+    const char *id = run->claim->job.id;
+    if (status == STATUS_DEVICE_LOST) {
+        log_fail("device_lost", log_text("job", id), log_error_field(err));
+        return RUN_BROKEN;
+    }
+    if (run_look(run, NULL) == VERDICT_GONE)
+        return RUN_SETTLED;
+    if (status == STATUS_OK)
+        end_well(run);
+    else if (status == STATUS_CANCELLED && run->verdict == VERDICT_LAPSED && !signals_stop())
+        return RUN_LAPSED;
+    else if (status == STATUS_CANCELLED || status == STATUS_UNAVAILABLE)
+        give_back(run);
+    else
+        end_badly(run, status, err);
+    return RUN_SETTLED;
+}

@@ -1,0 +1,167 @@
+#include "service/worker/work.h"
+
+#include "engine/base/clock.h"
+#include "service/common/log.h"
+#include "service/common/signals.h"
+#include "service/store/folders.h"
+#include "service/worker/run.h"
+#include "service/worker/slot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    CONNECTIONS = 3, /* the run's, its reporter's, and one to spare */
+    IDLE_MS = 500,   /* between looks at an empty queue, when no change wakes the worker */
+    AWAY_MS = 250,   /* between tries while Redis is away */
+    LEFTOVER_MS = 60 * 60 * 1000,
+    NS_PER_MS = 1000000
+};
+
+struct worker {
+    const struct config *config;
+    struct redis_pool *pool;
+    struct feed *feed;
+    struct slot slot;
+    int64_t reap_ns; /* when to look after the jobs of dead workers */
+    bool away;       /* Redis did not answer last time */
+};
+
+static enum status worker_open(struct worker *worker, const struct config *config,
+                               struct error *err) {
+    struct redis_address address;
+    *worker = (struct worker){.config = config, .slot.fd = -1};
+    enum status status =
+        redis_address_parse(&address, config->redis, (int)config->redis_timeout_ms, err);
+    if (!status)
+        status = folders_prepare(config->data, LEFTOVER_MS, err);
+    if (!status)
+        status = slot_open(&worker->slot, config->data, err);
+    if (status)
+        return status;
+    worker->pool = pool_create(&address, CONNECTIONS);
+    worker->feed = feed_create(&address);
+    return STATUS_OK;
+}
+
+static void worker_close(struct worker *worker) {
+    feed_free(worker->feed);
+    pool_free(worker->pool);
+    slot_close(&worker->slot);
+}
+
+/* Says once that Redis is away, and once that it is back. */
+static void note_redis(struct worker *worker, enum status status, const struct error *err) {
+    bool away = status == STATUS_UNAVAILABLE;
+    if (away && !worker->away)
+        log_warn("redis_away", log_error_field(err));
+    if (!away && worker->away)
+        log_info("redis_back");
+    worker->away = away;
+}
+
+static bool wait_for_redis(struct worker *worker) {
+    for (;;) {
+        struct error err = {0};
+        enum status status = pool_ping(worker->pool, &err);
+        note_redis(worker, status, &err);
+        if (!status)
+            return true;
+        if (signals_wait(AWAY_MS))
+            return false;
+    }
+}
+
+/* The private Redis is set up as it must be; with another one, its owner should know. */
+static void warn_of_settings(struct worker *worker) {
+    struct str warning = STR_INIT;
+    struct error ignored;
+    if (!config_redis_is_private(worker->config) &&
+        pool_check_settings(worker->pool, &warning, &ignored) == STATUS_OK && warning.len > 0)
+        log_warn("redis_settings", log_text("warning", str_text(&warning)));
+    str_release(&warning);
+}
+
+static void say_ready(const struct worker *worker) {
+    log_info("worker_ready", log_text("worker", worker->slot.name.name));
+    int fd = (int)worker->config->ready_fd;
+    if (fd < 0)
+        return;
+    dprintf(fd, "ready\n");
+    close(fd);
+}
+
+static void reap_if_due(struct worker *worker) {
+    struct reaped reaped = {0};
+    struct error err = {0};
+    if (clock_mono_ns() < worker->reap_ns)
+        return;
+    worker->reap_ns = clock_mono_ns() + worker->config->lease_ms / 3 * NS_PER_MS;
+    enum status status = queue_reap(worker->pool, worker->config->max_lost, &reaped, &err);
+    note_redis(worker, status, &err);
+    if (reaped.requeued + reaped.failed + reaped.ended + reaped.repaired > 0)
+        log_warn("reaped", log_int("requeued", reaped.requeued), log_int("failed", reaped.failed),
+                 log_int("ended", reaped.ended), log_int("repaired", reaped.repaired));
+}
+
+/* The feed only wakes: the queue itself says what there is to do. */
+static void on_change(void *ctx, const char *id) {
+    (void)ctx;
+    (void)id;
+}
+
+static void idle(struct worker *worker) {
+    struct error err = {0};
+    reap_if_due(worker);
+    if (feed_wait(worker->feed, IDLE_MS, on_change, NULL, &err) != STATUS_OK)
+        signals_wait(AWAY_MS);
+}
+
+static enum run_end carry_out(struct worker *worker, const struct claim *claim,
+                              int64_t claimed_ns) {
+    log_info("job_claimed", log_text("job", claim->job.id), log_int("attempt", claim->job.attempt),
+             log_text("worker", worker->slot.name.name));
+    return run_claim(worker->config, worker->pool, claim, claimed_ns);
+}
+
+/* One look at the queue. False when this process cannot go on. */
+static bool work_once(struct worker *worker, struct claim *claim) {
+    struct error err = {0};
+    const struct config *config = worker->config;
+    int64_t claimed_ns = clock_mono_ns();
+    enum status status = queue_claim(worker->pool, &worker->slot.name, config->lease_ms,
+                                     config->max_lost, claim, &err);
+    note_redis(worker, status, &err);
+    if (status == STATUS_OK)
+        return carry_out(worker, claim, claimed_ns) != RUN_BROKEN;
+    if (status == STATUS_NOT_FOUND)
+        idle(worker);
+    else
+        signals_wait(AWAY_MS);
+    if (status != STATUS_NOT_FOUND && status != STATUS_UNAVAILABLE)
+        log_fail("claim_failed", log_error_field(&err));
+    return true;
+}
+
+int work_main(const struct config *config) {
+    struct worker worker;
+    struct error err = {0};
+    if (worker_open(&worker, config, &err) != STATUS_OK) {
+        log_fail("worker_cannot_start", log_error_field(&err));
+        worker_close(&worker);
+        return EXIT_FAILURE;
+    }
+    bool usable = true;
+    if (wait_for_redis(&worker)) {
+        warn_of_settings(&worker);
+        say_ready(&worker);
+    }
+    struct claim *claim = xcalloc(1, sizeof *claim);
+    while (usable && !signals_stop())
+        usable = work_once(&worker, claim);
+    free(claim);
+    worker_close(&worker);
+    log_info("worker_ends");
+    return usable ? EXIT_SUCCESS : EXIT_FAILURE;
+}

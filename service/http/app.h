@@ -1,0 +1,28 @@
+/*
+ * app.h - what handlers work with: made once by serve.c, the same for all requests.
+ *
+ * Threads: everything in it may be used by any thread.
+ */
+#ifndef SERVICE_HTTP_APP_H
+#define SERVICE_HTTP_APP_H
+
+#include "api/ids.h"
+#include "service/common/config.h"
+#include "service/http/crew.h"
+#include "service/http/model_cache.h"
+#include "service/http/stream.h"
+#include "service/http/telemetry.h"
+#include "service/store/redis.h"
+
+struct app {
+    const struct config *config;
+    struct redis_pool *pool;
+    struct id_source ids;
+    struct telemetry *telemetry;
+    struct pump *pump;    /* live metrics */
+    struct crew *loaders; /* load models, estimate jobs */
+    struct crew *imports; /* import data sets */
+    struct model_cache *models;
+};
+
+#endif

@@ -1,0 +1,47 @@
+#include "service/http/body.h"
+
+#include "engine/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BODY_FIRST_BYTES = 4096 };
+
+static enum status body_grow(struct body *body, size_t needed, struct error *err) {
+    size_t capacity = body->capacity ? body->capacity : BODY_FIRST_BYTES;
+    while (capacity < needed)
+        capacity *= 2;
+    int64_t more = (int64_t)(capacity - body->capacity);
+    struct body_budget *budget = body->budget;
+    char *data = NULL;
+    if (atomic_fetch_add(&budget->used_bytes, more) + more <= budget->max_bytes)
+        data = realloc(body->data, capacity);
+    if (!data) {
+        atomic_fetch_sub(&budget->used_bytes, more);
+        return error_set(err, STATUS_UNAVAILABLE, "too many large requests at the same time");
+    }
+    body->data = data;
+    body->capacity = capacity;
+    return STATUS_OK;
+}
+
+enum status body_add(struct body *body, const char *bytes, size_t len, struct error *err) {
+    if (len > body->max_bytes - body->len)
+        return error_set(err, STATUS_TOO_LARGE, "the body has more than %zu bytes",
+                         body->max_bytes);
+    size_t needed = body->len + len + 1;
+    enum status status = needed > body->capacity ? body_grow(body, needed, err) : STATUS_OK;
+    if (status)
+        return status;
+    memcpy(body->data + body->len, bytes, len);
+    body->len += len;
+    body->data[body->len] = '\0';
+    return STATUS_OK;
+}
+
+void body_release(struct body *body) {
+    if (body->budget)
+        atomic_fetch_sub(&body->budget->used_bytes, (int64_t)body->capacity);
+    free(body->data);
+    *body = (struct body){0};
+}

@@ -1,0 +1,107 @@
+#include "service/http/handlers.h"
+
+#include "engine/base/mem.h"
+#include "service/common/log.h"
+#include "service/http/app.h"
+#include "service/http/page.h"
+#include "service/store/datasets.h"
+
+#include <stdlib.h>
+
+enum { HTTP_OK = 200, HTTP_CREATED = 201 };
+
+void handle_dataset_list(struct request *request, struct reply *reply) {
+    struct page page;
+    struct dataset_list datasets = {0};
+    struct error err;
+    enum status status = page_parse(&page, request, "", &err);
+    if (!status)
+        status =
+            datasets_list(&datasets, request->app->config->data, page.after, (int)page.limit, &err);
+    if (status) {
+        reply_error(reply, &err);
+        return;
+    }
+    struct str *out = reply_json(reply, HTTP_OK);
+    page_begin(out);
+    for (int i = 0; i < datasets.count; i++) {
+        page_separate(out, i);
+        dataset_card_add_json(&datasets.item[i].card, out);
+    }
+    page_end(out, datasets.next);
+    dataset_list_release(&datasets);
+}
+
+void handle_dataset_show(struct request *request, struct reply *reply) {
+    struct dataset_entry entry = {0};
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = datasets_find(&entry, request->app->config->data, request->arg, &err);
+    if (status)
+        reply_error(reply, &err);
+    else
+        dataset_card_add_json(&entry.card, reply_json(reply, HTTP_OK));
+    dataset_entry_release(&entry);
+}
+
+/* ---- POST /datasets ---- */
+
+/* An import on its way; it takes as long as reading and writing all pictures. */
+struct import {
+    struct task task; /* first: a task is cast to its import */
+    struct request *request;
+    struct dataset_request asked;
+    struct dataset_entry entry;
+    enum status status;
+    struct error err;
+};
+
+static void import_free(void *state) {
+    struct import *import = state;
+    dataset_entry_release(&import->entry);
+    free(import);
+}
+
+static void run_import(struct task *task) {
+    struct import *import = (struct import *)task;
+    const struct config *config = import->request->app->config;
+    import->status = datasets_import(config->data, config->import_roots, &import->asked,
+                                     &import->entry, &import->err);
+    request_resume(import->request);
+}
+
+static void reply_import(struct request *request, struct reply *reply) {
+    const struct import *import = request->state;
+    if (import->status) {
+        reply_error(reply, &import->err);
+        return;
+    }
+    const struct dataset_card *card = &import->entry.card;
+    log_info("dataset_imported", log_text("dataset", card->name),
+             log_int("train", card->train_count), log_int("test", card->test_count));
+    dataset_card_add_json(card, reply_json(reply, HTTP_CREATED));
+    reply_header(reply, "Location", "/datasets/%s", card->name);
+}
+
+void handle_dataset_create(struct request *request, struct reply *reply) {
+    struct import *import = xcalloc(1, sizeof *import);
+    import->request = request;
+    import->task.run = run_import;
+    request->state = import;
+    request->release = import_free;
+    struct field_errors errors = {.count = 0};
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status =
+            dataset_request_decode(&import->asked, request->body, request->body_len, &errors, &err);
+    if (status) {
+        reply_field_errors(reply, &err, &errors);
+        return;
+    }
+    request_suspend(request, reply_import);
+    import->status = crew_submit(request->app->imports, &import->task, &import->err);
+    if (import->status)
+        request_resume(request);
+}

@@ -1,0 +1,235 @@
+#include "service/http/server_internal.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/mem.h"
+#include "service/common/log.h"
+#include "service/http/app.h"
+#include "service/http/wire.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static struct exchange *exchange_of(const struct request *request) {
+    return (struct exchange *)(uintptr_t)request;
+}
+
+/* What handlers ask of their request. */
+
+static const char *find_header(const struct request *request, const char *name) {
+    return MHD_lookup_connection_value(exchange_of(request)->connection, MHD_HEADER_KIND, name);
+}
+
+static void suspend(struct request *request, handler_fn then) {
+    struct exchange *exchange = exchange_of(request);
+    CHECK(exchange->state == EXCHANGE_BODY || exchange->state == EXCHANGE_WAITING);
+    exchange->state = EXCHANGE_WAITING;
+    exchange->then = then;
+    atomic_fetch_add(&exchange->server->suspended, 1);
+    MHD_suspend_connection(exchange->connection);
+}
+
+static void resume(struct request *request) {
+    struct exchange *exchange = exchange_of(request);
+    struct server *server = exchange->server; /* outlives the exchange */
+    MHD_resume_connection(exchange->connection);
+    atomic_fetch_sub(&server->suspended, 1);
+}
+
+static const struct request_ops request_ops = {find_header, suspend, resume};
+
+/* Life. */
+
+struct exchange *exchange_create(struct server *server, struct link *link,
+                                 struct MHD_Connection *connection, const char *raw) {
+    struct exchange *exchange = xcalloc(1, sizeof *exchange);
+    exchange->server = server;
+    exchange->link = link;
+    exchange->connection = connection;
+    exchange->raw = xstrdup(raw);
+    exchange->begun_ns = clock_mono_ns();
+    exchange->request.app = server->app;
+    exchange->request.ops = &request_ops;
+    exchange->request.target = &exchange->target;
+    exchange->request.content_type = exchange->content_type;
+    reply_init(&exchange->reply);
+    atomic_fetch_add(&server->exchanges, 1);
+    return exchange;
+}
+
+static void record(const struct exchange *exchange) {
+    double seconds = (double)(clock_mono_ns() - exchange->begun_ns) * 1e-9;
+    telemetry_request(exchange->server->app->telemetry, exchange->route, exchange->code, seconds);
+    log_debug("request", log_text("route", exchange->route ? exchange->route->name : NULL),
+              log_text("target", exchange->raw), log_int("code", exchange->code),
+              log_double("seconds", seconds));
+}
+
+void exchange_free(struct exchange *exchange) {
+    if (!exchange)
+        return;
+    record(exchange);
+    if (exchange->request.release)
+        exchange->request.release(exchange->request.state);
+    reply_release(&exchange->reply);
+    body_release(&exchange->body);
+    target_release(&exchange->target);
+    free(exchange->raw);
+    atomic_fetch_sub(&exchange->server->exchanges, 1);
+    free(exchange);
+}
+
+/* Ends the connection with an answer written past libmicrohttpd. A client that is still sending
+ * is listened to for a moment, or else it might never see the answer. */
+static enum MHD_Result refuse(struct exchange *exchange, bool linger) {
+    exchange->state = EXCHANGE_REFUSED;
+    exchange->code = exchange->reply.code;
+    if (!link_claim_answer(exchange->link))
+        return MHD_NO;
+    wire_send(exchange->link->socket, &exchange->reply);
+    if (!linger)
+        return MHD_NO;
+    shutdown(exchange->link->socket, SHUT_WR);
+    link_set_deadline(exchange->link, LIMIT_LINGER_MS);
+    return MHD_YES;
+}
+
+/* The head of a request. */
+
+/* "Image/PNG; x=y" to "image/png". */
+static void copy_media_type(char out[CONTENT_TYPE_BYTES], const char *header) {
+    size_t len = header ? strcspn(header, "; \t") : 0;
+    if (len >= CONTENT_TYPE_BYTES)
+        len = 0;
+    for (size_t i = 0; i < len; i++)
+        out[i] = (char)tolower((unsigned char)header[i]);
+    out[len] = '\0';
+}
+
+static size_t body_limit(const struct exchange *exchange) {
+    enum body_kind kind = exchange->route ? route_body(exchange->route) : BODY_UNUSED;
+    if (kind == BODY_PICTURES)
+        return (size_t)exchange->server->config->max_body_bytes;
+    return kind == BODY_JSON ? LIMIT_JSON_BYTES : LIMIT_UNUSED_BODY_BYTES;
+}
+
+/* Finds the route, or fills the reply with why there is none. */
+static void find_route(struct exchange *exchange, const char *method) {
+    struct route_match match;
+    router_match(method, &exchange->target, &match);
+    exchange->route = match.route;
+    exchange->request.arg = match.arg;
+    copy_media_type(exchange->content_type, find_header(&exchange->request, "Content-Type"));
+    if (!match.route && match.allow[0]) {
+        reply_problem(&exchange->reply, PROBLEM_METHOD_NOT_ALLOWED,
+                      "the resource does not know this method, only %s", match.allow);
+        reply_header(&exchange->reply, "Allow", "%s", match.allow);
+    } else if (!match.route) {
+        struct error err;
+        error_set(&err, STATUS_NOT_FOUND, "there is no such resource");
+        reply_error(&exchange->reply, &err);
+    } else if (!route_takes(match.route, exchange->content_type)) {
+        reply_problem(&exchange->reply, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                      "this resource takes application/json%s",
+                      route_body(match.route) == BODY_PICTURES ? " and image/*" : "");
+    }
+}
+
+static void check_length(struct exchange *exchange, const struct framing *framing) {
+    exchange->body.max_bytes = body_limit(exchange);
+    exchange->body.budget = &exchange->server->budget;
+    if (exchange->reply.code || framing->length <= exchange->body.max_bytes)
+        return;
+    struct error err;
+    error_set(&err, STATUS_TOO_LARGE, "the body has %llu bytes, the limit is %zu",
+              (unsigned long long)framing->length, exchange->body.max_bytes);
+    reply_error(&exchange->reply, &err);
+}
+
+static enum MHD_Result read_head(struct exchange *exchange, const char *method,
+                                 const char *version) {
+    struct http_headers headers;
+    struct framing framing;
+    struct error err;
+    exchange_headers(exchange, &headers);
+    enum status status = framing_check(&headers, version, &framing, &err);
+    if (status == STATUS_TOO_LARGE)
+        reply_problem(&exchange->reply, PROBLEM_HEADERS_TOO_LARGE, "%s", err.message);
+    else if (status)
+        reply_error(&exchange->reply, &err);
+    if (status)
+        return refuse(exchange, false);
+    status = target_parse(&exchange->target, exchange->raw, &err);
+    if (status)
+        reply_error(&exchange->reply, &err);
+    else
+        find_route(exchange, method);
+    check_length(exchange, &framing);
+    exchange->state = EXCHANGE_BODY;
+    if (!exchange->reply.code || (!framing.chunked && !framing.length))
+        return MHD_YES;
+    return refuse(exchange, !framing.expects_continue);
+}
+
+/* The body. */
+
+/* As a whole within the configured time, and at a minimum rate after some grace. */
+static void set_body_deadline(struct exchange *exchange) {
+    int64_t spent_ms = (clock_mono_ns() - exchange->begun_ns) / (1000 * 1000);
+    int64_t whole_ms = exchange->server->config->request_timeout_ms;
+    int64_t rate_ms = LIMIT_GRACE_MS + (int64_t)exchange->body.len * 1000 / LIMIT_RATE_BYTES_PER_S;
+    link_set_deadline(exchange->link, (rate_ms < whole_ms ? rate_ms : whole_ms) - spent_ms);
+}
+
+static enum MHD_Result read_body(struct exchange *exchange, const char *data, size_t *data_bytes) {
+    size_t len = *data_bytes;
+    *data_bytes = 0; /* all of it is taken */
+    if (exchange->state != EXCHANGE_BODY)
+        return MHD_YES;
+    struct error err;
+    if (body_add(&exchange->body, data, len, &err)) {
+        reply_error(&exchange->reply, &err);
+        return refuse(exchange, true);
+    }
+    set_body_deadline(exchange);
+    return MHD_YES;
+}
+
+/* The answer. */
+
+static enum MHD_Result let_handler_answer(struct exchange *exchange, handler_fn handler) {
+    handler(&exchange->request, &exchange->reply);
+    if (exchange->state == EXCHANGE_WAITING && exchange->then)
+        return MHD_YES;
+    CHECK(exchange->reply.code); /* every handler answers or suspends */
+    return exchange_send(exchange);
+}
+
+static enum MHD_Result answer(struct exchange *exchange) {
+    if (!link_claim_answer(exchange->link))
+        return MHD_NO;
+    link_clear_deadline(exchange->link);
+    exchange->request.body = exchange->body.data ? exchange->body.data : "";
+    exchange->request.body_len = exchange->body.len;
+    if (exchange->reply.code)
+        return exchange_send(exchange);
+    return let_handler_answer(exchange, exchange->route->handler);
+}
+
+static enum MHD_Result go_on(struct exchange *exchange) {
+    handler_fn then = exchange->then;
+    exchange->then = NULL;
+    return let_handler_answer(exchange, then);
+}
+
+enum MHD_Result exchange_run(struct exchange *exchange, const char *method, const char *version,
+                             const char *data, size_t *data_bytes) {
+    if (exchange->state == EXCHANGE_HEAD)
+        return read_head(exchange, method, version);
+    if (*data_bytes)
+        return read_body(exchange, data, data_bytes);
+    if (exchange->state == EXCHANGE_BODY)
+        return answer(exchange);
+    return exchange->state == EXCHANGE_WAITING ? go_on(exchange) : MHD_NO;
+}

@@ -1,0 +1,51 @@
+#include "service/http/handlers.h"
+
+#include "api/job.h"
+#include "service/http/app.h"
+#include "service/http/openapi.h"
+#include "service/store/jobs.h"
+
+enum { HTTP_OK = 200 };
+
+void handle_health(struct request *request, struct reply *reply) {
+    (void)request;
+    str_add(reply_json(reply, HTTP_OK), "{\"status\":\"ok\"}");
+}
+
+void handle_ready(struct request *request, struct reply *reply) {
+    struct error err;
+    if (pool_ping(request->app->pool, &err))
+        reply_error(reply, &err);
+    else
+        str_add(reply_json(reply, HTTP_OK), "{\"status\":\"ready\"}");
+}
+
+/* Jobs by state; when Redis is away, only that. */
+static void add_jobs(struct app *app, struct str *out) {
+    int64_t count[JOB_STATE_COUNT];
+    bool up = jobs_count(app->pool, count, NULL) == STATUS_OK;
+    telemetry_add_help(out, "distilld_redis_up", "gauge", "1 when Redis answers.");
+    str_addf(out, "distilld_redis_up %d\n", up);
+    if (!up)
+        return;
+    telemetry_add_help(out, "distilld_jobs", "gauge",
+                       "Jobs by state; queued is the queue's depth.");
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        str_addf(out, "distilld_jobs{state=\"%s\"} %lld\n", job_state_slug((enum job_state)state),
+                 (long long)count[state]);
+}
+
+void handle_prometheus(struct request *request, struct reply *reply) {
+    struct app *app = request->app;
+    struct str *out = reply_body(reply, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8");
+    add_jobs(app, out);
+    telemetry_add_help(out, "distilld_models_loaded", "gauge", "Models ready to classify.");
+    str_addf(out, "distilld_models_loaded %d\n", model_cache_count(app->models));
+    telemetry_add_text(app->telemetry, out);
+}
+
+void handle_openapi(struct request *request, struct reply *reply) {
+    (void)request;
+    struct str *out = reply_body(reply, HTTP_OK, "application/yaml");
+    str_add_bytes(out, openapi_yaml, openapi_yaml_bytes);
+}

@@ -1,0 +1,86 @@
+#include "service/http/job_inputs.h"
+
+#include "engine/model/network.h"
+
+/* What is not there, or damaged, is a wrong value of the field that named it. */
+static enum status blame(enum status status, const char *field, struct error *err) {
+    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT || status == STATUS_INVALID) {
+        struct error cause = *err;
+        return error_set_field(err, STATUS_INVALID, field, "%s", cause.message);
+    }
+    return status;
+}
+
+static enum status find_model(struct model *model, const char *data, const char *field,
+                              const char *id, struct error *err) {
+    if (!id[0])
+        return STATUS_OK;
+    return blame(models_find(model, data, id, err), field, err);
+}
+
+/* The model takes the data set's pictures and tells apart as many classes. */
+static enum status check_fit(const struct model *model, const struct dataset_card *dataset,
+                             const char *field, struct error *err) {
+    const struct model_card *card = &model->card;
+    if (!card->id[0] || (card->height == dataset->height && card->width == dataset->width &&
+                         card->channels == dataset->channels && card->classes == dataset->classes))
+        return STATUS_OK;
+    return error_set_field(
+        err, STATUS_INVALID, field,
+        "%s takes %lldx%lldx%lld and has %lld classes; data set %s is %lldx%lldx%lld with %lld",
+        card->id, (long long)card->height, (long long)card->width, (long long)card->channels,
+        (long long)card->classes, dataset->name, (long long)dataset->height,
+        (long long)dataset->width, (long long)dataset->channels, (long long)dataset->classes);
+}
+
+static enum status check_student(const struct train_spec *spec, const struct dataset_card *dataset,
+                                 struct error *err) {
+    struct network network = {0};
+    enum status status =
+        network_init(&network, spec->student, (int)dataset->height, (int)dataset->width,
+                     (int)dataset->channels, (int)dataset->classes, spec->decay_all, err);
+    network_release(&network);
+    return blame(status, "student", err);
+}
+
+enum status job_inputs_find(struct job_inputs *inputs, const char *data,
+                            const struct train_spec *spec, struct error *err) {
+    struct error own; /* blame() reads it */
+    *inputs = (struct job_inputs){0};
+    const struct dataset_card *dataset = &inputs->dataset.card;
+    enum status status =
+        blame(datasets_find(&inputs->dataset, data, spec->dataset, &own), "dataset", &own);
+    if (!status)
+        status = find_model(&inputs->teacher, data, "teacher", spec->teacher, &own);
+    if (!status)
+        status = find_model(&inputs->init, data, "init", spec->init, &own);
+    if (!status)
+        status = check_student(spec, dataset, &own);
+    if (!status)
+        status = check_fit(&inputs->teacher, dataset, "teacher", &own);
+    if (!status)
+        status = check_fit(&inputs->init, dataset, "init", &own);
+    if (!status)
+        return STATUS_OK;
+    if (err)
+        *err = own;
+    job_inputs_release(inputs);
+    return status;
+}
+
+void job_inputs_release(struct job_inputs *inputs) {
+    dataset_entry_release(&inputs->dataset);
+    model_release(&inputs->teacher);
+    model_release(&inputs->init);
+}
+
+enum status job_inputs_estimate(const struct job_inputs *inputs, const struct train_spec *spec,
+                                struct train_estimate *estimate, struct error *err) {
+    struct train_job job = {
+        .spec = spec,
+        .dataset_folder = inputs->dataset.folder,
+        .teacher_path = inputs->teacher.card.id[0] ? inputs->teacher.folder : NULL,
+        .init_path = inputs->init.card.id[0] ? inputs->init.folder : NULL,
+    };
+    return trainer_estimate(&job, estimate, err);
+}

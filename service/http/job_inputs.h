@@ -1,0 +1,30 @@
+/*
+ * job_inputs.h - the data set and models that a job's spec names, as files.
+ *
+ * Ownership: struct job_inputs is the caller's; release it.
+ * Errors:    INVALID with the field that names something unknown, or that does not fit the others.
+ * Threads:   any; needs no Redis.
+ */
+#ifndef SERVICE_HTTP_JOB_INPUTS_H
+#define SERVICE_HTTP_JOB_INPUTS_H
+
+#include "engine/session/trainer.h"
+#include "service/store/datasets.h"
+#include "service/store/models.h"
+
+struct job_inputs {
+    struct dataset_entry dataset;
+    struct model teacher, init; /* zeroed when the spec names none */
+};
+
+/* Finds all inputs and checks that shapes and numbers of classes agree. */
+MUST_CHECK enum status job_inputs_find(struct job_inputs *inputs, const char *data,
+                                       const struct train_spec *spec, struct error *err);
+void job_inputs_release(struct job_inputs *inputs); /* Zeroed or found. */
+
+/* What the job would cost. Blocking: reads the data set. */
+MUST_CHECK enum status job_inputs_estimate(const struct job_inputs *inputs,
+                                           const struct train_spec *spec,
+                                           struct train_estimate *estimate, struct error *err);
+
+#endif

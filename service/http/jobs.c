@@ -1,0 +1,212 @@
+#include "service/http/handlers.h"
+
+#include "api/codec.h"
+#include "engine/base/mem.h"
+#include "engine/base/sha256.h"
+#include "service/common/log.h"
+#include "service/http/app.h"
+#include "service/http/job_inputs.h"
+#include "service/http/page.h"
+#include "service/store/folders.h"
+#include "service/store/jobs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204, IDEMPOTENCY_KEY_MAX = 200 };
+
+static void reply_job(struct reply *reply, int code, const struct job *job) {
+    job_add_json(job, reply_json(reply, code));
+}
+
+/* ---- POST /jobs ---- */
+
+/* A job on its way in. */
+struct creation {
+    struct task task; /* first: a task is cast to its creation */
+    struct request *request;
+    struct train_spec spec;
+    struct job_inputs inputs;
+    struct train_estimate estimate;
+    enum status status; /* of the estimate */
+    struct error err;
+};
+
+static void creation_free(void *state) {
+    struct creation *creation = state;
+    job_inputs_release(&creation->inputs);
+    free(creation);
+}
+
+static void reply_estimate(struct request *request, struct reply *reply) {
+    const struct creation *creation = request->state;
+    if (creation->status) {
+        reply_error(reply, &creation->err);
+        return;
+    }
+    const struct train_estimate *from = &creation->estimate;
+    struct job_estimate estimate = {
+        .student_parameters = from->student_parameters,
+        .teacher_parameters = from->teacher_parameters,
+        .flops_per_step = from->flops_per_step,
+        .steps = from->steps,
+        .memory_bytes = (int64_t)from->memory_bytes,
+        .seconds = NAN,
+    };
+    struct str *out = reply_json(reply, HTTP_OK);
+    str_add(out, "{\"spec\":");
+    train_spec_add_json(&creation->spec, out);
+    str_add(out, ",\"estimate\":");
+    fields_add_json(&job_estimate_table, &estimate, 0, out);
+    str_add(out, "}");
+}
+
+static void estimate(struct task *task) {
+    struct creation *creation = (struct creation *)task;
+    creation->status = job_inputs_estimate(&creation->inputs, &creation->spec, &creation->estimate,
+                                           &creation->err);
+    request_resume(creation->request);
+}
+
+static void start_estimate(struct creation *creation) {
+    struct request *request = creation->request;
+    request_suspend(request, reply_estimate);
+    creation->status = crew_submit(request->app->loaders, &creation->task, &creation->err);
+    if (creation->status)
+        request_resume(request);
+}
+
+static enum status find_key(const struct request *request, const char **key, struct error *err) {
+    *key = request_header(request, "Idempotency-Key");
+    if (*key && (!**key || strlen(*key) > IDEMPOTENCY_KEY_MAX))
+        return error_set_field(err, STATUS_INVALID, "Idempotency-Key",
+                               "the key has not 1 to %d characters", IDEMPOTENCY_KEY_MAX);
+    return STATUS_OK;
+}
+
+static void submit(struct creation *creation, struct reply *reply) {
+    struct request *request = creation->request;
+    char id[ID_BYTES], fingerprint[SHA256_HEX_BYTES];
+    struct job job, made;
+    struct error err;
+    bool created;
+    id_make(&request->app->ids, ID_PREFIX_JOB, id);
+    job_init(&job, id, &creation->spec, clock_wall_ms());
+    sha256_hex(request->body, request->body_len, fingerprint);
+    struct submission submission = {.job = &job, .fingerprint = fingerprint};
+    enum status status = find_key(request, &submission.idempotency_key, &err);
+    if (!status)
+        status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
+    if (status) {
+        reply_error(reply, &err);
+        return;
+    }
+    log_info("job_submitted", log_text("job", made.id), log_int("created", created));
+    reply_job(reply, HTTP_CREATED, &made);
+    reply_header(reply, "Location", "/jobs/%s", made.id);
+}
+
+void handle_job_create(struct request *request, struct reply *reply) {
+    struct creation *creation = xcalloc(1, sizeof *creation);
+    creation->request = request;
+    creation->task.run = estimate;
+    request->state = creation;
+    request->release = creation_free;
+    struct field_errors errors = {.count = 0};
+    struct error err;
+    bool dry_run = false;
+    enum status status = request_check_query(request, "dry_run", &err);
+    if (!status)
+        status = request_query_bool(request, "dry_run", &dry_run, &err);
+    if (!status)
+        status = job_spec_decode(&creation->spec, request->body, request->body_len, &errors, &err);
+    if (!status)
+        status =
+            job_inputs_find(&creation->inputs, request->app->config->data, &creation->spec, &err);
+    if (status)
+        reply_field_errors(reply, &err, &errors);
+    else if (dry_run)
+        start_estimate(creation);
+    else
+        submit(creation, reply);
+}
+
+/* ---- what there is ---- */
+
+void handle_job_list(struct request *request, struct reply *reply) {
+    struct page page;
+    struct job_page jobs = {0};
+    struct error err;
+    enum job_state state = JOB_ABSENT;
+    const char *slug = request_query(request, "state");
+    enum status status = page_parse(&page, request, "state", &err);
+    if (!status && slug && !job_state_parse(slug, &state))
+        status =
+            error_set_field(&err, STATUS_INVALID, "state", "\"%s\" is no state of a job", slug);
+    if (!status)
+        status = jobs_list(request->app->pool, state, page.after, (int)page.limit, &jobs, &err);
+    if (status) {
+        reply_error(reply, &err);
+        return;
+    }
+    struct str *out = reply_json(reply, HTTP_OK);
+    page_begin(out);
+    for (int i = 0; i < jobs.count; i++) {
+        page_separate(out, i);
+        job_add_json(&jobs.item[i], out);
+    }
+    page_end(out, jobs.next);
+    job_page_release(&jobs);
+}
+
+void handle_job_show(struct request *request, struct reply *reply) {
+    struct job job;
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = jobs_get(request->app->pool, request->arg, &job, &err);
+    if (status)
+        reply_error(reply, &err);
+    else
+        reply_job(reply, HTTP_OK, &job);
+}
+
+/* ---- wishes ---- */
+
+static void change(struct request *request, struct reply *reply, enum job_event event) {
+    struct job job;
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = jobs_change(request->app->pool, event, request->arg, &job, &err);
+    if (status) {
+        reply_error(reply, &err);
+        return;
+    }
+    log_info("job_changed", log_text("job", job.id), log_text("event", job_event_slug(event)));
+    reply_job(reply, HTTP_OK, &job);
+}
+
+void handle_job_cancel(struct request *request, struct reply *reply) {
+    change(request, reply, JOB_EVENT_CANCEL);
+}
+
+void handle_job_retry(struct request *request, struct reply *reply) {
+    change(request, reply, JOB_EVENT_RETRY);
+}
+
+void handle_job_remove(struct request *request, struct reply *reply) {
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = jobs_remove(request->app->pool, request->arg, &err);
+    if (!status)
+        status = folders_remove_job(request->app->config->data, request->arg, &err);
+    if (status) {
+        reply_error(reply, &err);
+        return;
+    }
+    log_info("job_removed", log_text("job", request->arg));
+    reply->code = HTTP_NO_CONTENT;
+}

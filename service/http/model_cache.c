@@ -1,0 +1,159 @@
+#include "service/http/model_cache.h"
+
+#include "engine/base/mem.h"
+#include "service/common/log.h"
+#include "service/http/limits.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct model_cache {
+    const struct config *config;
+    pthread_mutex_t loading; /* held while a model is loaded: one at a time, each only once */
+    pthread_mutex_t lock;    /* for what follows */
+    struct cached_model *models;
+    int count;
+    int64_t weights_bytes;
+    uint64_t uses;
+};
+
+struct model_cache *model_cache_create(const struct config *config) {
+    struct model_cache *cache = xcalloc(1, sizeof *cache);
+    cache->config = config;
+    pthread_mutex_init(&cache->loading, NULL);
+    pthread_mutex_init(&cache->lock, NULL);
+    return cache;
+}
+
+static void cached_model_free(struct cached_model *model) {
+    log_info("model_unloaded", log_text("model", model->id));
+    batcher_free(model->batcher);
+    free(model);
+}
+
+static bool is_over_limit(const struct model_cache *cache) {
+    return cache->count > cache->config->models_loaded ||
+           cache->weights_bytes >> 20 > LIMIT_MODELS_MIB;
+}
+
+/* Takes the model that was not used for longest off the list; NULL when all are in use. */
+static struct cached_model *take_oldest(struct model_cache *cache) {
+    struct cached_model **oldest = NULL;
+    for (struct cached_model **at = &cache->models; *at; at = &(*at)->next)
+        if ((*at)->users == 0 && (!oldest || (*at)->used_at < (*oldest)->used_at))
+            oldest = at;
+    if (!oldest)
+        return NULL;
+    struct cached_model *model = *oldest;
+    *oldest = model->next;
+    cache->count--;
+    cache->weights_bytes -= model->weights_bytes;
+    return model;
+}
+
+/* Models are freed without the lock, because their threads have to end. */
+static void trim(struct model_cache *cache) {
+    struct cached_model *model;
+    do {
+        pthread_mutex_lock(&cache->lock);
+        model = is_over_limit(cache) ? take_oldest(cache) : NULL;
+        pthread_mutex_unlock(&cache->lock);
+        if (model)
+            cached_model_free(model);
+    } while (model);
+}
+
+void model_cache_free(struct model_cache *cache) {
+    if (!cache)
+        return;
+    struct cached_model *model;
+    while ((model = take_oldest(cache)))
+        cached_model_free(model);
+    CHECK(cache->count == 0);
+    pthread_mutex_destroy(&cache->lock);
+    pthread_mutex_destroy(&cache->loading);
+    free(cache);
+}
+
+struct cached_model *model_cache_find(struct model_cache *cache, const char *id) {
+    pthread_mutex_lock(&cache->lock);
+    struct cached_model *model = cache->models;
+    while (model && !str_equal(model->id, id))
+        model = model->next;
+    if (model)
+        model->users++;
+    pthread_mutex_unlock(&cache->lock);
+    return model;
+}
+
+/* Reads the files and starts the model's thread. */
+static enum status open_model(struct model_cache *cache, const char *id, struct cached_model **out,
+                              struct error *err) {
+    const struct config *config = cache->config;
+    struct model files = {0};
+    struct predictor *predictor = NULL;
+    struct cached_model *model = xcalloc(1, sizeof *model);
+    enum status status = models_find(&files, config->data, id, err);
+    if (!status)
+        status = predictor_create(&predictor, files.folder, (enum device_kind)config->device,
+                                  (int)config->predict_threads, err);
+    if (status)
+        goto out;
+    model->info = predictor_info(predictor);
+    model->weights_bytes = files.card.weights_bytes;
+    str_copy(model->id, sizeof model->id, files.card.id);
+    status = batcher_create(&model->batcher, predictor, (int)config->predict_queue, err);
+    if (status)
+        goto out;
+    log_info("model_loaded", log_text("model", id));
+    *out = model;
+    model = NULL;
+out:
+    free(model);
+    model_release(&files);
+    return status;
+}
+
+static void add(struct model_cache *cache, struct cached_model *model) {
+    pthread_mutex_lock(&cache->lock);
+    model->users = 1;
+    model->next = cache->models;
+    cache->models = model;
+    cache->count++;
+    cache->weights_bytes += model->weights_bytes;
+    pthread_mutex_unlock(&cache->lock);
+}
+
+enum status model_cache_load(struct model_cache *cache, const char *id, struct cached_model **out,
+                             struct error *err) {
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&cache->loading);
+    *out = model_cache_find(cache, id);
+    if (!*out) {
+        status = open_model(cache, id, out, err);
+        if (!status)
+            add(cache, *out);
+    }
+    pthread_mutex_unlock(&cache->loading);
+    trim(cache);
+    return status;
+}
+
+void model_cache_give(struct model_cache *cache, struct cached_model *model) {
+    if (!model)
+        return;
+    pthread_mutex_lock(&cache->lock);
+    model->users--;
+    model->used_at = ++cache->uses;
+    bool over = is_over_limit(cache);
+    pthread_mutex_unlock(&cache->lock);
+    if (over)
+        trim(cache);
+}
+
+int model_cache_count(struct model_cache *cache) {
+    pthread_mutex_lock(&cache->lock);
+    int count = cache->count;
+    pthread_mutex_unlock(&cache->lock);
+    return count;
+}

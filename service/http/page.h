@@ -1,0 +1,26 @@
+/*
+ * page.h - lists in pieces: ?limit= and ?after=, and {"items": [...], "next": cursor | null}.
+ *
+ * Threads: pure functions.
+ */
+#ifndef SERVICE_HTTP_PAGE_H
+#define SERVICE_HTTP_PAGE_H
+
+#include "service/http/request.h"
+
+/* What piece of a list a request asks for. */
+struct page {
+    int64_t limit;
+    const char *after; /* cursor, or NULL for the beginning; the request's */
+};
+
+/* Reads the two parameters; more names others that are allowed, or "". */
+MUST_CHECK enum status page_parse(struct page *page, const struct request *request,
+                                  const char *more, struct error *err);
+
+/* Appends the beginning of a list, what goes between two items, and its end. next "": the last. */
+void page_begin(struct str *out);
+void page_separate(struct str *out, int i); /* Before item i. */
+void page_end(struct str *out, const char *next);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * reply.h - an answer before it is sent: status, headers, and bytes, a file or a stream.
+ *
+ * Ownership: the body, file and stream belong to the reply until it is sent or released.
+ * Threads:   a reply belongs to one thread at a time.
+ */
+#ifndef SERVICE_HTTP_REPLY_H
+#define SERVICE_HTTP_REPLY_H
+
+#include "api/errors.h"
+
+struct stream;
+
+enum { REPLY_MAX_HEADERS = 8, REPLY_HEADER_BYTES = 200 };
+
+struct reply_header {
+    const char *name; /* a constant */
+    char value[REPLY_HEADER_BYTES];
+};
+
+struct reply {
+    int code;                 /* HTTP status; 0: not filled yet */
+    const char *content_type; /* a constant; NULL when there is no body */
+    struct str body;
+    int file; /* descriptor, or -1; sent instead of the body */
+    uint64_t file_offset, file_bytes;
+    struct stream *stream; /* or NULL; sent instead of the body */
+    int header_count;
+    struct reply_header header[REPLY_MAX_HEADERS];
+};
+
+void reply_init(struct reply *reply);    /* Empty. */
+void reply_release(struct reply *reply); /* Frees what it still owns. */
+
+/* Adds a header with a formatted value, which is cut if too long. */
+void reply_header(struct reply *reply, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* The body that the caller goes on to fill, with its code and type. */
+struct str *reply_body(struct reply *reply, int code, const char *content_type);
+struct str *reply_json(struct reply *reply, int code); /* The same for application/json. */
+
+/* Problem details for an error of any module; what was filled before is dropped. 503 and 429 get
+ * Retry-After. */
+void reply_error(struct reply *reply, const struct error *err);
+
+/* The same with all that is wrong with a body's fields. */
+void reply_field_errors(struct reply *reply, const struct error *err,
+                        const struct field_errors *errors);
+
+/* Problem details for what only HTTP knows. */
+void reply_problem(struct reply *reply, enum problem problem, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * request.h - what a handler is given: a request that has arrived in full.
+ *
+ *     static void show(struct request *request, struct reply *reply) { reply_json(...); }
+ *
+ * A handler fills the reply and returns. One that has to wait for something else calls
+ * request_suspend, starts that, and returns; whoever finishes it calls request_resume, and the
+ * continuation goes on with the reply on the connection's own thread. The request and its reply
+ * stay valid in between, also when the client has gone.
+ *
+ * Ownership: everything belongs to the server and lives until the reply has been sent.
+ * Threads:   a request belongs to one thread of the server; request_resume may be called by any.
+ */
+#ifndef SERVICE_HTTP_REQUEST_H
+#define SERVICE_HTTP_REQUEST_H
+
+#include "service/http/reply.h"
+#include "service/http/target.h"
+
+struct app;
+struct request;
+struct request_ops;
+
+typedef void (*handler_fn)(struct request *request, struct reply *reply);
+
+struct request {
+    struct app *app;
+    const struct request_ops *ops; /* private to the server */
+    const struct target *target;
+    const char *arg;          /* the path's part in braces, or NULL */
+    const char *content_type; /* media type in lower case without parameters, or "" */
+    const char *body;         /* NUL-terminated */
+    size_t body_len;
+    void *state;                  /* the handler's own, between suspend and continuation */
+    void (*release)(void *state); /* called with state at the end; may be NULL */
+};
+
+/* The value of a header, or NULL; names are compared without case. */
+const char *request_header(const struct request *request, const char *name);
+
+/* The value of a query parameter, or NULL. */
+const char *request_query(const struct request *request, const char *name);
+
+/* Refuses query parameters that are not among the names, which are separated by spaces. */
+MUST_CHECK enum status request_check_query(const struct request *request, const char *names,
+                                           struct error *err);
+
+/* Reads an integer parameter; leaves *value alone when there is none. INVALID with the field. */
+MUST_CHECK enum status request_query_int(const struct request *request, const char *name,
+                                         int64_t min, int64_t max, int64_t *value,
+                                         struct error *err);
+
+/* Reads a parameter that is true or false (or 1, 0). */
+MUST_CHECK enum status request_query_bool(const struct request *request, const char *name,
+                                          bool *value, struct error *err);
+
+/* The reply comes later: then() will be called with it after request_resume. */
+void request_suspend(struct request *request, handler_fn then);
+
+/* Lets the continuation run; exactly once for each suspend. The caller must not touch the request
+ * afterwards. */
+void request_resume(struct request *request);
+
+/* How the server carries these out. */
+struct request_ops {
+    const char *(*header)(const struct request *request, const char *name);
+    void (*suspend)(struct request *request, handler_fn then);
+    void (*resume)(struct request *request);
+};
+
+#endif

@@ -1,0 +1,78 @@
+#include "service/http/router.h"
+
+#include "engine/base/str.h"
+#include "service/http/handlers.h"
+
+#include <string.h>
+
+#define ROUTE(method, path, handler, doc) {#method, path, #handler, handle_##handler},
+const struct route routes[] = {
+#include "api/routes.def"
+};
+#undef ROUTE
+const int route_count = sizeof routes / sizeof routes[0];
+
+/* All others look at no body. */
+static const struct {
+    handler_fn handler;
+    enum body_kind body;
+} bodies[] = {
+    {handle_job_create, BODY_JSON},
+    {handle_dataset_create, BODY_JSON},
+    {handle_predict, BODY_PICTURES},
+};
+
+enum body_kind route_body(const struct route *route) {
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        if (bodies[i].handler == route->handler)
+            return bodies[i].body;
+    return BODY_UNUSED;
+}
+
+bool route_takes(const struct route *route, const char *content_type) {
+    enum body_kind body = route_body(route);
+    return body == BODY_UNUSED || str_equal(content_type, "application/json") ||
+           (body == BODY_PICTURES && str_has_prefix(content_type, "image/"));
+}
+
+/* Compares a pattern such as "/jobs/{id}" with a path part by part. */
+static bool path_matches(const char *pattern, const struct target *target, const char **arg) {
+    *arg = NULL;
+    int i = 0;
+    for (; *pattern == '/'; i++) {
+        const char *part = pattern + 1;
+        size_t len = strcspn(part, "/");
+        if (i == target->segment_count)
+            return false;
+        const char *segment = target->segment[i];
+        if (part[0] == '{' && segment[0])
+            *arg = segment;
+        else if (strlen(segment) != len || memcmp(segment, part, len) != 0)
+            return false;
+        pattern = part + len;
+    }
+    return i == target->segment_count;
+}
+
+static void allow(struct route_match *match, const char *method) {
+    size_t used = strlen(match->allow);
+    bool is_get = str_equal(method, "GET");
+    str_copy(match->allow + used, sizeof match->allow - used, used ? ", " : "");
+    used = strlen(match->allow);
+    str_copy(match->allow + used, sizeof match->allow - used, is_get ? "GET, HEAD" : method);
+}
+
+void router_match(const char *method, const struct target *target, struct route_match *match) {
+    *match = (struct route_match){0};
+    const char *looked_for = str_equal(method, "HEAD") ? "GET" : method;
+    for (int i = 0; i < route_count; i++) {
+        const char *arg;
+        if (!path_matches(routes[i].path, target, &arg))
+            continue;
+        allow(match, routes[i].method);
+        if (!str_equal(routes[i].method, looked_for))
+            continue;
+        match->route = &routes[i];
+        match->arg = arg;
+    }
+}

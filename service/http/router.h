@@ -1,0 +1,45 @@
+/*
+ * router.h - which handler answers a request: the table made from api/routes.def.
+ *
+ * Threads: a constant table, pure functions.
+ */
+#ifndef SERVICE_HTTP_ROUTER_H
+#define SERVICE_HTTP_ROUTER_H
+
+#include "service/http/request.h"
+
+/* What a route does with a request's body. */
+enum body_kind {
+    BODY_UNUSED,  /* read and dropped */
+    BODY_JSON,    /* application/json, at most LIMIT_JSON_BYTES */
+    BODY_PICTURES /* image/... or application/json, as large as the configuration allows */
+};
+
+struct route {
+    const char *method, *path; /* "/jobs/{id}" */
+    const char *name;          /* of the handler, for logs and metrics */
+    handler_fn handler;
+};
+
+extern const struct route routes[];
+extern const int route_count;
+
+enum { ROUTE_ALLOW_BYTES = 64 };
+
+struct route_match {
+    const struct route *route; /* NULL: no such path, or not with this method */
+    const char *arg;           /* what stands for the part in braces, or NULL; the target's */
+    char
+        allow[ROUTE_ALLOW_BYTES]; /* methods that this path knows, ", " between; "": no such path */
+};
+
+/* Finds the route of a method ("HEAD" is answered like "GET") and path. */
+void router_match(const char *method, const struct target *target, struct route_match *match);
+
+/* What this route does with a body. */
+enum body_kind route_body(const struct route *route);
+
+/* The media type (lower case, no parameters) may be sent to such a route. */
+bool route_takes(const struct route *route, const char *content_type);
+
+#endif

@@ -1,0 +1,117 @@
+#include "service/http/serve.h"
+
+#include "service/common/log.h"
+#include "service/common/signals.h"
+#include "service/http/app.h"
+#include "service/http/limits.h"
+#include "service/http/server.h"
+#include "service/store/folders.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { SPARE_FILES = 256, LEFTOVER_MS = 24 * 60 * 60 * 1000 };
+
+/* Each connection is a file; the usual soft limit of 1024 is too few for the default. */
+static void raise_file_limit(int64_t connections) {
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)connections + SPARE_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        log_warn("few_files", log_int("limit", (int64_t)limit.rlim_cur),
+                 log_int("connections", connections));
+}
+
+/* Says once what this Redis cannot promise; it may also come up later. */
+static void check_redis(struct app *app) {
+    struct str warning = STR_INIT;
+    struct error err;
+    if (pool_check_settings(app->pool, &warning, &err))
+        log_warn("redis_unavailable", log_error_field(&err));
+    else if (warning.len)
+        log_warn("redis_settings", log_text("warning", str_text(&warning)));
+    str_release(&warning);
+}
+
+static enum status app_open(struct app *app, const struct config *config, struct error *err) {
+    struct redis_address address;
+    enum status status =
+        redis_address_parse(&address, config->redis, (int)config->redis_timeout_ms, err);
+    if (!status)
+        status = folders_prepare(config->data, LEFTOVER_MS, err);
+    if (status)
+        return status;
+    int helpers = 2; /* who else may hold a connection: the pump, and this thread */
+    app->config = config;
+    app->pool = pool_create(&address, (int)config->threads + helpers);
+    id_source_init(&app->ids);
+    app->telemetry = telemetry_create();
+    app->models = model_cache_create(config);
+    app->loaders = crew_create(LIMIT_LOADERS, LIMIT_LOADS_WAITING);
+    app->imports = crew_create(1, LIMIT_IMPORTS_WAITING);
+    app->pump = pump_create(feed_create(&address));
+    return STATUS_OK;
+}
+
+static void app_close(struct app *app) {
+    pump_free(app->pump);
+    crew_free(app->imports);
+    crew_free(app->loaders);
+    model_cache_free(app->models);
+    telemetry_free(app->telemetry);
+    id_source_release(&app->ids);
+    pool_free(app->pool);
+}
+
+/* Tells whoever started this process that requests are accepted. */
+static void announce(const struct config *config, const char *url) {
+    log_info("listening", log_text("url", url));
+    if (config->ready_fd < 0) {
+        printf("distilld ready %s\n", url);
+        fflush(stdout);
+        return;
+    }
+    dprintf((int)config->ready_fd, "%s\n", url);
+    close((int)config->ready_fd);
+}
+
+static enum status run(struct app *app, const struct config *config, struct error *err) {
+    struct server *server;
+    enum status status = server_create(&server, config, app, err);
+    if (status)
+        return status;
+    announce(config, server_url(server));
+    check_redis(app);
+    while (!signals_wait(LIMIT_SWEEP_MS))
+        server_sweep(server);
+    log_info("draining");
+    pump_stop(app->pump);
+    server_drain(server, config->drain_ms);
+    return server_stop(server, err);
+}
+
+int serve_main(const struct config *config) {
+    struct app app = {0};
+    struct error err;
+    raise_file_limit(config->connections);
+    enum status status = app_open(&app, config, &err);
+    if (status) {
+        log_fail("serve_failed", log_error_field(&err));
+        return 1;
+    }
+    status = run(&app, config, &err);
+    if (status == STATUS_TIMEOUT) { /* threads still use the app: leave it as it is */
+        log_warn("stopped_at_work", log_error_field(&err));
+        _exit(1);
+    }
+    app_close(&app);
+    if (status) {
+        log_fail("serve_failed", log_error_field(&err));
+        return 1;
+    }
+    log_info("stopped");
+    return 0;
+}

@@ -1,0 +1,156 @@
+#include "service/http/server.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/mem.h"
+#include "service/common/log.h"
+#include "service/http/listen.h"
+#include "service/http/server_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct link *link_of(struct MHD_Connection *connection) {
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static void log_daemon(void *ctx, const char *format, va_list args) {
+    (void)ctx;
+    struct str text = STR_INIT;
+    str_vaddf(&text, format, args);
+    log_debug("libmicrohttpd", log_text("message", str_text(&text)));
+    str_release(&text);
+}
+
+/* A connection opens or closes; in between its link says where it is. */
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code) {
+    struct server *server = ctx;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        int socket =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        struct link *link = watch_add(&server->watch, socket);
+        link_set_deadline(link, server->config->request_timeout_ms);
+        *socket_context = link;
+        return;
+    }
+    struct link *link = *socket_context;
+    exchange_free(link->exchange);
+    watch_remove(&server->watch, link);
+}
+
+/* The request line has arrived. */
+static void *on_target(void *ctx, const char *raw, struct MHD_Connection *connection) {
+    struct server *server = ctx;
+    struct link *link = link_of(connection);
+    exchange_free(link->exchange);
+    link->exchange = exchange_create(server, link, connection, raw);
+    link_set_deadline(link, server->config->request_timeout_ms);
+    atomic_store(&link->busy, true);
+    atomic_store(&link->answer_due, true);
+    return link->exchange;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *data_bytes, void **context) {
+    (void)ctx, (void)connection, (void)url;
+    return exchange_run(*context, method, version, data, data_bytes);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code) {
+    (void)code;
+    struct server *server = ctx;
+    struct link *link = link_of(connection);
+    exchange_free(link->exchange);
+    link->exchange = NULL;
+    *context = NULL;
+    atomic_store(&link->answer_due, false);
+    atomic_store(&link->busy, false);
+    link_set_deadline(link, server->config->request_timeout_ms);
+}
+
+/* Targets are decoded by target.c, from the raw text. */
+static size_t keep_escaped(void *ctx, struct MHD_Connection *connection, char *text) {
+    (void)ctx, (void)connection;
+    return strlen(text);
+}
+
+static enum status start_daemon(struct server *server, int listener, struct error *err) {
+    const struct config *config = server->config;
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_daemon, NULL},
+        {MHD_OPTION_LISTEN_SOCKET, listener, NULL},
+        {MHD_OPTION_THREAD_POOL_SIZE, config->threads > 1 ? config->threads : 0, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, config->connections, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, LIMIT_CONNECTION_BYTES, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, LIMIT_INACTIVE_S, NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, server},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, server},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escaped, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY,
+                                      options, MHD_OPTION_END);
+    if (!server->daemon)
+        return error_set(err, STATUS_INTERNAL, "libmicrohttpd does not start");
+    return STATUS_OK;
+}
+
+enum status server_create(struct server **out, const struct config *config, struct app *app,
+                          struct error *err) {
+    struct server *server = xcalloc(1, sizeof *server);
+    server->config = config;
+    server->app = app;
+    server->budget.max_bytes = LIMIT_BODIES_BYTES;
+    watch_init(&server->watch);
+    int listener = -1;
+    enum status status = listen_open(&listener, config->host, (int)config->port, server->url,
+                                     sizeof server->url, err);
+    if (!status)
+        status = start_daemon(server, listener, err);
+    if (!status) {
+        *out = server;
+        return STATUS_OK;
+    }
+    if (listener >= 0)
+        close(listener);
+    watch_release(&server->watch);
+    free(server);
+    return status;
+}
+
+const char *server_url(const struct server *server) {
+    return server->url;
+}
+
+void server_sweep(struct server *server) {
+    watch_sweep(&server->watch);
+}
+
+void server_drain(struct server *server, int64_t max_ms) {
+    enum { STEP_MS = 10 };
+    atomic_store(&server->draining, true);
+    int listener = MHD_quiesce_daemon(server->daemon);
+    int64_t end_ns = clock_mono_ns() + max_ms * 1000 * 1000;
+    while (atomic_load(&server->exchanges) > 0 && clock_mono_ns() < end_ns) {
+        watch_close_idle(&server->watch);
+        watch_sweep(&server->watch);
+        clock_sleep_ms(STEP_MS);
+    }
+    if (listener >= 0)
+        close(listener);
+}
+
+enum status server_stop(struct server *server, struct error *err) {
+    int suspended = atomic_load(&server->suspended);
+    if (suspended > 0) /* libmicrohttpd aborts if stopped now */
+        return error_set(err, STATUS_TIMEOUT, "%d requests are still worked on", suspended);
+    MHD_stop_daemon(server->daemon);
+    watch_release(&server->watch);
+    free(server);
+    return STATUS_OK;
+}

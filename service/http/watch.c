@@ -1,0 +1,87 @@
+#include "service/http/watch.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/mem.h"
+#include "service/http/reply.h"
+#include "service/http/wire.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+void watch_init(struct watch *watch) {
+    watch->links = NULL;
+    pthread_mutex_init(&watch->lock, NULL);
+}
+
+void watch_release(struct watch *watch) {
+    CHECK(!watch->links);
+    pthread_mutex_destroy(&watch->lock);
+}
+
+struct link *watch_add(struct watch *watch, int socket) {
+    struct link *link = xcalloc(1, sizeof *link);
+    link->socket = socket;
+    pthread_mutex_lock(&watch->lock);
+    link->next = watch->links;
+    if (link->next)
+        link->next->previous = link;
+    watch->links = link;
+    pthread_mutex_unlock(&watch->lock);
+    return link;
+}
+
+void watch_remove(struct watch *watch, struct link *link) {
+    pthread_mutex_lock(&watch->lock);
+    if (link->next)
+        link->next->previous = link->previous;
+    if (link->previous)
+        link->previous->next = link->next;
+    else
+        watch->links = link->next;
+    pthread_mutex_unlock(&watch->lock);
+    free(link);
+}
+
+void link_set_deadline(struct link *link, int64_t duration_ms) {
+    atomic_store(&link->deadline_ns, clock_mono_ns() + duration_ms * 1000 * 1000);
+}
+
+void link_clear_deadline(struct link *link) {
+    atomic_store(&link->deadline_ns, 0);
+}
+
+bool link_claim_answer(struct link *link) {
+    return atomic_exchange(&link->answer_due, false);
+}
+
+static void link_end_late(struct link *link) {
+    if (link_claim_answer(link)) {
+        struct reply reply;
+        reply_init(&reply);
+        reply_problem(&reply, PROBLEM_REQUEST_TIMEOUT, "the request did not arrive in time");
+        wire_send(link->socket, &reply);
+        reply_release(&reply);
+    }
+    shutdown(link->socket, SHUT_RDWR);
+    link_clear_deadline(link);
+}
+
+/* Sockets stay open while the lock is held: watch_remove comes before the close. */
+void watch_sweep(struct watch *watch) {
+    int64_t now_ns = clock_mono_ns();
+    pthread_mutex_lock(&watch->lock);
+    for (struct link *link = watch->links; link; link = link->next) {
+        int64_t deadline_ns = atomic_load(&link->deadline_ns);
+        if (deadline_ns && deadline_ns < now_ns)
+            link_end_late(link);
+    }
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_close_idle(struct watch *watch) {
+    pthread_mutex_lock(&watch->lock);
+    for (struct link *link = watch->links; link; link = link->next)
+        if (!atomic_load(&link->busy))
+            shutdown(link->socket, SHUT_RDWR);
+    pthread_mutex_unlock(&watch->lock);
+}

@@ -162,6 +162,18 @@ static void refuse_rivals(const struct field_table *table, const json_t *root,
     }
 }
 
+/* Those that were given wrongly have been told already. */
+static void require_all(const struct field_table *table, const json_t *root, const void *object,
+                        struct field_errors *errors) {
+    for (int i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        const struct field_table row = {table->what, field, 1};
+        struct error err = {0};
+        if (!is_given(root, field) && fields_check_required(&row, object, &err))
+            fields_blame(table, object, &err, errors);
+    }
+}
+
 void json_read_fields(const struct field_table *table, void *object, unsigned refused, bool strict,
                       json_t *root, struct field_errors *errors) {
     fields_default(table, object);
@@ -175,8 +187,10 @@ void json_read_fields(const struct field_table *table, void *object, unsigned re
         if (status)
             collect(errors, field, value, &err);
     }
-    if (strict)
-        refuse_rivals(table, root, errors);
+    if (!strict)
+        return;
+    refuse_rivals(table, root, errors);
+    require_all(table, root, object, errors);
 }
 
 /* ---- requests and stored text ---- */
@@ -212,6 +226,19 @@ enum status fields_decode_stored(const struct field_table *table, void *object, 
     return status ? json_corrupt(table->what, err) : STATUS_OK;
 }
 
+void fields_blame(const struct field_table *table, const void *object, const struct error *err,
+                  struct field_errors *errors) {
+    struct str shown = STR_INIT, range = STR_INIT;
+    const struct field *field = field_find(table, err->field);
+    if (field) {
+        field_add_json(field, object, &shown);
+        field_add_range(field, &range);
+    }
+    field_errors_add(errors, err->field, str_text(&shown), err->message, str_text(&range));
+    str_release(&shown);
+    str_release(&range);
+}
+
 enum status job_spec_decode(struct train_spec *spec, const char *text, size_t len,
                             struct field_errors *errors, struct error *err) {
     struct error detail = {0};
@@ -220,15 +247,7 @@ enum status job_spec_decode(struct train_spec *spec, const char *text, size_t le
         return status;
     if (train_spec_finish(spec, &detail) == STATUS_OK)
         return STATUS_OK;
-    struct str shown = STR_INIT, range = STR_INIT;
-    const struct field *field = field_find(&train_spec_table, detail.field);
-    if (field) {
-        field_add_json(field, spec, &shown);
-        field_add_range(field, &range);
-    }
-    field_errors_add(errors, detail.field, str_text(&shown), detail.message, str_text(&range));
-    str_release(&shown);
-    str_release(&range);
+    fields_blame(&train_spec_table, spec, &detail, errors);
     return field_errors_status(errors, err);
 }
 

@@ -32,6 +32,11 @@ MUST_CHECK enum status fields_decode(const struct field_table *table, void *obje
 MUST_CHECK enum status fields_decode_stored(const struct field_table *table, void *object,
                                             const char *text, size_t len, struct error *err);
 
+/* Adds an error that names a field of the object, with the field's value and range: for what only
+ * the caller can check (a data set that does not exist). */
+void fields_blame(const struct field_table *table, const void *object, const struct error *err,
+                  struct field_errors *errors);
+
 /* The body of POST /jobs to a finished spec. */
 MUST_CHECK enum status job_spec_decode(struct train_spec *spec, const char *text, size_t len,
                                        struct field_errors *errors, struct error *err);

@@ -16,7 +16,7 @@
 MUST_CHECK enum status json_read(json_t **root, const char *text, size_t len, struct error *err);
 
 /* Fills an object by its table from a tree and collects what is wrong; errors is never NULL.
- * `strict` refuses two fields that say the same thing. */
+ * `strict` is for requests: required fields, and never two that say the same thing. */
 void json_read_fields(const struct field_table *table, void *object, unsigned refused, bool strict,
                       json_t *root, struct field_errors *errors);
 

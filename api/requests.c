@@ -10,9 +10,9 @@
 
 #define ROW(member) FIELD_MEMBER(struct dataset_request, member)
 static const struct field dataset_rows[] = {
-    {ROW(name), .type = FIELD_TEXT, .min = 0, .max = FIELD_TEXT_BYTES - 1,
+    {ROW(name), .type = FIELD_TEXT, .min = 1, .max = FIELD_TEXT_BYTES - 1, .flags = FIELD_REQUIRED,
      .doc = "Name to register it under: lower-case letters, digits, _, . and -."},
-    {ROW(path), .type = FIELD_TEXT, .min = 0, .max = 1000,
+    {ROW(path), .type = FIELD_TEXT, .min = 1, .max = 1000, .flags = FIELD_REQUIRED,
      .doc = "Folder on the server, under one of its import roots."},
 };
 #undef ROW
@@ -23,13 +23,6 @@ bool dataset_name_is_valid(const char *name) {
     size_t len = strlen(name);
     return len > 0 && len < FIELD_TEXT_BYTES && *name != '.' && *name != '-' &&
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == len;
-}
-
-static void require(struct field_errors *errors, const char *field, const char *value) {
-    char detail[ERROR_FIELD_BYTES + 16];
-    snprintf(detail, sizeof detail, "%s is required", field);
-    if (!*value)
-        field_errors_add(errors, field, NULL, detail, NULL);
 }
 
 static void refuse_shape(struct field_errors *errors, const char *field, const char *value,
@@ -47,12 +40,10 @@ enum status dataset_request_decode(struct dataset_request *request, const char *
     enum status status = fields_decode(&dataset_request_table, request, 0, text, len, errors, err);
     if (status)
         return status;
-    require(errors, "name", request->name);
-    require(errors, "path", request->path);
-    if (request->name[0] && !dataset_name_is_valid(request->name))
+    if (!dataset_name_is_valid(request->name))
         refuse_shape(errors, "name", request->name,
                      "lower-case letters, digits, _, . and -, not first . or -");
-    if (request->path[0] && request->path[0] != '/')
+    if (request->path[0] != '/')
         refuse_shape(errors, "path", request->path, "an absolute path");
     return field_errors_status(errors, err);
 }
@@ -94,7 +85,8 @@ static bool base64_decode(const char *text, size_t len, uint8_t *out, size_t *ou
 
 #define ROW(member) FIELD_MEMBER(struct predict_request, member)
 static const struct field predict_rows[] = {
-    {ROW(model), .type = FIELD_TEXT, .max = CARD_TEXT_BYTES - 1, .doc = "Model to ask."},
+    {ROW(model), .type = FIELD_TEXT, .min = 1, .max = CARD_TEXT_BYTES - 1, .flags = FIELD_REQUIRED,
+     .doc = "Model to ask."},
     {ROW(top_k), .type = FIELD_INT, .min = 1, .max = 1000, .fallback = "5",
      .doc = "How many classes to answer for a picture, best first."},
 };
@@ -151,8 +143,6 @@ enum status predict_request_decode(struct predict_request *request, const char *
     json_t *images = json_incref(json_object_get(root, "images"));
     json_object_del(root, "images");
     json_read_fields(&predict_request_table, request, 0, true, root, errors);
-    if (!errors->count)
-        require(errors, "model", request->model);
     if (!errors->count)
         read_images(request, images, errors);
     json_decref(images);

@@ -329,6 +329,16 @@ bool field_is_given(const struct field *field, const void *object) {
     return true;
 }
 
+enum status fields_check_required(const struct field_table *table, const void *object,
+                                  struct error *err) {
+    for (int i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (field->flags & FIELD_REQUIRED && !field_is_given(field, object))
+            return error_set_field(err, STATUS_INVALID, field->name, "%s is required", field->name);
+    }
+    return STATUS_OK;
+}
+
 static void add_choice(const struct field *field, int index, struct str *out) {
     const char *word = field->choices;
     for (; index > 0; index--)

@@ -38,12 +38,13 @@ struct text_list {
 };
 
 enum field_flags {
-    FIELD_UNHASHED = 1,    /* does not change the result: not part of the spec's hash */
-    FIELD_CLI = 2,         /* command line only: refused in a job */
-    FIELD_JOB = 4,         /* jobs only: refused on the command line */
-    FIELD_MIN_OPEN = 8,    /* the minimum itself is not allowed */
-    FIELD_MAX_OPEN = 16,   /* the maximum itself is not allowed */
-    FIELD_OR_PREVIOUS = 32 /* another way to say the row before it: input may have only one */
+    FIELD_UNHASHED = 1,     /* does not change the result: not part of the spec's hash */
+    FIELD_CLI = 2,          /* command line only: refused in a job */
+    FIELD_JOB = 4,          /* jobs only: refused on the command line */
+    FIELD_MIN_OPEN = 8,     /* the minimum itself is not allowed */
+    FIELD_MAX_OPEN = 16,    /* the maximum itself is not allowed */
+    FIELD_OR_PREVIOUS = 32, /* another way to say the row before it: input may have only one */
+    FIELD_REQUIRED = 64     /* a text that must be given */
 };
 
 struct field {
@@ -98,6 +99,10 @@ MUST_CHECK enum status field_append_string(const struct field *field, void *obje
 void field_clear(const struct field *field, void *object); /* To "not given" / empty list. */
 
 bool field_is_given(const struct field *field, const void *object); /* Not NaN, not empty. */
+
+/* INVALID when a required field is not given; names the first. */
+MUST_CHECK enum status fields_check_required(const struct field_table *table, const void *object,
+                                             struct error *err);
 
 /* Appends the value as command-line text. */
 void field_add_text(const struct field *field, const void *object, struct str *out);

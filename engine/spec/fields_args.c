@@ -56,9 +56,12 @@ void field_add_range(const struct field *field, struct str *out) {
 static void add_help(const struct field *field, struct str *out) {
     struct str range = STR_INIT;
     field_add_range(field, &range);
-    const char *fallback = field->fallback && *field->fallback ? field->fallback : "none";
-    str_addf(out, "  %-18s %s (default %s)\n%21s%s\n", field->name, str_text(&range), fallback, "",
-             field->doc);
+    str_addf(out, "  %-18s %s (", field->name, str_text(&range));
+    if (field->flags & FIELD_REQUIRED)
+        str_add(out, "required");
+    else
+        str_addf(out, "default %s", field->fallback ? field->fallback : "none");
+    str_addf(out, ")\n%21s%s\n", "", field->doc);
     str_release(&range);
 }
 

@@ -11,9 +11,9 @@ static const struct field rows[] = {
      .doc = "Plain training (ce), or distillation by KD, TTM or WTTM."},
     {ROW(teacher), .type = FIELD_TEXT, .max = 500,
      .doc = "Model to learn from: an id or alias, at the command line a folder or .safetensors."},
-    {ROW(student), .type = FIELD_TEXT, .max = 500,
+    {ROW(student), .type = FIELD_TEXT, .min = 1, .max = 500, .flags = FIELD_REQUIRED,
      .doc = "Architecture to train, for example resnet8x4."},
-    {ROW(dataset), .type = FIELD_TEXT, .max = 500,
+    {ROW(dataset), .type = FIELD_TEXT, .min = 1, .max = 500, .flags = FIELD_REQUIRED,
      .doc = "Registered data set, at the command line a folder."},
     {ROW(init), .type = FIELD_TEXT, .max = 500,
      .doc = "Model whose weights to start from; random weights without it."},
@@ -107,10 +107,6 @@ static const char *method_name(int method) {
 
 /* ---- finishing ---- */
 
-static enum status require(const char *field, bool given, struct error *err) {
-    return given ? STATUS_OK : error_set_field(err, STATUS_INVALID, field, "%s is required", field);
-}
-
 static enum status refuse(const struct train_spec *spec, const char *field, bool given,
                           struct error *err) {
     return given ? error_set_field(err, STATUS_INVALID, field, "%s is not for method %s", field,
@@ -153,18 +149,22 @@ static enum status finish_temperature(struct train_spec *spec, struct error *err
     return STATUS_OK;
 }
 
+static enum status require(const struct train_spec *spec, const char *field, bool given,
+                           struct error *err) {
+    return given ? STATUS_OK
+                 : error_set_field(err, STATUS_INVALID, field, "%s is required for method %s",
+                                   field, method_name(spec->method));
+}
+
 static enum status finish_distillation(struct train_spec *spec, struct error *err) {
-    enum status status = require("teacher", spec->teacher[0], err);
+    enum status status = require(spec, "teacher", spec->teacher[0], err);
     if (!status && isnan(spec->temperature) && isnan(spec->gamma))
         spec->temperature = method_defaults[spec->method].temperature;
     if (!status)
         status = finish_temperature(spec, err);
     if (!status && isnan(spec->beta))
         spec->beta = method_defaults[spec->method].beta;
-    if (!status && isnan(spec->beta))
-        status = error_set_field(err, STATUS_INVALID, "beta", "beta is required for method %s",
-                                 method_name(spec->method));
-    return status;
+    return status ? status : require(spec, "beta", !isnan(spec->beta), err);
 }
 
 static enum status finish_loss(struct train_spec *spec, struct error *err) {
@@ -205,9 +205,7 @@ static enum status check_schedule(const struct train_spec *spec, struct error *e
 }
 
 enum status train_spec_finish(struct train_spec *spec, struct error *err) {
-    enum status status = require("student", spec->student[0], err);
-    if (!status)
-        status = require("dataset", spec->dataset[0], err);
+    enum status status = fields_check_required(&train_spec_table, spec, err);
     if (!status)
         status = finish_loss(spec, err);
     if (!status)

@@ -1,0 +1,336 @@
+/*
+ * kinds.c - how the program of a problem line is built, one function an op. A new op with its
+ * gradient is one function and one row at the end.
+ */
+#include "tests/ops/problem.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct range unit = {-1, 1};
+
+static struct shape vector_shape(int c) {
+    return (struct shape){1, 1, 1, c};
+}
+
+/* [n,h,w,c] of a line; w is h unless given. */
+static struct shape picture_shape(struct problem *problem) {
+    int h = problem_int(problem, "h", 1);
+    return (struct shape){problem_int(problem, "n", 1), h, problem_int(problem, "w", h),
+                          problem_int(problem, "c", 1)};
+}
+
+/* An activation that is empty until an op of the backward section writes it. */
+static int empty_like(struct problem *problem, int value) {
+    const struct value *like = &problem->program.value[value];
+    return problem_empty(problem, VALUE_ACTIVATION, like->dtype, like->shape);
+}
+
+/* The place of a weight's gradient. */
+static int gradient_place(struct problem *problem, int weight) {
+    const struct value like = problem->program.value[weight];
+    int place = problem_empty(problem, VALUE_GRADIENT, DTYPE_F32, like.shape);
+    problem->program.value[place].offset = like.offset;
+    return place;
+}
+
+static int optional_activation(struct problem *problem, const char *key, struct shape shape) {
+    return problem_int(problem, key, 0) ? problem_activation(problem, shape, unit) : NO_VALUE;
+}
+
+/* --- conv --- */
+
+/* Weight and bias of a conv with a folded batch norm, by an op of the prologue. */
+static void fold(struct problem *problem, int weight, int folded[2]) {
+    const struct value from = problem->program.value[weight];
+    struct op op = op_new(OP_FOLD_BN, SECTION_PROLOGUE);
+    struct shape vector = vector_shape(from.shape.n);
+    op.in[0] = weight;
+    op.in[1] = problem_parameter(problem, VALUE_WEIGHT, vector, (struct range){0.5, 1.5});
+    op.in[2] = problem_parameter(problem, VALUE_WEIGHT, vector, unit);
+    op.in[3] = problem_parameter(problem, VALUE_STATE, vector, unit);
+    op.in[4] = problem_parameter(problem, VALUE_STATE, vector, (struct range){0.5, 2});
+    op.out[0] = folded[0] = problem_empty(problem, VALUE_DERIVED, DTYPE_F32, from.shape);
+    op.out[1] = folded[1] = problem_empty(problem, VALUE_DERIVED, DTYPE_F32, vector);
+    op.attr.norm.eps = 1e-5f;
+    problem_op(problem, &op, 0);
+}
+
+static void conv_gradient(struct problem *problem, const struct op *conv) {
+    int y = conv->out[0], x = conv->in[0], weight = conv->in[1];
+    int dy = problem_activation(problem, problem->program.value[y].shape, unit);
+    struct op dx = op_new(OP_CONV_DX, SECTION_BACKWARD);
+    dx.in[0] = dy;
+    dx.in[1] = weight;
+    dx.out[0] = empty_like(problem, x);
+    dx.attr = conv->attr;
+    problem_op(problem, &dx, 0);
+    problem_pair(problem, x, dx.out[0]);
+    struct op dw = op_new(OP_CONV_DW, SECTION_BACKWARD);
+    dw.in[0] = dy;
+    dw.in[1] = x;
+    dw.out[0] = gradient_place(problem, weight);
+    dw.attr = conv->attr;
+    problem_op(problem, &dw, 0);
+    problem_pair(problem, weight, dw.out[0]);
+    problem_sum(problem, y, dy, NO_VALUE);
+}
+
+static void setup_conv(struct problem *problem) {
+    struct shape x = picture_shape(problem);
+    int k = problem_int(problem, "k", 1), r = problem_int(problem, "r", 1);
+    int groups = problem_int(problem, "groups", 1), folded[2];
+    struct shape weight = {k, r, r, x.c / groups};
+    struct op op = op_new(OP_CONV, SECTION_FORWARD);
+    op.attr.conv = (struct conv_attr){.stride = problem_int(problem, "s", 1),
+                                      .pad = problem_int(problem, "p", 0),
+                                      .groups = groups,
+                                      .relu = problem_int(problem, "relu", 0) != 0};
+    op.in[0] = problem_activation(problem, x, unit);
+    op.in[1] = problem_parameter(problem, VALUE_WEIGHT, weight, unit);
+    if (problem_int(problem, "bias", 0))
+        op.in[2] = problem_parameter(problem, VALUE_WEIGHT, vector_shape(k), unit);
+    if (problem_int(problem, "fold", 0)) {
+        fold(problem, op.in[1], folded);
+        memcpy(&op.in[1], folded, sizeof folded);
+    }
+    struct shape y = {x.n, (x.h + 2 * op.attr.conv.pad - r) / op.attr.conv.stride + 1,
+                      (x.w + 2 * op.attr.conv.pad - r) / op.attr.conv.stride + 1, k};
+    op.in[3] = optional_activation(problem, "residual", y);
+    op = problem_op(problem, &op, 0);
+    if (op.in[2] == NO_VALUE && op.in[3] == NO_VALUE && !op.attr.conv.relu)
+        conv_gradient(problem, &op);
+}
+
+/* --- batch norm --- */
+
+static void bn_act_gradient(struct problem *problem, const struct op *forward) {
+    struct shape shape = problem->program.value[forward->in[0]].shape;
+    bool residual = forward->in[3] != NO_VALUE;
+    int y = forward->out[0];
+    struct op op = op_new(OP_BN_ACT_BWD, SECTION_BACKWARD);
+    op.in[0] = problem_activation(problem, shape, unit);
+    op.in[1] = optional_activation(problem, "two", shape);
+    op.in[2] = forward->in[0];
+    op.in[3] = forward->attr.norm.relu && (residual || problem_int(problem, "y", 0)) ? y : NO_VALUE;
+    op.in[4] = forward->in[1];
+    op.in[5] = forward->in[2];
+    op.in[6] = forward->out[1];
+    op.in[7] = forward->out[2];
+    op.out[1] = gradient_place(problem, op.in[4]);
+    op.out[2] = gradient_place(problem, op.in[5]);
+    op.attr = forward->attr;
+    op = problem_op(problem, &op, residual ? 0 : 1u << 3);
+    problem_pair(problem, forward->in[0], op.out[0]);
+    problem_pair(problem, op.in[4], op.out[1]);
+    problem_pair(problem, op.in[5], op.out[2]);
+    if (residual)
+        problem_pair(problem, forward->in[3], op.out[3]);
+    problem_sum(problem, y, op.in[0], op.in[1]);
+}
+
+static void setup_bn_act(struct problem *problem) {
+    struct shape shape = picture_shape(problem);
+    double center = problem_number(problem, "center", 0.5);
+    struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
+    op.attr.norm = (struct norm_attr){.eps = 1e-5f, .relu = problem_int(problem, "relu", 0) != 0};
+    op.in[0] = problem_activation(problem, shape, (struct range){center - 2, center + 2});
+    op.in[1] =
+        problem_parameter(problem, VALUE_WEIGHT, vector_shape(shape.c), (struct range){0.5, 1.5});
+    op.in[2] = problem_parameter(problem, VALUE_WEIGHT, vector_shape(shape.c), unit);
+    op.in[3] = optional_activation(problem, "residual", shape);
+    op = problem_op(problem, &op, 0);
+    bn_act_gradient(problem, &op);
+}
+
+static void setup_bn_update(struct problem *problem) {
+    struct shape vector = vector_shape(problem_int(problem, "c", 1));
+    struct range positive = {0.5, 1.5};
+    struct op op = op_new(OP_BN_UPDATE, SECTION_UPDATE);
+    op.attr.norm = (struct norm_attr){.momentum = 0.1f, .count = problem_int(problem, "count", 64)};
+    op.in[0] = problem_input(problem, DTYPE_F32, vector, unit);
+    op.in[1] = problem_input(problem, DTYPE_F32, vector, positive);
+    op.out[0] = problem_parameter(problem, VALUE_STATE, vector, unit);
+    op.out[1] = problem_parameter(problem, VALUE_STATE, vector, positive);
+    problem_op(problem, &op, 0);
+}
+
+/* --- linear, pool, add --- */
+
+static void linear_gradient(struct problem *problem, const struct op *linear) {
+    struct shape y = problem->program.value[linear->out[0]].shape;
+    int dy = problem_input(problem, DTYPE_F32, y, unit);
+    struct op dx = op_new(OP_LINEAR_DX, SECTION_BACKWARD);
+    dx.in[0] = dy;
+    dx.in[1] = linear->in[1];
+    dx.out[0] = empty_like(problem, linear->in[0]);
+    problem_op(problem, &dx, 0);
+    problem_pair(problem, linear->in[0], dx.out[0]);
+    struct op dw = op_new(OP_LINEAR_DW, SECTION_BACKWARD);
+    dw.in[0] = dy;
+    dw.in[1] = linear->in[0];
+    dw.out[0] = gradient_place(problem, linear->in[1]);
+    dw.out[1] = gradient_place(problem, linear->in[2]);
+    problem_op(problem, &dw, 0);
+    problem_pair(problem, linear->in[1], dw.out[0]);
+    problem_pair(problem, linear->in[2], dw.out[1]);
+    problem_sum(problem, linear->out[0], dy, NO_VALUE);
+}
+
+static void setup_linear(struct problem *problem) {
+    struct shape x = picture_shape(problem);
+    int k = problem_int(problem, "k", 1);
+    struct op op = op_new(OP_LINEAR, SECTION_FORWARD);
+    op.in[0] = problem_activation(problem, x, unit);
+    op.in[1] = problem_parameter(problem, VALUE_WEIGHT, (struct shape){k, 1, 1, x.c}, unit);
+    op.in[2] = problem_parameter(problem, VALUE_WEIGHT, vector_shape(k), unit);
+    op = problem_op(problem, &op, 0);
+    linear_gradient(problem, &op);
+}
+
+static void setup_global_pool(struct problem *problem) {
+    struct shape x = picture_shape(problem), y = {x.n, 1, 1, x.c};
+    struct op op = op_new(OP_GLOBAL_POOL, SECTION_FORWARD);
+    op.in[0] = problem_activation(problem, x, unit);
+    op = problem_op(problem, &op, 0);
+    struct op bwd = op_new(OP_GLOBAL_POOL_BWD, SECTION_BACKWARD);
+    bwd.in[0] = problem_activation(problem, y, unit);
+    bwd.out[0] = empty_like(problem, op.in[0]);
+    problem_op(problem, &bwd, 0);
+    problem_pair(problem, op.in[0], bwd.out[0]);
+    problem_sum(problem, op.out[0], bwd.in[0], NO_VALUE);
+}
+
+static void setup_add(struct problem *problem) {
+    struct shape shape = picture_shape(problem);
+    struct op op = op_new(OP_ADD, SECTION_FORWARD);
+    op.in[0] = problem_activation(problem, shape, unit);
+    op.in[1] = problem_activation(problem, shape, unit);
+    problem_op(problem, &op, 0);
+}
+
+/* --- pictures --- */
+
+static void setup_normalize(struct problem *problem) {
+    struct shape x = picture_shape(problem), y = x;
+    struct op op = op_new(OP_NORMALIZE, SECTION_FORWARD);
+    y.n = problem_int(problem, "first", x.n);
+    op.attr.normalize = (struct normalize_attr){{0.4f, 0.5f, 0.45f, 0}, {0.2f, 0.3f, 0.25f, 1}};
+    op.in[0] = problem_input(problem, DTYPE_U8, x, (struct range){0, 256});
+    op.out[0] = problem_empty(problem, VALUE_OUTPUT, DTYPE_F32, y);
+    problem_op(problem, &op, 0);
+}
+
+static void setup_augment(struct problem *problem) {
+    struct shape x = picture_shape(problem);
+    struct op op = op_new(OP_AUGMENT, SECTION_FORWARD);
+    op.attr.augment = (struct augment_attr){.padding = problem_int(problem, "p", 0),
+                                            .flip = problem_int(problem, "flip", 0) != 0};
+    op.in[0] = problem_input(problem, DTYPE_U8, x, (struct range){0, 256});
+    op.in[1] =
+        problem_input(problem, DTYPE_I32, (struct shape){x.n, 1, 1, 1}, (struct range){0, 50000});
+    problem_op(problem, &op, 0);
+}
+
+/* --- loss and what follows it --- */
+
+static enum method method_of(struct problem *problem) {
+    static const char *const names[METHOD_COUNT] = {"ce", "kd", "ttm", "wttm"};
+    int found = METHOD_CE;
+    for (int i = 0; i < METHOD_COUNT; i++)
+        if (problem_int(problem, names[i], 0))
+            found = i;
+    return (enum method)found;
+}
+
+/* The sum to differentiate is the mean of the rows' losses. */
+static void check_mean_loss(struct problem *problem, int rows, int n) {
+    int dy = problem_input(problem, DTYPE_F32, (struct shape){n, 1, 1, ROW_FIELDS},
+                           (struct range){0, 0});
+    float *weight = problem->data[dy];
+    for (int i = 0; i < n; i++)
+        weight[i * ROW_FIELDS + ROW_LOSS] = 1 / (float)n;
+    problem_sum(problem, rows, dy, NO_VALUE);
+}
+
+static void setup_distill_loss(struct problem *problem) {
+    int n = problem_int(problem, "n", 1), k = problem_int(problem, "k", 2);
+    enum method method = method_of(problem);
+    double spread = problem_number(problem, "spread", 4);
+    struct range logits = {-spread, spread};
+    struct op op = op_new(OP_DISTILL_LOSS, SECTION_FORWARD);
+    op.attr.loss.student = problem_int(problem, "slot", 0);
+    op.attr.loss.terms = loss_terms_of(method, problem_number(problem, "temperature", 4), 1, 1,
+                                       problem_number(problem, "smoothing", 0));
+    op.in[0] = problem_input(problem, DTYPE_F32, (struct shape){n, 1, 1, k}, logits);
+    if (method != METHOD_CE) {
+        int rows = problem_int(problem, "teacher", n);
+        op.in[1] = problem_input(problem, DTYPE_F32, (struct shape){rows, 1, 1, k}, logits);
+    }
+    op.in[2] = problem_input(problem, DTYPE_I32, (struct shape){n, 1, 1, 1}, (struct range){0, k});
+    for (int i = 0; method == METHOD_CE && i < PROBLEM_STEPS; i++)
+        problem->step[i].student[op.attr.loss.student].distill_weight = 0;
+    int broken = problem_int(problem, "nan", -1);
+    if (broken >= 0)
+        ((float *)problem->data[op.in[0]])[broken * k + k / 2] = NAN;
+    bool forward_only = problem_int(problem, "forward", 0) != 0;
+    op = problem_op(problem, &op, forward_only ? 1u << 1 : 0);
+    if (forward_only || broken >= 0)
+        return;
+    problem_pair(problem, op.in[0], op.out[1]);
+    check_mean_loss(problem, op.out[0], n);
+}
+
+static void setup_tally(struct problem *problem) {
+    int n = problem_int(problem, "n", 1), bad = problem_int(problem, "bad", -1);
+    struct op op = op_new(OP_TALLY, SECTION_UPDATE);
+    op.in[0] = problem_input(problem, DTYPE_F32, (struct shape){n, 1, 1, ROW_FIELDS},
+                             (struct range){0.5, 3});
+    op.out[0] =
+        problem_input(problem, DTYPE_F64, vector_shape(TALLY_FIELDS), (struct range){1, 100});
+    problem->program.value[op.out[0]].kind = VALUE_TALLY;
+    double *tally = problem->data[op.out[0]];
+    tally[TALLY_BAD_STEP] = problem_number(problem, "seen", 0);
+    if (bad >= 0)
+        ((float *)problem->data[op.in[0]])[bad * ROW_FIELDS + ROW_FINITE] = 0;
+    for (int i = 0; i < PROBLEM_STEPS; i++)
+        problem->step[i].n_valid = problem_int(problem, "valid", n) - i;
+    problem_op(problem, &op, 0);
+}
+
+static void setup_sgd(struct problem *problem) {
+    struct shape range = vector_shape(problem_int(problem, "count", 1));
+    struct op op = op_new(OP_SGD, SECTION_UPDATE);
+    op.attr.sgd = (struct sgd_attr){.momentum = (float)problem_number(problem, "momentum", 0.9),
+                                    .weight_decay = (float)problem_number(problem, "decay", 5e-4),
+                                    .nesterov = problem_int(problem, "nesterov", 0) != 0,
+                                    .student = problem_int(problem, "slot", 0)};
+    op.out[0] = problem_parameter(problem, VALUE_WEIGHT, range, unit);
+    size_t offset = problem->program.value[op.out[0]].offset;
+    op.in[0] = problem_parameter(problem, VALUE_GRADIENT, range, unit);
+    op.out[1] = problem_parameter(problem, VALUE_MOMENTUM, range, unit);
+    problem->program.value[op.in[0]].offset = offset;
+    problem->program.value[op.out[1]].offset = offset;
+    problem_op(problem, &op, 0);
+}
+
+static const struct problem_kind kinds[] = {
+    {"normalize", setup_normalize, false},
+    {"augment", setup_augment, false},
+    {"conv", setup_conv, true},
+    {"bn_act", setup_bn_act, true},
+    {"bn_update", setup_bn_update, false},
+    {"linear", setup_linear, true},
+    {"global_pool", setup_global_pool, true},
+    {"add", setup_add, true},
+    {"distill_loss", setup_distill_loss, false},
+    {"tally", setup_tally, false},
+    {"sgd", setup_sgd, false},
+};
+
+const struct problem_kind *problem_kind_find(const char *name) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return &kinds[i];
+    return NULL;
+}

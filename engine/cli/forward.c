@@ -1,0 +1,162 @@
+/*
+ * forward.c - `distill forward`: logits of tensors of a file, for checks against other code.
+ */
+#include "engine/cli/command.h"
+#include "engine/cli/line.h"
+#include "engine/cli/tensors.h"
+
+#include "engine/session/predictor.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+struct forward_command {
+    char model[SPEC_TEXT_BYTES], architecture[MODEL_NAME_BYTES];
+    char in[SPEC_TEXT_BYTES], out[SPEC_TEXT_BYTES];
+    int device;
+    int64_t threads;
+};
+
+#define ROW(member) FIELD_MEMBER(struct forward_command, member)
+
+static const struct field rows[] = {
+    OPTION_MODEL(struct forward_command),
+    {ROW(architecture), .type = FIELD_TEXT, .max = MODEL_NAME_BYTES - 1,
+     .doc = "The network, for weights of other programs, which do not name it."},
+    {ROW(in), .type = FIELD_TEXT, .max = 500,
+     .doc = "A safetensors file with x, f32 [n,h,w,c], normalised as the network takes it."},
+    {ROW(out), .type = FIELD_TEXT, .max = 500, .doc = "Receives logits [n,k], as safetensors."},
+    OPTION_DEVICE(struct forward_command),
+    OPTION_THREADS(struct forward_command),
+};
+static const struct field_table table = OPTION_TABLE("forward", rows);
+
+/* Bare weights say nothing of classes but by the length of the last bias. */
+static enum status count_classes(const struct forward_command *command, const struct tensor *x,
+                                 const struct safetensors *weights, int *classes,
+                                 struct error *err) {
+    struct network network = {0};
+    const struct tensor *bias = NULL;
+    enum status status = network_init(&network, command->architecture, (int)x->dim[1],
+                                      (int)x->dim[2], (int)x->dim[3], 2, false, err);
+    if (status)
+        return status;
+    status =
+        tensors_find(weights, network.table.param[network.table.count - 1].name, 1, &bias, err);
+    if (!status)
+        *classes = (int)bias->dim[0];
+    network_release(&network);
+    return status;
+}
+
+static void fill_info(struct model_info *info, const struct network *network) {
+    str_copy(info->architecture, sizeof info->architecture, network->architecture->name);
+    info->height = network->height;
+    info->width = network->width;
+    info->channels = network->channels;
+    info->classes = network->classes;
+    info->class_names = xcalloc((size_t)network->classes, sizeof *info->class_names);
+    for (int i = 0; i < network->classes; i++)
+        info->class_names[i] = xstrdup("");
+    for (int i = 0; i < MODEL_MAX_CHANNELS; i++)
+        info->deviation[i] = 1;
+}
+
+/* Weights without our metadata: the architecture is told, sizes are those of x. */
+static enum status load_bare(const struct forward_command *command, const struct tensor *x,
+                             struct loaded_model *model, struct error *err) {
+    struct safetensors weights = {0};
+    struct network *network = &model->network;
+    char path[FILE_PATH_BYTES];
+    int classes = 0;
+    enum status status = model_weights_path(path, command->model, err);
+    if (!status)
+        status = safetensors_open(&weights, path, err);
+    if (!status)
+        status = count_classes(command, x, &weights, &classes, err);
+    if (!status)
+        status = network_init(network, command->architecture, (int)x->dim[1], (int)x->dim[2],
+                              (int)x->dim[3], classes, false, err);
+    if (!status) {
+        fill_info(&model->info, network);
+        model->weight = xcalloc(network->table.weight_floats, sizeof *model->weight);
+        model->state = xcalloc(network->table.state_floats, sizeof *model->state);
+        status = network_load(network, &weights, model->weight, model->state, err);
+    }
+    safetensors_close(&weights);
+    if (status)
+        loaded_model_release(model);
+    return status ? error_wrap(err, "%s", command->model) : STATUS_OK;
+}
+
+static enum status open_predictor(const struct forward_command *command, const struct tensor *x,
+                                  struct predictor **out, struct error *err) {
+    struct loaded_model model = {0};
+    enum status status = command->architecture[0] ? load_bare(command, x, &model, err)
+                                                  : model_load(&model, command->model, err);
+    if (status)
+        return status;
+    const struct model_info *info = &model.info;
+    if (x->dim[1] != info->height || x->dim[2] != info->width || x->dim[3] != info->channels) {
+        status = error_set(err, STATUS_INVALID, "x is [n,%d,%d,%d], the model takes [n,%d,%d,%d]",
+                           (int)x->dim[1], (int)x->dim[2], (int)x->dim[3], info->height,
+                           info->width, info->channels);
+        loaded_model_release(&model);
+        return status;
+    }
+    return predictor_own(out, &model, (enum device_kind)command->device, (int)command->threads,
+                         err);
+}
+
+static enum status compute(struct predictor *predictor, const struct tensor *x, const char *path,
+                           struct error *err) {
+    int n = (int)x->dim[0], classes = predictor_info(predictor)->classes;
+    float *data = NULL;
+    void *logits = NULL;
+    enum status status = tensors_floats(x, &data, err);
+    if (!status)
+        status =
+            mem_alloc_large(&logits, (size_t)n * (size_t)classes * sizeof(float), "logits", err);
+    if (!status)
+        status = predictor_forward(predictor, data, n, logits, err);
+    if (!status) {
+        struct tensor result = tensors_of_f32("logits", logits, n, classes);
+        status = safetensors_write(path, &result, 1, NULL, 0, err);
+    }
+    mem_free_large(data);
+    mem_free_large(logits);
+    return status;
+}
+
+static enum status run(void *options, const struct names *names, struct error *err) {
+    const struct forward_command *command = options;
+    struct predictor *predictor = NULL;
+    struct safetensors in = {0};
+    const struct tensor *x = NULL;
+    (void)names;
+    enum status status = safetensors_open(&in, command->in, err);
+    if (!status)
+        status = tensors_find(&in, "x", 4, &x, err);
+    if (!status)
+        status = open_predictor(command, x, &predictor, err);
+    if (!status)
+        status = compute(predictor, x, command->out, err);
+    if (!status) {
+        struct line line = {0};
+        line_integer(&line, "rows", x->dim[0]);
+        line_integer(&line, "classes", predictor_info(predictor)->classes);
+        line_print(&line);
+    }
+    predictor_free(predictor);
+    safetensors_close(&in);
+    return status;
+}
+
+const struct command command_forward = {
+    .name = "forward",
+    .sentence = "Computes a network's logits of given inputs.",
+    .required = "model in out",
+    .table = &table,
+    .options_bytes = sizeof(struct forward_command),
+    .run = run,
+};

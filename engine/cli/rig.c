@@ -1,0 +1,168 @@
+#include "engine/cli/rig.h"
+
+#include "engine/base/rng.h"
+
+#include <stdlib.h>
+
+static const float mean[MODEL_MAX_CHANNELS] = {0.5f, 0.5f, 0.5f, 0.5f};
+static const float deviation[MODEL_MAX_CHANNELS] = {0.25f, 0.25f, 0.25f, 0.25f};
+static const uint64_t SEED = 1;
+
+/* The rules of train_spec_finish hold here too. */
+static enum status fill_spec(struct train_spec *spec, const struct rig_options *options,
+                             struct error *err) {
+    fields_default(&train_spec_table, spec);
+    str_copy(spec->student, sizeof spec->student, options->student);
+    str_copy(spec->teacher, sizeof spec->teacher, options->teacher);
+    str_copy(spec->dataset, sizeof spec->dataset, "random");
+    spec->method = options->method;
+    if (options->method != METHOD_CE) {
+        spec->temperature = 4;
+        spec->beta = 1;
+    }
+    spec->batch_size = options->batch_size;
+    spec->threads = options->threads;
+    spec->precision = options->precision;
+    return train_spec_finish(spec, err);
+}
+
+static enum status open_network(struct network *network, const char *architecture,
+                                const struct rig_options *options, struct error *err) {
+    return network_init(network, architecture, (int)options->height, (int)options->width,
+                        (int)options->channels, (int)options->classes, true, err);
+}
+
+enum status rig_plan_open(struct rig_plan *plan, const struct rig_options *options,
+                          struct error *err) {
+    bool taught = options->method != METHOD_CE;
+    *plan = (struct rig_plan){0};
+    enum status status = fill_spec(&plan->spec, options, err);
+    if (!status)
+        status = open_network(&plan->student, options->student, options, err);
+    if (!status && taught)
+        status = open_network(&plan->teacher, options->teacher, options, err);
+    if (status) {
+        rig_plan_close(plan);
+        return status;
+    }
+    const struct program_plan wanted = {.spec = &plan->spec,
+                                        .student = &plan->student,
+                                        .teacher = taught ? &plan->teacher : NULL,
+                                        .mean = mean,
+                                        .deviation = deviation,
+                                        .teacher_mean = mean,
+                                        .teacher_deviation = deviation,
+                                        .batch = (int)options->batch_size,
+                                        .rows = (int)options->batch_size};
+    plan->training = options->mode == RIG_TRAIN;
+    if (plan->training)
+        train_program_build(&plan->run, &wanted);
+    else
+        eval_program_build(&plan->run, &wanted);
+    return STATUS_OK;
+}
+
+void rig_plan_close(struct rig_plan *plan) {
+    run_program_release(&plan->run);
+    network_release(&plan->student);
+    network_release(&plan->teacher);
+}
+
+static void upload_random(struct params *params, const struct network *network, uint64_t seed) {
+    const struct param_table *table = &network->table;
+    float *weight = xcalloc(table->weight_floats, sizeof *weight);
+    float *state = xcalloc(table->state_floats, sizeof *state);
+    struct device *device = params->device;
+    network_randomise(network, seed, weight, state);
+    device->backend->upload(device, params->weight, weight, table->weight_floats * sizeof *weight);
+    device->backend->upload(device, params->state, state, table->state_floats * sizeof *state);
+    free(weight);
+    free(state);
+}
+
+static enum status open_params(struct rig *rig, struct error *err) {
+    const struct network *const networks[] = {&rig->plan->student, &rig->plan->teacher};
+    for (int i = 0; i < rig->plan->run.program.n_nets; i++) {
+        enum status status = params_create(&rig->params[i], &rig->device, &networks[i]->table,
+                                           rig->plan->training && i == NET_STUDENT, err);
+        if (status)
+            return status;
+        upload_random(&rig->params[i], networks[i], SEED + (uint64_t)i);
+    }
+    return STATUS_OK;
+}
+
+static void draw_inputs(struct rig *rig) {
+    const struct run_program *run = &rig->plan->run;
+    int64_t pixels = shape_elements(run->program.value[run->images].shape);
+    int rows = run->program.value[run->labels].shape.n;
+    uint32_t classes = (uint32_t)rig->plan->student.classes;
+    rig->images = xmalloc((size_t)pixels);
+    rig->labels = xmalloc((size_t)rows * sizeof *rig->labels);
+    for (int64_t i = 0; i < pixels; i++)
+        rig->images[i] = (uint8_t)rng_philox(SEED, (uint32_t)i, 0, RNG_TEST, 0).word[0];
+    for (int i = 0; i < rows; i++)
+        rig->labels[i] =
+            (int32_t)rng_below(rng_philox(SEED, (uint32_t)i, 0, RNG_TEST, 1).word[0], classes);
+}
+
+/* The places in the data set never change here; pictures and labels are written every step. */
+static void write_indices(struct rig *rig) {
+    const struct run_program *run = &rig->plan->run;
+    if (run->indices == NO_VALUE)
+        return;
+    int count = run->program.value[run->indices].shape.n;
+    int32_t *indices = xmalloc((size_t)count * sizeof *indices);
+    for (int i = 0; i < count; i++)
+        indices[i] = i;
+    exec_write(rig->exec, run->indices, indices);
+    free(indices);
+}
+
+void rig_feed(struct rig *rig) {
+    exec_write(rig->exec, rig->plan->run.images, rig->images);
+    exec_write(rig->exec, rig->plan->run.labels, rig->labels);
+}
+
+static void fill(struct rig *rig) {
+    const struct train_spec *spec = &rig->plan->spec;
+    const struct loss_terms terms =
+        loss_terms_of((enum method)spec->method, spec->temperature, spec->beta, spec->ce_weight, 0);
+    rig->step = (struct step){.data_seed = SEED, .epoch = 1, .n_valid = (int32_t)spec->batch_size};
+    rig->step.student[0].learning_rate = (float)spec->learning_rate;
+    rig->step.student[0].ce_weight = terms.ce_weight;
+    rig->step.student[0].distill_weight = terms.distill_weight;
+    draw_inputs(rig);
+    rig_feed(rig);
+    write_indices(rig);
+    exec_refresh(rig->exec);
+}
+
+enum status rig_open(struct rig *rig, const struct rig_plan *plan, enum device_kind kind,
+                     struct error *err) {
+    rig->plan = plan;
+    enum status status = device_open(&rig->device, kind, (int)plan->spec.threads, err);
+    if (!status)
+        status = open_params(rig, err);
+    if (!status) {
+        struct params *params[] = {&rig->params[0], &rig->params[1]};
+        status = exec_create(&rig->exec, &rig->device, &plan->run.program, params, err);
+    }
+    if (status) {
+        rig_close(rig);
+        return status;
+    }
+    fill(rig);
+    return STATUS_OK;
+}
+
+void rig_close(struct rig *rig) {
+    exec_free(rig->exec);
+    for (int i = 0; i < 2; i++)
+        params_release(&rig->params[i]);
+    if (rig->device.backend)
+        device_close(&rig->device);
+    free(rig->images);
+    free(rig->labels);
+    *rig = (struct rig){0};
+}

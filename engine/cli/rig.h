@@ -1,0 +1,80 @@
+/*
+ * rig.h - a program of any architecture with random weights and pictures, for explain, diff and
+ * bench.
+ *
+ * A plan is what the options say: spec, networks and the program. A rig is a plan on a device,
+ * filled with weights, pictures and labels that are the same on every device.
+ *
+ * Ownership: open ... close; a rig borrows its plan.
+ */
+#ifndef ENGINE_CLI_RIG_H
+#define ENGINE_CLI_RIG_H
+
+#include "engine/backend/exec.h"
+#include "engine/cli/command.h"
+#include "engine/session/programs.h"
+
+/* First member of the options of a command that builds programs. */
+struct rig_options {
+    char student[MODEL_NAME_BYTES], teacher[MODEL_NAME_BYTES];
+    int method;
+    int64_t batch_size, classes, height, width, channels;
+    int precision, mode;
+    int64_t threads;
+};
+
+enum rig_mode { RIG_TRAIN, RIG_INFER };
+
+#define RIG_ROW(member) FIELD_MEMBER(struct rig_options, member)
+#define RIG_NUMBER(member, lowest, highest, normal, sentence)                                      \
+    {                                                                                              \
+        RIG_ROW(member), .type = FIELD_INT, .min = lowest, .max = highest, .fallback = normal,     \
+                         .doc = sentence                                                           \
+    }
+#define RIG_ROWS                                                                                   \
+    {RIG_ROW(student), .type = FIELD_TEXT, .max = 63, .doc = "Architecture of the student."},      \
+        {RIG_ROW(teacher), .type = FIELD_TEXT, .max = 63,                                          \
+         .doc = "Architecture of the teacher; all methods but ce have one."},                      \
+        {RIG_ROW(method), .type = FIELD_ENUM, .choices = "ce kd ttm wttm", .fallback = "ce",       \
+         .doc = "The loss; temperature 4."},                                                       \
+        RIG_NUMBER(batch_size, 1, 4096, "64", "Pictures in a step."),                              \
+        RIG_NUMBER(classes, 2, 65536, "100", "Classes to tell apart."),                            \
+        RIG_NUMBER(height, 8, 1024, "32", "Height of the pictures."),                              \
+        RIG_NUMBER(width, 8, 1024, "32", "Width of the pictures."),                                \
+        RIG_NUMBER(channels, 1, MODEL_MAX_CHANNELS, "3", "Channels of the pictures."),             \
+        {RIG_ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16", .fallback = "f32",         \
+         .doc = "Numbers to compute with."},                                                       \
+        {RIG_ROW(mode), .type = FIELD_ENUM, .choices = "train infer", .fallback = "train",         \
+         .doc = "A training step, or a forward pass with the cross entropy."},                     \
+        OPTION_THREADS(struct rig_options)
+
+struct rig_plan {
+    struct train_spec spec;
+    struct network student, teacher; /* teacher is empty for ce */
+    struct run_program run;
+    bool training; /* gradients and momentum are needed */
+};
+
+/* Builds the program that the options describe. */
+MUST_CHECK enum status rig_plan_open(struct rig_plan *plan, const struct rig_options *options,
+                                     struct error *err);
+void rig_plan_close(struct rig_plan *plan); /* Zeroed or open. */
+
+struct rig {
+    const struct rig_plan *plan;
+    struct device device;
+    struct params params[2];
+    struct exec *exec;
+    struct step step;
+    uint8_t *images; /* as the program's input */
+    int32_t *labels;
+};
+
+/* Makes a plan runnable and fills it; rig is zeroed storage. */
+MUST_CHECK enum status rig_open(struct rig *rig, const struct rig_plan *plan, enum device_kind kind,
+                                struct error *err);
+void rig_close(struct rig *rig); /* Zeroed or open. */
+
+void rig_feed(struct rig *rig); /* Writes pictures and labels, as a training step does. */
+
+#endif

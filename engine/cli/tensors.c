@@ -1,0 +1,92 @@
+#include "engine/cli/tensors.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+enum status tensors_find(const struct safetensors *file, const char *name, int rank,
+                         const struct tensor **out, struct error *err) {
+    const struct tensor *tensor = safetensors_find(file, name);
+    if (!tensor)
+        return error_set(err, STATUS_INVALID, "there is no tensor \"%s\"", name);
+    if (tensor->rank != rank)
+        return error_set(err, STATUS_INVALID, "%s has %d dimensions, expected %d", name,
+                         tensor->rank, rank);
+    for (int i = 0; i < rank; i++)
+        if (tensor->dim[i] < 1 || tensor->dim[i] > INT_MAX)
+            return error_set(err, STATUS_INVALID, "%s: dimension %d is %" PRId64, name, i,
+                             tensor->dim[i]);
+    if (tensor_elements(tensor) > INT_MAX)
+        return error_set(err, STATUS_TOO_LARGE, "%s has more than %d elements", name, INT_MAX);
+    *out = tensor;
+    return STATUS_OK;
+}
+
+enum status tensors_floats(const struct tensor *tensor, float **out, struct error *err) {
+    int64_t count = tensor_elements(tensor), row = count / tensor->dim[0];
+    void *data = NULL;
+    enum status status = mem_alloc_large(&data, (size_t)count * sizeof(float), tensor->name, err);
+    if (status)
+        return status;
+    status = tensor_to_f32(tensor, data, err);
+    if (status) {
+        mem_free_large(data);
+        return status;
+    }
+    const float *value = data;
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(value[i])) {
+            status = error_set(err, STATUS_INVALID, "%s: row %" PRId64 " holds %g", tensor->name,
+                               i / row, (double)value[i]);
+            mem_free_large(data);
+            return status;
+        }
+    *out = data;
+    return STATUS_OK;
+}
+
+/* The data may be unaligned. */
+static int64_t label_at(const struct tensor *tensor, int64_t i) {
+    int64_t wide;
+    int32_t narrow;
+    if (tensor->type == TENSOR_I32) {
+        memcpy(&narrow, (const uint8_t *)tensor->data + i * 4, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, (const uint8_t *)tensor->data + i * 8, sizeof wide);
+    return wide;
+}
+
+enum status tensors_labels(const struct tensor *tensor, int classes, int32_t **out,
+                           struct error *err) {
+    if (tensor->type != TENSOR_I64 && tensor->type != TENSOR_I32)
+        return error_set(err, STATUS_INVALID, "%s is %s, expected I64", tensor->name,
+                         tensor_type_name(tensor->type));
+    int64_t count = tensor_elements(tensor);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t label = label_at(tensor, i);
+        if (label < 0 || label >= classes)
+            return error_set(err, STATUS_INVALID,
+                             "%s: row %" PRId64 " is %" PRId64 ", not in 0..%d", tensor->name, i,
+                             label, classes - 1);
+    }
+    void *data = NULL;
+    enum status status = mem_alloc_large(&data, (size_t)count * sizeof(int32_t), "labels", err);
+    if (status)
+        return status;
+    *out = data;
+    for (int64_t i = 0; i < count; i++)
+        (*out)[i] = (int32_t)label_at(tensor, i);
+    return STATUS_OK;
+}
+
+struct tensor tensors_of_f32(const char *name, const float *data, int64_t rows, int64_t columns) {
+    struct tensor tensor = {.name = name,
+                            .type = TENSOR_F32,
+                            .rank = columns ? 2 : 1,
+                            .dim = {rows, columns},
+                            .data = data,
+                            .bytes = (size_t)rows * (size_t)(columns ? columns : 1) * sizeof *data};
+    return tensor;
+}

@@ -1,0 +1,144 @@
+/*
+ * distill.c - the engine at the command line: finds the command, reads its arguments, runs it.
+ */
+#include "engine/cli/command.h"
+#include "engine/cli/interrupt.h"
+
+#include "engine/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+static const struct command *const commands[] = {&command_train,   &command_eval,  &command_predict,
+                                                 &command_forward, &command_loss,  &command_explain,
+                                                 &command_diff,    &command_bench, &command_data};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static const char help_head[] =
+    "distill - distils image classifiers: trains small networks from large ones\n"
+    "\n"
+    "usage: distill <command> key=value ...\n"
+    "\n"
+    "commands (distill <command> help=1 lists a command's arguments):\n";
+
+static int print_help(void) {
+    fputs(help_head, stdout);
+    for (int i = 0; i < COMMANDS; i++)
+        printf("  %-8s %s\n", commands[i]->name, commands[i]->sentence);
+    return EXIT_SUCCESS;
+}
+
+static int print_command_help(const struct command *command) {
+    struct str text = STR_INIT;
+    fields_add_help(command->table, command->refused, &text);
+    printf("usage: distill %s%s%s key=value ...\n%s\n\n%s", command->name,
+           command->names ? " " : "", command->names ? command->names : "", command->sentence,
+           str_text(&text));
+    str_release(&text);
+    return EXIT_SUCCESS;
+}
+
+static const struct command *command_find(const char *name) {
+    for (int i = 0; i < COMMANDS; i++)
+        if (str_equal(commands[i]->name, name))
+            return commands[i];
+    return NULL;
+}
+
+static bool is_help(const char *argument) {
+    static const char *const words[] = {"help=1", "help", "--help", "-h"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (str_equal(argument, words[i]))
+            return true;
+    return false;
+}
+
+/* key=value; a path with "=" in it counts as a name when it has a "/" in front of that. */
+static bool is_assignment(const char *argument) {
+    size_t key = strspn(argument, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return key > 0 && argument[key] == '=';
+}
+
+static enum status check_required(const struct command *command, const void *options,
+                                  struct error *err) {
+    const char *at = command->required ? command->required : "";
+    while (*at) {
+        char name[FIELD_TEXT_BYTES];
+        size_t len = strcspn(at, " ");
+        snprintf(name, sizeof name, "%.*s", (int)len, at);
+        const struct field *field = field_find(command->table, name);
+        CHECK(field);
+        if (!field_is_given(field, options))
+            return error_set_field(err, STATUS_INVALID, name, "%s= is required", name);
+        at += len + (at[len] == ' ');
+    }
+    return STATUS_OK;
+}
+
+/* Sorts the arguments into assignments and names; both arrays have room for all. */
+static int split_arguments(const struct command *command, int argc, char **argv, char **assignments,
+                           struct names *names) {
+    int count = 0;
+    for (int i = 0; i < argc; i++) {
+        if (command->names && !is_assignment(argv[i]))
+            names->item[names->count++] = argv[i];
+        else
+            assignments[count++] = argv[i];
+    }
+    return count;
+}
+
+static int report(const struct command *command, enum status status, bool usage,
+                  const struct error *err) {
+    if (!status && (ferror(stdout) || fflush(stdout) != 0)) {
+        fprintf(stderr, "distill %s: writing to the standard output failed\n", command->name);
+        return EXIT_FAILED;
+    }
+    if (!status)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "distill %s: %s\n", command->name, err->message);
+    if (status == STATUS_CANCELLED)
+        return EXIT_INTERRUPTED;
+    return usage || err->field[0] ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static int command_main(const struct command *command, int argc, char **argv) {
+    struct error err = {0};
+    struct names names = {.item = xcalloc((size_t)argc + 1, sizeof *names.item)};
+    char **assignments = xcalloc((size_t)argc + 1, sizeof *assignments);
+    void *options = xcalloc(1, command->options_bytes);
+    int count = split_arguments(command, argc, argv, assignments, &names);
+    fields_default(command->table, options);
+    enum status status =
+        fields_parse_args(command->table, options, count, assignments, command->refused, &err);
+    if (!status)
+        status = check_required(command, options, &err);
+    bool usage = status != STATUS_OK;
+    if (!status)
+        status = command->run(options, &names, &err);
+    int code = report(command, status, usage, &err);
+    free(options);
+    free(assignments);
+    free(names.item);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2 || is_help(argv[1])) {
+        print_help();
+        return argc < 2 ? EXIT_USAGE : EXIT_SUCCESS;
+    }
+    const struct command *command = command_find(argv[1]);
+    if (!command) {
+        fprintf(stderr, "distill: there is no command \"%s\"; distill help lists them\n", argv[1]);
+        return EXIT_USAGE;
+    }
+    for (int i = 2; i < argc; i++)
+        if (is_help(argv[i]))
+            return print_command_help(command);
+    interrupt_install();
+    return command_main(command, argc - 2, argv + 2);
+}

@@ -1,0 +1,487 @@
+#!/usr/bin/env python3
+"""The command line `distill` from outside: every command, its output, and how it fails.
+
+Usage: DISTILL=build/distill test_cli.py [unittest arguments]
+"""
+
+import json
+import math
+import os
+import pathlib
+import pty
+import random
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+import zlib
+
+DISTILL = os.environ["DISTILL"]
+SIDE, CHANNELS, CLASSES = 8, 3, 4
+TYPES = {"U8": "B", "I64": "q", "I32": "i", "F32": "f"}
+
+
+def save_tensors(path, tensors):
+    """Writes a safetensors file of {name: (type, shape, flat values)}."""
+    header, blob = {}, b""
+    for name, (kind, shape, values) in tensors.items():
+        data = struct.pack(f"<{len(values)}{TYPES[kind]}", *values)
+        header[name] = {"dtype": kind, "shape": shape,
+                        "data_offsets": [len(blob), len(blob) + len(data)]}
+        blob += data
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + blob)
+
+
+def load_tensors(path):
+    """Reads a safetensors file as {name: (shape, flat values)}."""
+    data = pathlib.Path(path).read_bytes()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    tensors = {}
+    for name, entry in json.loads(data[8:start]).items():
+        if name != "__metadata__":
+            begin, end = (start + offset for offset in entry["data_offsets"])
+            code = TYPES[entry["dtype"]]
+            count = (end - begin) // struct.calcsize(code)
+            tensors[name] = (entry["shape"], struct.unpack(f"<{count}{code}", data[begin:end]))
+    return tensors
+
+
+def save_png(path, height, width, pixels):
+    """Writes an RGB picture of height * width * 3 bytes."""
+    def chunk(kind, body):
+        crc = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + crc
+    rows = b"".join(b"\0" + bytes(pixels[y * width * 3:(y + 1) * width * 3])
+                    for y in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pathlib.Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+                                   + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def draw_picture(source, label):
+    """A noisy picture whose bright quadrant is its class."""
+    pixels = []
+    for y in range(SIDE):
+        for x in range(SIDE):
+            bright = (y >= SIDE // 2) * 2 + (x >= SIDE // 2) == label
+            pixels += [source.randrange(160, 256) if bright else source.randrange(0, 96)
+                       for _ in range(CHANNELS)]
+    return pixels
+
+
+def save_split(path, count, seed):
+    source = random.Random(seed)
+    labels = [i % CLASSES for i in range(count)]
+    pixels = [value for label in labels for value in draw_picture(source, label)]
+    save_tensors(path, {"images": ("U8", [count, SIDE, SIDE, CHANNELS], pixels),
+                        "labels": ("I64", [count], labels)})
+
+
+class Case(unittest.TestCase):
+    """A folder of its own for each test, and ways to run the program."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def distill(self, *arguments, **environment):
+        return subprocess.run([DISTILL, *map(str, arguments)], capture_output=True, text=True,
+                              timeout=240, env={**os.environ, **environment})
+
+    def succeed(self, *arguments):
+        result = self.distill(*arguments)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout
+
+    def refuse(self, code, part, *arguments, **environment):
+        """One line on stderr that names the command and holds part; nothing on stdout."""
+        result = self.distill(*arguments, **environment)
+        self.assertEqual(result.returncode, code, result.stderr)
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertTrue(result.stderr.startswith("distill"), result.stderr)
+        self.assertIn(part, result.stderr)
+        self.assertEqual(result.stdout, "")
+
+    def make_dataset(self):
+        data = self.folder / "data"
+        data.mkdir()
+        save_split(data / "train.safetensors", 56, 1)
+        save_split(data / "test.safetensors", 20, 2)
+        (data / "classes.txt").write_text("".join(f"corner {i}\n" for i in range(CLASSES)))
+        return data
+
+    def train_arguments(self, out, **changes):
+        fields = {"student": "resnet8", "dataset": self.folder / "data", "out": self.folder / out,
+                  "method": "ce", "epochs": 2, "batch_size": 16, "learning_rate": 0.05,
+                  "schedule": "constant", "augment": "none", "device": "ref", "threads": 1}
+        fields.update(changes)
+        return [f"{name}={value}" for name, value in fields.items()]
+
+
+class Usage(Case):
+    def test_help(self):
+        text = self.succeed("help")
+        for command in ["train", "eval", "predict", "loss", "forward", "explain", "diff", "bench",
+                        "data"]:
+            self.assertIn(f"\n  {command} ", text)
+            self.assertIn(f"usage: distill {command} ", self.succeed(command, "help=1"))
+
+    def test_help_of_train_names_every_field(self):
+        text = self.succeed("train", "help=1")
+        for field in ["student", "temperature", "gamma", "milestones", "out", "resume"]:
+            self.assertIn(f"\n  {field} ", text)
+        self.assertIn("one of ce, kd, ttm, wttm", text)
+        for field in ["name", "tags", "priority"]:
+            self.assertNotIn(f"\n  {field} ", text)
+
+    def test_nothing_and_unknown(self):
+        self.assertEqual(self.distill().returncode, 2)
+        self.refuse(2, '"fly"', "fly")
+
+    def test_wrong_arguments(self):
+        self.refuse(2, "epochs", "train", "epoch=3")
+        self.refuse(2, "1 to 100000", "train", "epochs=0")
+        self.refuse(2, "twice", "train", "epochs=1", "epochs=2")
+        self.refuse(2, "key=value", "train", "epochs")
+        self.refuse(2, "student", "train", "dataset=x", "out=y")
+        self.refuse(2, "out= is required", "train", "student=resnet8", "dataset=x")
+        self.refuse(2, "tags", "train", "tags=a")
+        self.refuse(2, "model= is required", "predict", "a.png")
+        self.refuse(2, "teacher", "train", "student=resnet8", "dataset=x", "out=y", "method=kd")
+
+    def test_missing_files(self):
+        self.refuse(1, "/nonexistent", "eval", "model=/nonexistent", f"dataset={self.make_dataset()}")
+        self.refuse(1, "/nonexistent", "eval", "model=m", "dataset=/nonexistent")
+        self.refuse(1, "/nonexistent", "loss", "in=/nonexistent", f"out={self.folder}/out")
+
+    def test_closed_output_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([DISTILL, "explain", "student=resnet8"], stdout=full,
+                                    stderr=subprocess.PIPE, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("standard output", result.stderr)
+
+
+def softmax(row):
+    top = max(row)
+    powers = [math.exp(value - top) for value in row]
+    return [power / sum(powers) for power in powers]
+
+
+def expected_row(z, t, label, method, temperature, beta, ce_weight):
+    """Loss and its gradient by the definition, in probabilities."""
+    p = softmax(z)
+    loss = -ce_weight * math.log(p[label])
+    grad = [ce_weight * (p[k] - (k == label)) for k in range(len(z))]
+    if method == "ce":
+        return loss, grad
+    tau, scale = (temperature, temperature ** 2) if method == "kd" else (1, 1)
+    target = softmax([value / temperature for value in t])
+    q = softmax([value / tau for value in z])
+    weight = sum(x ** (1 / temperature) for x in softmax(t)) if method == "wttm" else 1
+    loss += beta * weight * scale * sum(a * math.log(a / b) for a, b in zip(target, q))
+    return loss, [g + beta * weight * scale / tau * (b - a) for g, a, b in zip(grad, target, q)]
+
+
+class Loss(Case):
+    ROWS, COLUMNS = 6, 7
+
+    def write_input(self, **changes):
+        source = random.Random(3)
+        def logits():
+            return [struct.unpack("f", struct.pack("f", source.gauss(0, 3)))[0]
+                    for _ in range(self.ROWS * self.COLUMNS)]
+        shape = [self.ROWS, self.COLUMNS]
+        tensors = {"student": ("F32", shape, logits()), "teacher": ("F32", shape, logits()),
+                   "labels": ("I64", [self.ROWS], [6, 0, 3, 3, 5, 1])}
+        tensors.update(changes)
+        path = self.folder / "in.safetensors"
+        save_tensors(path, {name: value for name, value in tensors.items() if value})
+        return path, tensors
+
+    def run_loss(self, path, *arguments):
+        out = self.folder / "out.safetensors"
+        printed = json.loads(self.succeed("loss", f"in={path}", f"out={out}", "device=ref",
+                                          *arguments))
+        return printed, load_tensors(out)
+
+    def check_method(self, method, temperature, beta, ce_weight, arguments):
+        path, tensors = self.write_input()
+        printed, out = self.run_loss(path, f"method={method}", *arguments)
+        self.assertEqual(out["loss"][0], [self.ROWS])
+        self.assertEqual(out["grad"][0], [self.ROWS, self.COLUMNS])
+        total = 0
+        for i in range(self.ROWS):
+            row = slice(i * self.COLUMNS, (i + 1) * self.COLUMNS)
+            loss, grad = expected_row(tensors["student"][2][row], tensors["teacher"][2][row],
+                                      tensors["labels"][2][i], method, temperature, beta, ce_weight)
+            total += loss
+            self.assertAlmostEqual(out["loss"][1][i], loss, delta=1e-5 * (1 + abs(loss)))
+            for actual, value in zip(out["grad"][1][row], grad):
+                self.assertAlmostEqual(actual, value / self.ROWS, delta=1e-6)
+        self.assertAlmostEqual(printed["loss"], total / self.ROWS, delta=1e-5 * total)
+
+    def test_ce(self):
+        self.check_method("ce", None, 0, 1, [])
+
+    def test_kd_has_defaults(self):
+        self.check_method("kd", 4, 0.9, 0.1, [])
+
+    def test_ttm(self):
+        self.check_method("ttm", 5, 45, 1, ["temperature=5", "beta=45"])
+
+    def test_wttm(self):
+        self.check_method("wttm", 10, 3, 0.5, ["gamma=0.1", "beta=3", "ce_weight=0.5"])
+
+    def test_ce_needs_no_teacher(self):
+        path, _ = self.write_input(teacher=None)
+        printed, _ = self.run_loss(path, "method=ce")
+        self.assertEqual((printed["rows"], printed["classes"], printed["distill"]), (6, 7, 0))
+
+    def check_refused(self, part, *arguments, code=1, **changes):
+        path, _ = self.write_input(**changes)
+        out = self.folder / "out.safetensors"
+        self.refuse(code, part, "loss", f"in={path}", f"out={out}", *(arguments or ["method=kd"]))
+        self.assertFalse(out.exists())
+
+    def test_bad_input(self):
+        count = self.ROWS * self.COLUMNS
+        nan = ("F32", [self.ROWS, self.COLUMNS], [0.0] * 15 + [math.nan] + [0.0] * (count - 16))
+        self.check_refused('"teacher"', teacher=None)
+        self.check_refused("student: row 2 holds nan", student=nan)
+        self.check_refused("[6,2]", teacher=("F32", [6, 2], [0.0] * 12))
+        self.check_refused("dimensions", student=("F32", [count], [0.0] * count))
+        self.check_refused("labels: row 4 is 7, not in 0..6",
+                           labels=("I64", [6], [0, 1, 2, 3, 7, 5]))
+        self.check_refused("labels: row 0 is -1", labels=("I64", [6], [-1, 1, 2, 3, 4, 5]))
+        self.check_refused("labels has 5 rows", labels=("I64", [5], [0] * 5))
+        self.check_refused("labels is F32", labels=("F32", [6], [0.0] * 6))
+
+    def test_fields_follow_the_rules_of_training(self):
+        self.check_refused("beta", "method=wttm", "temperature=4", code=2)
+        self.check_refused("temperature", "method=ttm", "beta=1", code=2)
+        self.check_refused("temperature", "method=ce", "temperature=4", code=2)
+        self.check_refused("only one", "method=ttm", "temperature=4", "gamma=0.25", code=2)
+
+
+class Train(Case):
+    def setUp(self):
+        super().setUp()
+        self.make_dataset()
+
+    def train(self, out, **changes):
+        return [json.loads(line)
+                for line in self.succeed("train", *self.train_arguments(out, **changes)).splitlines()]
+
+    def test_from_data_to_predictions(self):
+        points = self.train("teacher", epochs=6)
+        self.assertEqual([point["epoch"] for point in points], [1, 2, 3, 4, 5, 6])
+        self.assertGreaterEqual(points[-1]["top1"], 0.9)
+        points = self.train("student", method="wttm", temperature=4, beta=2,
+                            teacher=self.folder / "teacher")
+        self.check_eval(points[-1])
+        self.check_predict()
+        self.check_forward()
+
+    def check_eval(self, last):
+        data = self.folder / "data"
+        result = json.loads(self.succeed("eval", f"model={self.folder}/student", f"dataset={data}",
+                                         "device=ref", "split=test"))
+        self.assertEqual(result["pictures"], 20)
+        self.assertAlmostEqual(result["top1"], last["top1"], delta=1e-6)
+        self.assertAlmostEqual(result["loss"], last["loss"], delta=1e-4)
+
+    def check_predict(self):
+        source, files = random.Random(4), []
+        for label in range(CLASSES):
+            files.append(self.folder / f"{label}.png")
+            save_png(files[-1], SIDE, SIDE, draw_picture(source, label))
+        model = f"model={self.folder}/teacher"
+        lines = self.succeed("predict", model, "top_k=2", "device=ref",
+                             f"files={files[0]},{files[1]}", *files[2:]).splitlines()
+        right = 0
+        for label, line in enumerate(map(json.loads, lines)):
+            best, second = line["predictions"]
+            self.assertEqual(line["file"], str(files[label]))
+            self.assertEqual(best["label"], f"corner {best['index']}")
+            self.assertGreaterEqual(best["score"], second["score"])
+            right += best["index"] == label
+        self.assertEqual(len(lines), CLASSES)
+        self.assertGreaterEqual(right, CLASSES - 1)
+        self.check_bad_picture(model, files)
+
+    def check_bad_picture(self, model, files):
+        broken = self.folder / "broken.png"
+        broken.write_bytes(files[0].read_bytes()[:60])
+        result = self.distill("predict", model, "device=ref", files[0], broken, "/nonexistent.png",
+                              files[1])
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual([json.loads(line)["file"] for line in result.stdout.splitlines()],
+                         [str(files[0]), str(files[1])])
+        self.assertEqual(result.stderr.count("\n"), 3, result.stderr)
+        self.assertIn("broken.png", result.stderr)
+        self.assertIn("/nonexistent.png", result.stderr)
+        self.refuse(2, "no picture files", "predict", model)
+
+    def check_forward(self):
+        """The same logits with metadata and, for bare weights, with a told architecture."""
+        source = random.Random(5)
+        x = [source.gauss(0, 1) for _ in range(3 * SIDE * SIDE * CHANNELS)]
+        save_tensors(self.folder / "x.safetensors",
+                     {"x": ("F32", [3, SIDE, SIDE, CHANNELS], x)})
+        common = [f"in={self.folder}/x.safetensors", f"out={self.folder}/y.safetensors",
+                  "device=ref"]
+        self.succeed("forward", f"model={self.folder}/teacher", *common)
+        shape, logits = load_tensors(self.folder / "y.safetensors")["logits"]
+        self.assertEqual(shape, [3, CLASSES])
+        self.assertGreater(max(logits) - min(logits), 0.1)
+        self.write_bare_weights()
+        bare = f"model={self.folder}/bare.safetensors"
+        self.succeed("forward", bare, "architecture=resnet8", *common)
+        self.assertEqual(load_tensors(self.folder / "y.safetensors")["logits"][1], logits)
+        self.refuse(1, "bare.safetensors", "forward", bare, *common)
+        self.refuse(1, "layer1.1", "forward", bare, "architecture=resnet14", *common)
+
+    def write_bare_weights(self):
+        data = (self.folder / "teacher" / "model.safetensors").read_bytes()
+        start = 8 + struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:start])
+        del header["__metadata__"]
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        bare = struct.pack("<Q", len(text)) + text + data[start:]
+        (self.folder / "bare.safetensors").write_bytes(bare)
+
+    def start(self, arguments, **options):
+        return subprocess.Popen([DISTILL, "train", *map(str, arguments)], **options)
+
+    def wait_for(self, path, process):
+        deadline = time.monotonic() + 120
+        while not path.exists():
+            self.assertIsNone(process.poll(), "it ended before it could be stopped")
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
+    def test_stopped_and_resumed(self):
+        self.train("whole", epochs=20, seed=7)
+        for number in [signal.SIGTERM, signal.SIGINT]:
+            out = f"stopped{int(number)}"
+            arguments = self.train_arguments(out, epochs=20, seed=7, checkpoint_every=1)
+            process = self.start(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 text=True)
+            self.wait_for(self.folder / out / "checkpoint.safetensors", process)
+            process.send_signal(number)
+            _, message = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 130, message)
+            self.assertIn("resume=1", message)
+            self.assertEqual(message.count("\n"), 1)
+            self.assertFalse((self.folder / out / "model.safetensors").exists())
+            self.succeed("train", *arguments, "resume=1")
+            self.assertEqual((self.folder / out / "model.safetensors").read_bytes(),
+                             (self.folder / "whole" / "model.safetensors").read_bytes())
+
+    def test_terminal_shows_a_live_line(self):
+        leader, follower = pty.openpty()
+        process = self.start(self.train_arguments("out"), stdout=follower, stderr=follower)
+        os.close(follower)
+        seen, deadline = b"", time.monotonic() + 120
+        while time.monotonic() < deadline and select.select([leader], [], [], 120)[0]:
+            try:
+                part = os.read(leader, 4096)
+            except OSError:
+                break
+            seen += part
+        os.close(leader)
+        self.assertEqual(process.wait(timeout=120), 0)
+        text = seen.decode()
+        self.assertRegex(text, r"\r\x1b\[K\w+  epoch \d/2  step \d+/8  images/s .*left ")
+        self.assertRegex(text, r"epoch 2  test loss \d+\.\d+  top1 \d\.\d+ .*\n")
+        self.assertIn("model.safetensors", text)
+        self.assertNotIn("{", text)
+
+    def test_mismatch_of_model_and_data(self):
+        self.train("model", epochs=1)
+        other = self.folder / "other"
+        other.mkdir()
+        for split in ["train", "test"]:
+            save_tensors(other / f"{split}.safetensors",
+                         {"images": ("U8", [4, 9, 9, 1], [0] * 324),
+                          "labels": ("I64", [4], [0, 1, 2, 3])})
+        self.refuse(1, "the model takes 8x8x3", "eval", f"model={self.folder}/model",
+                  f"dataset={other}", "device=ref")
+
+
+class Programs(Case):
+    SMALL = ["student=resnet8", "height=8", "width=8", "batch_size=4", "classes=10"]
+
+    def test_explain(self):
+        text = self.succeed("explain", *self.SMALL, "teacher=resnet14", "method=wttm")
+        for part in ["prologue", "backward", "distill_loss", "gamma=0.25", "power_weight", "sgd"]:
+            self.assertIn(part, text)
+        text = self.succeed("explain", *self.SMALL, "mode=infer", "device=ref")
+        self.assertNotIn("backward\n", text)
+        self.assertIn("workspace", text)
+        self.refuse(1, "known are resnet8", "explain", "student=resnet9")
+        self.refuse(2, "teacher", "explain", *self.SMALL, "method=kd")
+
+    def test_diff(self):
+        result = json.loads(self.succeed("diff", *self.SMALL, "backend=ref,ref"))
+        self.assertEqual(result["largest"], 0)
+        self.assertGreater(result["outputs"], result["ops"])
+        self.refuse(2, '"gpu"', "diff", *self.SMALL, "backend=ref,gpu")
+        self.refuse(2, "two", "diff", *self.SMALL, "backend=ref")
+
+    def test_diff_names_the_first_op(self):
+        arguments = ["diff", *self.SMALL, "teacher=resnet14", "method=wttm", "backend=ref,cpu"]
+        result = self.distill(*arguments)
+        if "has no cpu backend" in result.stderr:
+            self.skipTest("this build has no cpu backend")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertGreater(json.loads(result.stdout)["largest"], 0)
+        self.refuse(1, "differs in", *arguments, "tolerance=1e-12")
+
+    def test_bench(self):
+        result = self.succeed("bench", *self.SMALL, "device=ref", "steps=2", "warmup=1", "ops=1")
+        *table, last = result.splitlines()
+        line = json.loads(last)
+        self.assertEqual((line["bench"], line["steps"], line["batch_size"]), ("step", 2, 4))
+        self.assertGreater(line["ms_median"], 0)
+        self.assertLessEqual(line["ms_min"], line["ms_median"])
+        self.assertEqual(line["allocations_per_step"], 0)
+        self.assertTrue(any("conv_dw" in row for row in table))
+        line = json.loads(self.succeed("bench", *self.SMALL, "device=ref", "mode=infer",
+                                       "steps=1"))
+        self.assertEqual(line["bench"], "forward")
+
+    def test_bench_of_the_loss(self):
+        line = json.loads(self.succeed("bench", "loss=8x100", "method=wttm", "device=ref",
+                                       "steps=3"))
+        self.assertEqual((line["rows"], line["classes"]), (8, 100))
+        self.refuse(2, "ROWSxCLASSES", "bench", "loss=8")
+        self.refuse(2, "student", "bench")
+
+
+class Data(Case):
+    def test_refusals(self):
+        self.refuse(2, "data get NAME", "data")
+        self.refuse(2, "data get NAME", "data", "put", "mnist")
+        self.refuse(1, "fashion_mnist", "data", "get", "imagenet", f"dir={self.folder}/x")
+
+    def test_wrong_bytes_are_not_taken(self):
+        mirror = self.folder / "mirror"
+        mirror.mkdir()
+        for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
+                     "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]:
+            (mirror / name).write_bytes(b"not the data set")
+        self.refuse(1, "idx", "data", "get", "mnist", f"dir={self.folder}/mnist",
+                  DISTILL_MIRROR=str(mirror))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,265 @@
+/*
+ * Batch norm over blocked tensors. Statistics and sums are taken in chunks of pictures whose
+ * number does not depend on the threads, and the chunks are put together in order.
+ */
+#include "engine/backend/cpu/cpu_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { CHUNKS = 16 };
+
+/* One run over a batch norm's tensors. */
+struct job {
+    const struct vec_kernels *vec;
+    struct blocked blocked;
+    struct vec_norm norm;
+    int chunks;
+    double *part; /* [blocks][chunks][2][lanes]: of each chunk mean and square sum, or two sums */
+    float *by_channel; /* [5][blocks lanes]: mean, scale, beta, mean_g, slope */
+};
+
+static int chunks_of(int n) {
+    return n < CHUNKS ? n : CHUNKS;
+}
+
+static int chunk_begin(const struct job *job, int chunk) {
+    return (int)((long)job->blocked.n * chunk / job->chunks);
+}
+
+static size_t padded_channels(const struct blocked *blocked) {
+    return (size_t)blocked->blocks * (size_t)blocked->lanes;
+}
+
+static size_t part_count(const struct blocked *blocked) {
+    return padded_channels(blocked) * (size_t)chunks_of(blocked->n) * 2;
+}
+
+static double *part_at(const struct job *job, int block, int chunk) {
+    size_t lanes = (size_t)job->blocked.lanes;
+    return job->part + ((size_t)block * (size_t)job->chunks + (size_t)chunk) * 2 * lanes;
+}
+
+static enum status prepare(const struct kernel_context *context, const struct value *x,
+                           size_t *workspace_bytes, struct error *err) {
+    struct blocked blocked = blocked_of(context, x);
+    *workspace_bytes =
+        part_count(&blocked) * sizeof(double) + 5 * padded_channels(&blocked) * sizeof(float);
+    return cpu_check_types(context, err);
+}
+
+static struct job job_of(const struct kernel_args *args, const struct value *x) {
+    struct job job = {.vec = cpu_of(args->context)->vec, .blocked = blocked_of(args->context, x)};
+    size_t channels = padded_channels(&job.blocked);
+    job.chunks = chunks_of(job.blocked.n);
+    job.part = args->workspace;
+    job.by_channel = (float *)(job.part + part_count(&job.blocked));
+    memset(job.by_channel, 0, 5 * channels * sizeof(float));
+    job.norm.mean = job.by_channel;
+    job.norm.scale = job.by_channel + channels;
+    job.norm.beta = job.by_channel + 2 * channels;
+    job.norm.mean_g = job.by_channel + 3 * channels;
+    job.norm.slope = job.by_channel + 4 * channels;
+    return job;
+}
+
+static void for_chunks(const struct kernel_args *args, const struct job *job,
+                       parallel_task_fn *task) {
+    parallel_run(args->context->device->threads, job->blocked.blocks * job->chunks,
+                 blocked_count(&job->blocked), task, job);
+}
+
+static void for_planes(const struct kernel_args *args, const struct job *job,
+                       parallel_task_fn *task) {
+    parallel_run(args->context->device->threads, job->blocked.blocks * job->blocked.n,
+                 blocked_count(&job->blocked), task, job);
+}
+
+/* Planes are counted block by block, so that a thread sees the same ones in each pass. */
+static size_t plane_at(const struct job *job, int item) {
+    return blocked_at(&job->blocked, item % job->blocked.n, item / job->blocked.n);
+}
+
+/* --- forward --- */
+
+/* Mean and sum of squared distances of a chunk, around the mean of its first plane. */
+static void chunk_moments(const struct job *job, int block, int chunk) {
+    int lanes = job->blocked.lanes, bf16 = job->blocked.bf16;
+    float shift[VEC_MAX_LANES] = {0};
+    double sums[2 * VEC_MAX_LANES] = {0}, *part = part_at(job, block, chunk);
+    int begin = chunk_begin(job, chunk), end = chunk_begin(job, chunk + 1);
+    size_t plane = job->blocked.plane;
+    double count = (double)(end - begin) * (double)(plane / (size_t)lanes);
+    job->vec->pool_mean[bf16](job->norm.x, blocked_at(&job->blocked, begin, block), plane, shift);
+    for (int n = begin; n < end; n++)
+        job->vec->norm_moments[bf16](job->norm.x, blocked_at(&job->blocked, n, block), plane, shift,
+                                     sums);
+    for (int lane = 0; lane < lanes; lane++) {
+        double offset = sums[lane] / count;
+        part[lane] = (double)shift[lane] + offset;
+        part[lanes + lane] = sums[lanes + lane] - sums[lane] * offset;
+    }
+}
+
+static void take_moments(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    (void)worker;
+    for (int i = begin; i < end; i++)
+        chunk_moments(job, i / job->chunks, i % job->chunks);
+}
+
+/* Moments of all chunks together (Chan, Golub, LeVeque 1979). */
+static void combine_moments(const struct job *job, int channel, float *mean, float *var) {
+    int lanes = job->blocked.lanes, block = channel / lanes, lane = channel % lanes;
+    double total = 0, center = 0, square = 0;
+    for (int chunk = 0; chunk < job->chunks; chunk++) {
+        const double *part = part_at(job, block, chunk) + lane;
+        double count = chunk_begin(job, chunk + 1) - chunk_begin(job, chunk);
+        double distance = part[0] - center;
+        square += part[lanes] + distance * distance * total * count / (total + count) *
+                                    ((double)job->blocked.plane / lanes);
+        total += count;
+        center += distance * count / total;
+    }
+    *mean = (float)center;
+    *var = (float)(square / total / ((double)job->blocked.plane / lanes));
+}
+
+static double inverse_deviation(float var, float eps) {
+    return 1 / sqrt((double)var + (double)eps);
+}
+
+static void apply_planes(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    (void)worker;
+    for (int i = begin; i < end; i++)
+        job->vec->norm_apply[job->blocked.bf16](&job->norm, plane_at(job, i), job->blocked.plane,
+                                                i / job->blocked.n * job->blocked.lanes);
+}
+
+void cpu_bn_act_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    (void)context;
+    in[0] = in[3] = out[0] = FORMAT_NATIVE;
+}
+
+enum status cpu_bn_act_prepare(const struct kernel_context *context, void **state,
+                               size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    return prepare(context, context_in(context, 0), workspace_bytes, err);
+}
+
+void cpu_bn_act(void *state, const struct kernel_args *args) {
+    const struct norm_attr *attr = &args->context->op->attr.norm;
+    struct job job = job_of(args, context_in(args->context, 0));
+    const float *gamma = args->in[1], *beta = args->in[2];
+    float *mean = args->out[1], *var = args->out[2];
+    size_t channels = padded_channels(&job.blocked);
+    (void)state;
+    job.norm.x = args->in[0];
+    job.norm.residual = args->in[3];
+    job.norm.y = args->out[0];
+    job.norm.relu = attr->relu;
+    for_chunks(args, &job, take_moments);
+    for (int c = 0; c < job.blocked.channels; c++) {
+        combine_moments(&job, c, &mean[c], &var[c]);
+        job.by_channel[c] = mean[c];
+        job.by_channel[channels + (size_t)c] =
+            (float)((double)gamma[c] * inverse_deviation(var[c], attr->eps));
+        job.by_channel[2 * channels + (size_t)c] = beta[c];
+    }
+    for_planes(args, &job, apply_planes);
+}
+
+/* --- backward --- */
+
+static void sum_gradients(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    int lanes = job->blocked.lanes;
+    (void)worker;
+    for (int i = begin; i < end; i++) {
+        int block = i / job->chunks, chunk = i % job->chunks;
+        double *part = part_at(job, block, chunk);
+        memset(part, 0, 2 * (size_t)lanes * sizeof *part);
+        for (int n = chunk_begin(job, chunk); n < chunk_begin(job, chunk + 1); n++)
+            job->vec->norm_gradient[job->blocked.bf16](&job->norm,
+                                                       blocked_at(&job->blocked, n, block),
+                                                       job->blocked.plane, block * lanes, part);
+    }
+}
+
+static void write_dx(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    (void)worker;
+    for (int i = begin; i < end; i++)
+        job->vec->norm_dx[job->blocked.bf16](&job->norm, plane_at(job, i), job->blocked.plane,
+                                             i / job->blocked.n * job->blocked.lanes);
+}
+
+void cpu_bn_act_bwd_formats(const struct kernel_context *context, enum format *in,
+                            enum format *out) {
+    (void)context;
+    in[0] = in[1] = in[2] = in[3] = out[0] = out[3] = FORMAT_NATIVE;
+}
+
+enum status cpu_bn_act_bwd_prepare(const struct kernel_context *context, void **state,
+                                   size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    return prepare(context, context_in(context, 2), workspace_bytes, err);
+}
+
+/* The sums of g and of g (x - mean) over all chunks. */
+static void combine_sums(const struct job *job, int channel, double sum[2]) {
+    int lanes = job->blocked.lanes;
+    sum[0] = sum[1] = 0;
+    for (int chunk = 0; chunk < job->chunks; chunk++) {
+        const double *part = part_at(job, channel / lanes, chunk) + channel % lanes;
+        sum[0] += part[0];
+        sum[1] += part[lanes];
+    }
+}
+
+static void finish_sums(const struct kernel_args *args, const struct job *job) {
+    const struct norm_attr *attr = &args->context->op->attr.norm;
+    const float *var = args->in[7];
+    float *dgamma = args->out[1], *dbeta = args->out[2];
+    size_t channels = padded_channels(&job->blocked);
+    double count = (double)blocked_count(&job->blocked) / (double)channels, sum[2];
+    for (int c = 0; c < job->blocked.channels; c++) {
+        double inverse = inverse_deviation(var[c], attr->eps);
+        combine_sums(job, c, sum);
+        dbeta[c] = (float)sum[0];
+        dgamma[c] = (float)(sum[1] * inverse);
+        job->by_channel[3 * channels + (size_t)c] = (float)(sum[0] / count);
+        job->by_channel[4 * channels + (size_t)c] = (float)(sum[1] * inverse * inverse / count);
+    }
+}
+
+static enum vec_sign sign_of(const struct kernel_args *args) {
+    if (!args->context->op->attr.norm.relu)
+        return VEC_NO_RELU;
+    return args->in[3] ? VEC_SIGN_OF_Y : VEC_SIGN_OF_X;
+}
+
+void cpu_bn_act_bwd(void *state, const struct kernel_args *args) {
+    const struct norm_attr *attr = &args->context->op->attr.norm;
+    struct job job = job_of(args, context_in(args->context, 2));
+    const float *gamma = args->in[4], *beta = args->in[5], *mean = args->in[6], *var = args->in[7];
+    size_t channels = padded_channels(&job.blocked);
+    (void)state;
+    job.norm.dy = args->in[0];
+    job.norm.dy2 = args->in[1];
+    job.norm.x = args->in[2];
+    job.norm.y = args->in[3];
+    job.norm.dx = args->out[0];
+    job.norm.dresidual = args->out[3];
+    job.norm.sign = sign_of(args);
+    for (int c = 0; c < job.blocked.channels; c++) {
+        job.by_channel[c] = mean[c];
+        job.by_channel[channels + (size_t)c] =
+            (float)((double)gamma[c] * inverse_deviation(var[c], attr->eps));
+        job.by_channel[2 * channels + (size_t)c] = beta[c];
+    }
+    for_chunks(args, &job, sum_gradients);
+    finish_sums(args, &job);
+    for_planes(args, &job, write_dx);
+}

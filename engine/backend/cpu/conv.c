@@ -1,0 +1,133 @@
+#include "engine/backend/cpu/cpu_internal.h"
+
+#include <string.h>
+
+/* Convolutions read pictures of few channels fastest as planes, made of the PLAIN form. */
+enum { PICTURE_CHANNELS = 3 };
+
+static enum format input_format(const struct value *x) {
+    return x->shape.c <= PICTURE_CHANNELS ? FORMAT_PLAIN : FORMAT_NATIVE;
+}
+
+void cpu_conv_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    in[0] = input_format(context_in(context, 0));
+    in[3] = out[0] = FORMAT_NATIVE;
+}
+
+void cpu_conv_dx_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    (void)context;
+    in[0] = out[0] = FORMAT_NATIVE;
+}
+
+void cpu_conv_dw_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    (void)out;
+    in[0] = FORMAT_NATIVE;
+    in[1] = input_format(context_in(context, 1));
+}
+
+static struct dnn_tensor tensor_of(const struct kernel_context *context, const struct value *value,
+                                   enum format format) {
+    bool plain = format == FORMAT_PLAIN, wide = cpu_of(context)->vec->lanes == 16;
+    return (struct dnn_tensor){.shape = value->shape,
+                               .dtype = plain ? DTYPE_F32 : value->dtype,
+                               .layout = plain  ? DNN_NHWC
+                                         : wide ? DNN_BLOCKED_16
+                                                : DNN_BLOCKED_8};
+}
+
+static enum status prepare(const struct kernel_context *context, const struct dnn_problem *problem,
+                           void **state, size_t *workspace_bytes, struct error *err) {
+    struct dnn_conv *conv;
+    enum status status = cpu_check_types(context, err);
+    parallel_set_threads(context->device->threads);
+    if (status == STATUS_OK)
+        status = dnn_conv_create(&conv, cpu_of(context)->dnn, problem, err);
+    if (status != STATUS_OK)
+        return status;
+    *state = conv;
+    *workspace_bytes = dnn_conv_workspace_bytes(conv);
+    return STATUS_OK;
+}
+
+enum status cpu_conv_prepare(const struct kernel_context *context, void **state,
+                             size_t *workspace_bytes, struct error *err) {
+    const struct value *weight = context_in(context, 1);
+    struct dnn_problem problem = {
+        .direction = DNN_FORWARD,
+        .x = tensor_of(context, context_in(context, 0), context->in[0]),
+        .y = tensor_of(context, context_out(context, 0), context->out[0]),
+        .weight = weight->shape,
+        .attr = context->op->attr.conv,
+        .bias = context->op->in[2] != NO_VALUE,
+        .residual = context->op->in[3] != NO_VALUE,
+        .constant_weight = weight->kind == VALUE_DERIVED,
+    };
+    return prepare(context, &problem, state, workspace_bytes, err);
+}
+
+enum status cpu_conv_dx_prepare(const struct kernel_context *context, void **state,
+                                size_t *workspace_bytes, struct error *err) {
+    struct dnn_problem problem = {
+        .direction = DNN_BACKWARD_DATA,
+        .x = tensor_of(context, context_out(context, 0), context->out[0]),
+        .y = tensor_of(context, context_in(context, 0), context->in[0]),
+        .weight = context_in(context, 1)->shape,
+        .attr = context->op->attr.conv,
+    };
+    problem.attr.relu = false;
+    return prepare(context, &problem, state, workspace_bytes, err);
+}
+
+enum status cpu_conv_dw_prepare(const struct kernel_context *context, void **state,
+                                size_t *workspace_bytes, struct error *err) {
+    struct dnn_problem problem = {
+        .direction = DNN_BACKWARD_WEIGHTS,
+        .x = tensor_of(context, context_in(context, 1), context->in[1]),
+        .y = tensor_of(context, context_in(context, 0), context->in[0]),
+        .weight = context_out(context, 0)->shape,
+        .attr = context->op->attr.conv,
+    };
+    problem.attr.relu = false;
+    return prepare(context, &problem, state, workspace_bytes, err);
+}
+
+void cpu_conv_refresh(void *state, const struct kernel_args *args) {
+    parallel_set_threads(args->context->device->threads);
+    dnn_conv_refresh(state, args->in[1], args->workspace);
+}
+
+static void run(void *state, const struct kernel_args *args, const struct dnn_pointers *pointers) {
+    parallel_set_threads(args->context->device->threads);
+    dnn_conv_run(state, pointers);
+}
+
+/* The residual is added to what y holds; where y did not take over its place, it is copied. */
+void cpu_conv(void *state, const struct kernel_args *args) {
+    const struct kernel_context *context = args->context;
+    const struct value *y = context_out(context, 0);
+    if (args->in[3] && args->in[3] != args->out[0])
+        memcpy(args->out[0], args->in[3],
+               context->device->backend->native_bytes(context->device, y));
+    struct dnn_pointers pointers = {.x = args->in[0],
+                                    .y = args->out[0],
+                                    .weight = args->in[1],
+                                    .bias = args->in[2],
+                                    .workspace = args->workspace};
+    run(state, args, &pointers);
+}
+
+void cpu_conv_dx(void *state, const struct kernel_args *args) {
+    struct dnn_pointers pointers = {
+        .x = args->out[0], .y = args->in[0], .weight = args->in[1], .workspace = args->workspace};
+    run(state, args, &pointers);
+}
+
+void cpu_conv_dw(void *state, const struct kernel_args *args) {
+    struct dnn_pointers pointers = {
+        .x = args->in[1], .y = args->in[0], .weight = args->out[0], .workspace = args->workspace};
+    run(state, args, &pointers);
+}
+
+void cpu_conv_release(void *state) {
+    dnn_conv_free(state);
+}

@@ -1,0 +1,160 @@
+#include "engine/backend/cpu/cpu_internal.h"
+
+#include "engine/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct backend backend_ref, backend_cpu;
+
+/* What is missing here is taken from ref: ops whose cost is nothing beside the rest. */
+static const struct kernel cpu_kernels[OP_COUNT] = {
+    [OP_NORMALIZE] = {.prepare = cpu_normalize_prepare,
+                      .run = cpu_normalize,
+                      .release = cpu_normalize_release},
+    [OP_CONV] = {cpu_conv_formats, cpu_conv_prepare, cpu_conv_refresh, cpu_conv, cpu_conv_release},
+    [OP_CONV_DX] = {.formats = cpu_conv_dx_formats,
+                    .prepare = cpu_conv_dx_prepare,
+                    .run = cpu_conv_dx,
+                    .release = cpu_conv_release},
+    [OP_CONV_DW] = {.formats = cpu_conv_dw_formats,
+                    .prepare = cpu_conv_dw_prepare,
+                    .run = cpu_conv_dw,
+                    .release = cpu_conv_release},
+    [OP_BN_ACT] = {.formats = cpu_bn_act_formats, .prepare = cpu_bn_act_prepare, .run = cpu_bn_act},
+    [OP_BN_ACT_BWD] = {.formats = cpu_bn_act_bwd_formats,
+                       .prepare = cpu_bn_act_bwd_prepare,
+                       .run = cpu_bn_act_bwd},
+    [OP_LINEAR] = {.run = cpu_linear},
+    [OP_LINEAR_DX] = {.run = cpu_linear_dx},
+    [OP_LINEAR_DW] = {.run = cpu_linear_dw},
+    [OP_GLOBAL_POOL] = {.formats = cpu_global_pool_formats,
+                        .prepare = cpu_blocked_prepare,
+                        .run = cpu_global_pool},
+    [OP_GLOBAL_POOL_BWD] = {.formats = cpu_global_pool_bwd_formats,
+                            .prepare = cpu_blocked_prepare,
+                            .run = cpu_global_pool_bwd},
+    [OP_ADD] = {.formats = cpu_add_formats, .prepare = cpu_blocked_prepare, .run = cpu_add},
+    [OP_DISTILL_LOSS] = {.prepare = cpu_distill_loss_prepare, .run = cpu_distill_loss},
+    [OP_SGD] = {.run = cpu_sgd},
+    [OP_REORDER] = {.prepare = cpu_blocked_prepare, .run = cpu_reorder},
+};
+
+struct blocked blocked_of(const struct kernel_context *context, const struct value *value) {
+    const struct shape *shape = &value->shape;
+    int lanes = cpu_of(context)->vec->lanes;
+    return (struct blocked){.n = shape->n,
+                            .blocks = (shape->c + lanes - 1) / lanes,
+                            .lanes = lanes,
+                            .channels = shape->c,
+                            .plane = (size_t)shape->h * (size_t)shape->w * (size_t)lanes,
+                            .bf16 = value->dtype == DTYPE_BF16};
+}
+
+static bool is_bf16(const struct program *program, int value) {
+    return value != NO_VALUE && program->value[value].dtype == DTYPE_BF16;
+}
+
+enum status cpu_check_types(const struct kernel_context *context, struct error *err) {
+    bool bf16 = false;
+    for (int i = 0; i < OP_MAX_IN; i++)
+        bf16 |= is_bf16(context->program, context->op->in[i]);
+    for (int i = 0; i < OP_MAX_OUT; i++)
+        bf16 |= is_bf16(context->program, context->op->out[i]);
+    if (!bf16 || cpu_of(context)->bf16)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_UNSUPPORTED, "precision",
+                           "this processor has no instructions for bf16 (AVX512_BF16); use f32");
+}
+
+enum status cpu_blocked_prepare(const struct kernel_context *context, void **state,
+                                size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    (void)workspace_bytes;
+    return cpu_check_types(context, err);
+}
+
+static void describe(struct device *device, const struct dnn_features *features) {
+    const struct cpu *cpu = device->state;
+    snprintf(device->identity, sizeof device->identity, "cpu oneDNN %d.%d.%d %s%s", features->major,
+             features->minor, features->patch, cpu->vec->name, cpu->bf16 ? " bf16" : "");
+}
+
+static enum status cpu_open(struct device *device, struct error *err) {
+    struct dnn_features features = dnn_features();
+    int granted = parallel_granted(device->threads);
+    if (granted != device->threads)
+        return error_set_field(err, STATUS_UNSUPPORTED, "threads",
+                               "only %d of %d threads are allowed here (OMP_THREAD_LIMIT)", granted,
+                               device->threads);
+    struct cpu *cpu = xcalloc(1, sizeof *cpu);
+    enum status status = dnn_open(&cpu->dnn, err);
+    if (status != STATUS_OK) {
+        free(cpu);
+        return status;
+    }
+    cpu->vec = vec_choose(features.avx512);
+    cpu->bf16 = features.bf16;
+    device->state = cpu;
+    describe(device, &features);
+    return STATUS_OK;
+}
+
+static void cpu_close(struct device *device) {
+    struct cpu *cpu = device->state;
+    dnn_close(cpu->dnn);
+    free(cpu);
+}
+
+static enum status cpu_alloc(struct device *device, void **out, size_t bytes, const char *what,
+                             struct error *err) {
+    (void)device;
+    return mem_alloc_large(out, bytes, what, err);
+}
+
+static void cpu_free(struct device *device, void *ptr) {
+    (void)device;
+    mem_free_large(ptr);
+}
+
+static void cpu_copy(struct device *device, void *to, const void *from, size_t bytes) {
+    (void)device;
+    memcpy(to, from, bytes);
+}
+
+static void cpu_fill(struct device *device, void *ptr, int byte, size_t bytes) {
+    (void)device;
+    memset(ptr, byte, bytes);
+}
+
+/* Runs are over when they return. */
+static enum status cpu_synchronize(struct device *device, struct error *err) {
+    (void)device;
+    (void)err;
+    return STATUS_OK;
+}
+
+static size_t cpu_native_bytes(const struct device *device, const struct value *value) {
+    const struct kernel_context context = {.device = (struct device *)(uintptr_t)device};
+    struct blocked blocked = blocked_of(&context, value);
+    return blocked_count(&blocked) * dtype_bytes(value->dtype);
+}
+
+const struct backend backend_cpu = {
+    .name = "cpu",
+    .sentence = "oneDNN's convolutions and own vector loops, on as many threads as asked for",
+    .host = true,
+    .bf16 = true,
+    .open = cpu_open,
+    .close = cpu_close,
+    .alloc = cpu_alloc,
+    .free = cpu_free,
+    .upload = cpu_copy,
+    .download = cpu_copy,
+    .fill = cpu_fill,
+    .synchronize = cpu_synchronize,
+    .native_bytes = cpu_native_bytes,
+    .kernels = cpu_kernels,
+    .fallback = &backend_ref,
+};

@@ -1,0 +1,74 @@
+/*
+ * cpu_internal.h - what the kernels of the cpu backend share; for the files of this folder only.
+ *
+ * NATIVE is blocked: [n][channels / lanes][h w][lanes] in f32 or bf16, as the value says, with 16
+ * lanes where AVX-512 is there and 8 elsewhere, padded with zeros. That is what the convolutions
+ * of oneDNN are fastest with.
+ */
+#ifndef ENGINE_BACKEND_CPU_CPU_INTERNAL_H
+#define ENGINE_BACKEND_CPU_CPU_INTERNAL_H
+
+#include "engine/backend/backend.h"
+#include "engine/backend/cpu/dnn.h"
+#include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/vec/vec.h"
+
+/* The device's state. */
+struct cpu {
+    struct dnn *dnn;
+    const struct vec_kernels *vec;
+    bool bf16; /* the processor has instructions for it */
+};
+
+static inline const struct cpu *cpu_of(const struct kernel_context *context) {
+    return context->device->state;
+}
+
+/* How a NATIVE value lies in memory. */
+struct blocked {
+    int n, blocks, lanes, channels;
+    size_t plane; /* numbers of one block of one picture */
+    bool bf16;
+};
+struct blocked blocked_of(const struct kernel_context *context, const struct value *value);
+
+/* Where the plane of a picture and a block begins, in numbers. */
+static inline size_t blocked_at(const struct blocked *blocked, int n, int block) {
+    return ((size_t)n * (size_t)blocked->blocks + (size_t)block) * blocked->plane;
+}
+
+/* Numbers of a NATIVE value, padding included. */
+static inline size_t blocked_count(const struct blocked *blocked) {
+    return blocked_at(blocked, blocked->n, 0);
+}
+
+/* Channels of a block that are not padding. */
+static inline int blocked_width(const struct blocked *blocked, int block) {
+    int rest = blocked->channels - block * blocked->lanes;
+    return rest < blocked->lanes ? rest : blocked->lanes;
+}
+
+/* UNSUPPORTED when a value of the op is bf16 and the processor has no instructions for it. */
+MUST_CHECK enum status cpu_check_types(const struct kernel_context *context, struct error *err);
+
+/* The kernels, named as in ops.def. */
+kernel_formats_fn cpu_conv_formats, cpu_conv_dx_formats, cpu_conv_dw_formats;
+kernel_prepare_fn cpu_conv_prepare, cpu_conv_dx_prepare, cpu_conv_dw_prepare;
+kernel_refresh_fn cpu_conv_refresh;
+kernel_run_fn cpu_conv, cpu_conv_dx, cpu_conv_dw;
+kernel_release_fn cpu_conv_release;
+
+kernel_formats_fn cpu_bn_act_formats, cpu_bn_act_bwd_formats;
+kernel_prepare_fn cpu_bn_act_prepare, cpu_bn_act_bwd_prepare;
+kernel_run_fn cpu_bn_act, cpu_bn_act_bwd;
+
+kernel_formats_fn cpu_global_pool_formats, cpu_global_pool_bwd_formats, cpu_add_formats;
+kernel_prepare_fn cpu_blocked_prepare; /* of all kernels that only need the types checked */
+kernel_run_fn cpu_global_pool, cpu_global_pool_bwd, cpu_add, cpu_reorder;
+
+kernel_prepare_fn cpu_normalize_prepare, cpu_distill_loss_prepare;
+kernel_run_fn cpu_normalize, cpu_distill_loss, cpu_sgd;
+kernel_release_fn cpu_normalize_release;
+kernel_run_fn cpu_linear, cpu_linear_dx, cpu_linear_dw;
+
+#endif

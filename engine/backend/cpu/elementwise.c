@@ -1,0 +1,202 @@
+#include "engine/backend/cpu/cpu_internal.h"
+
+#include "engine/base/mem.h"
+
+#include <stdlib.h>
+
+/* --- between blocked tensors, and to and from PLAIN ones --- */
+
+/* One pass over the planes of a blocked tensor. */
+struct planes {
+    const struct vec_kernels *vec;
+    struct blocked blocked;
+    const void *a, *b;
+    void *y;
+    float *plain; /* [n][pixels][channels] */
+};
+
+static struct planes planes_of(const struct kernel_args *args, const struct value *value) {
+    return (struct planes){.vec = cpu_of(args->context)->vec,
+                           .blocked = blocked_of(args->context, value)};
+}
+
+static void for_planes(const struct kernel_args *args, const struct planes *planes,
+                       parallel_task_fn *task) {
+    parallel_run(args->context->device->threads, planes->blocked.n * planes->blocked.blocks,
+                 blocked_count(&planes->blocked), task, planes);
+}
+
+/* Where the channels of plane item are in a PLAIN tensor of so many pixels. */
+static float *plain_at(const struct planes *planes, int item, size_t pixels) {
+    const struct blocked *blocked = &planes->blocked;
+    size_t n = (size_t)(item / blocked->blocks), block = (size_t)(item % blocked->blocks);
+    return planes->plain + n * pixels * (size_t)blocked->channels + block * (size_t)blocked->lanes;
+}
+
+static int width_at(const struct planes *planes, int item) {
+    return blocked_width(&planes->blocked, item % planes->blocked.blocks);
+}
+
+void cpu_add_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    (void)context;
+    in[0] = in[1] = out[0] = FORMAT_NATIVE;
+}
+
+static void add_planes(const void *context, int worker, int begin, int end) {
+    const struct planes *it = context;
+    size_t plane = it->blocked.plane;
+    (void)worker;
+    it->vec->add[it->blocked.bf16](it->a, it->b, it->y, (size_t)begin * plane,
+                                   (size_t)(end - begin) * plane);
+}
+
+void cpu_add(void *state, const struct kernel_args *args) {
+    struct planes planes = planes_of(args, context_out(args->context, 0));
+    (void)state;
+    planes.a = args->in[0];
+    planes.b = args->in[1];
+    planes.y = args->out[0];
+    for_planes(args, &planes, add_planes);
+}
+
+void cpu_global_pool_formats(const struct kernel_context *context, enum format *in,
+                             enum format *out) {
+    (void)context;
+    (void)out;
+    in[0] = FORMAT_NATIVE;
+}
+
+static void pool_planes(const void *context, int worker, int begin, int end) {
+    const struct planes *it = context;
+    (void)worker;
+    for (int i = begin; i < end; i++) {
+        float mean[VEC_MAX_LANES], *out = plain_at(it, i, 1);
+        it->vec->pool_mean[it->blocked.bf16](it->a, (size_t)i * it->blocked.plane,
+                                             it->blocked.plane, mean);
+        for (int lane = 0; lane < width_at(it, i); lane++)
+            out[lane] = mean[lane];
+    }
+}
+
+void cpu_global_pool(void *state, const struct kernel_args *args) {
+    struct planes planes = planes_of(args, context_in(args->context, 0));
+    (void)state;
+    planes.a = args->in[0];
+    planes.plain = args->out[0];
+    for_planes(args, &planes, pool_planes);
+}
+
+void cpu_global_pool_bwd_formats(const struct kernel_context *context, enum format *in,
+                                 enum format *out) {
+    (void)context;
+    (void)in;
+    out[0] = FORMAT_NATIVE;
+}
+
+static void fill_planes(const void *context, int worker, int begin, int end) {
+    const struct planes *it = context;
+    size_t plane = it->blocked.plane;
+    float pixels = (float)(plane / (size_t)it->blocked.lanes);
+    (void)worker;
+    for (int i = begin; i < end; i++) {
+        float value[VEC_MAX_LANES] = {0}, *in = plain_at(it, i, 1);
+        for (int lane = 0; lane < width_at(it, i); lane++)
+            value[lane] = in[lane] / pixels;
+        it->vec->pool_fill[it->blocked.bf16](it->y, (size_t)i * plane, plane, value);
+    }
+}
+
+void cpu_global_pool_bwd(void *state, const struct kernel_args *args) {
+    struct planes planes = planes_of(args, context_out(args->context, 0));
+    (void)state;
+    planes.plain = args->in[0];
+    planes.y = args->out[0];
+    for_planes(args, &planes, fill_planes);
+}
+
+static void block_planes(const void *context, int worker, int begin, int end) {
+    const struct planes *it = context;
+    const struct blocked *blocked = &it->blocked;
+    size_t pixels = blocked->plane / (size_t)blocked->lanes;
+    (void)worker;
+    for (int i = begin; i < end; i++)
+        it->vec->block_in[blocked->bf16](plain_at(it, i, pixels), blocked->channels,
+                                         width_at(it, i), it->y, (size_t)i * blocked->plane,
+                                         blocked->plane);
+}
+
+static void unblock_planes(const void *context, int worker, int begin, int end) {
+    const struct planes *it = context;
+    const struct blocked *blocked = &it->blocked;
+    size_t pixels = blocked->plane / (size_t)blocked->lanes;
+    (void)worker;
+    for (int i = begin; i < end; i++)
+        it->vec->block_out[blocked->bf16](it->a, (size_t)i * blocked->plane, blocked->plane,
+                                          plain_at(it, i, pixels), blocked->channels,
+                                          width_at(it, i));
+}
+
+void cpu_reorder(void *state, const struct kernel_args *args) {
+    struct planes planes = planes_of(args, context_in(args->context, 0));
+    bool blocks = args->context->out[0] == FORMAT_NATIVE;
+    (void)state;
+    planes.a = args->in[0];
+    planes.y = args->out[0];
+    planes.plain = blocks ? args->in[0] : args->out[0];
+    for_planes(args, &planes, blocks ? block_planes : unblock_planes);
+}
+
+/* --- pictures --- */
+
+/* What each byte becomes in each channel. */
+struct normalize_table {
+    float of[4][256];
+};
+
+struct normalize_job {
+    const struct normalize_table *table;
+    const uint8_t *x;
+    float *y;
+    size_t pixels; /* of a picture */
+    int channels;
+};
+
+enum status cpu_normalize_prepare(const struct kernel_context *context, void **state,
+                                  size_t *workspace_bytes, struct error *err) {
+    const struct normalize_attr *attr = &context->op->attr.normalize;
+    struct normalize_table *table = xcalloc(1, sizeof *table);
+    (void)workspace_bytes;
+    (void)err;
+    for (int c = 0; c < context_in(context, 0)->shape.c; c++)
+        for (int byte = 0; byte < 256; byte++)
+            table->of[c][byte] =
+                (float)((byte / 255.0 - (double)attr->mean[c]) / (double)attr->deviation[c]);
+    *state = table;
+    return STATUS_OK;
+}
+
+static void normalize_pictures(const void *context, int worker, int begin, int end) {
+    const struct normalize_job *job = context;
+    size_t channels = (size_t)job->channels, first = (size_t)begin * job->pixels * channels;
+    const uint8_t *x = job->x + first;
+    float *y = job->y + first;
+    (void)worker;
+    for (size_t i = 0; i < (size_t)(end - begin) * job->pixels; i++)
+        for (size_t c = 0; c < channels; c++)
+            *y++ = job->table->of[c][*x++];
+}
+
+void cpu_normalize(void *state, const struct kernel_args *args) {
+    struct shape shape = context_out(args->context, 0)->shape;
+    struct normalize_job job = {.table = state,
+                                .x = args->in[0],
+                                .y = args->out[0],
+                                .pixels = (size_t)shape.h * (size_t)shape.w,
+                                .channels = shape.c};
+    parallel_run(args->context->device->threads, shape.n, (size_t)shape_elements(shape),
+                 normalize_pictures, &job);
+}
+
+void cpu_normalize_release(void *state) {
+    free(state);
+}

@@ -1,0 +1,29 @@
+/*
+ * parallel.h - loops over fixed ranges on the threads that oneDNN uses too.
+ *
+ * The runtime is the one that oneDNN brings (GNU OpenMP), entered through its stable C interface
+ * instead of pragmas: so there is one pool of threads, whichever compiler built this file.
+ *
+ * Threads: any, one at a time for each device.
+ */
+#ifndef ENGINE_BACKEND_CPU_PARALLEL_H
+#define ENGINE_BACKEND_CPU_PARALLEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Works on items begin..end-1; worker is 0..threads-1. */
+typedef void parallel_task_fn(const void *context, int worker, int begin, int end);
+
+/* Sets how many threads oneDNN takes when this thread calls it. */
+void parallel_set_threads(int threads);
+
+/* How many of the wanted threads the runtime really grants. */
+int parallel_granted(int wanted);
+
+/* Cuts 0..items-1 into one contiguous range a thread and waits for all. Less work than would pay
+ * for waking threads (elements counts what is touched) stays on this one. */
+void parallel_run(int threads, int items, size_t elements, parallel_task_fn *run,
+                  const void *context);
+
+#endif

@@ -1,0 +1,77 @@
+#include "engine/backend/cpu/vec/vec_internal.h"
+
+VEC_INLINE void add(const void *a, const void *b, void *y, size_t at, size_t n, bool bf16) {
+    for (size_t i = at; i < at + n; i += VEC_LANES)
+        vec_put(y, i, vec_get(a, i, bf16) + vec_get(b, i, bf16), bf16);
+}
+
+VEC_INLINE void pool_mean(const void *x, size_t at, size_t n, float *mean, bool bf16) {
+    enum { STRETCH = 64 * VEC_LANES };
+    double sums[VEC_LANES] = {0};
+    for (size_t i = at, end = at + n; i < end;) {
+        vec_f32 sum = {0};
+        for (size_t stop = end - i < STRETCH ? end : i + STRETCH; i < stop; i += VEC_LANES)
+            sum += vec_get(x, i, bf16);
+        vec_add_to(sums, sum);
+    }
+    for (int lane = 0; lane < VEC_LANES; lane++)
+        mean[lane] = (float)(sums[lane] * VEC_LANES / (double)n);
+}
+
+VEC_INLINE void pool_fill(void *x, size_t at, size_t n, const float *value, bool bf16) {
+    const vec_f32 v = vec_load(value);
+    for (size_t i = at; i < at + n; i += VEC_LANES)
+        vec_put(x, i, v, bf16);
+}
+
+VEC_INLINE void block_in(const float *pixels, int channels, int width, void *x, size_t at, size_t n,
+                         bool bf16) {
+    for (size_t i = at; i < at + n; i += VEC_LANES, pixels += channels)
+        vec_put(x, i, width == VEC_LANES ? vec_load(pixels) : vec_load_part(pixels, width, 0),
+                bf16);
+}
+
+VEC_INLINE void block_out(const void *x, size_t at, size_t n, float *pixels, int channels,
+                          int width, bool bf16) {
+    for (size_t i = at; i < at + n; i += VEC_LANES, pixels += channels)
+        if (width == VEC_LANES)
+            vec_store(pixels, vec_get(x, i, bf16));
+        else
+            vec_store_part(pixels, vec_get(x, i, bf16), width);
+}
+
+#define INSTANCE(type, bf16)                                                                       \
+    void VEC(add_##type)(const void *a, const void *b, void *y, size_t at, size_t n) {             \
+        add(a, b, y, at, n, bf16);                                                                 \
+    }                                                                                              \
+    void VEC(pool_mean_##type)(const void *x, size_t at, size_t n, float *mean) {                  \
+        pool_mean(x, at, n, mean, bf16);                                                           \
+    }                                                                                              \
+    void VEC(pool_fill_##type)(void *x, size_t at, size_t n, const float *value) {                 \
+        pool_fill(x, at, n, value, bf16);                                                          \
+    }                                                                                              \
+    void VEC(block_in_##type)(const float *pixels, int channels, int width, void *x, size_t at,    \
+                              size_t n) {                                                          \
+        block_in(pixels, channels, width, x, at, n, bf16);                                         \
+    }                                                                                              \
+    void VEC(block_out_##type)(const void *x, size_t at, size_t n, float *pixels, int channels,    \
+                               int width) {                                                        \
+        block_out(x, at, n, pixels, channels, width, bf16);                                        \
+    }
+
+INSTANCE(f32, false)
+INSTANCE(bf16, true)
+
+/* Plain loops here: the arena's ranges are no multiple of a vector. */
+void VEC(sgd)(const struct vec_sgd *sgd, size_t begin, size_t end) {
+    float *restrict weight = sgd->weight, *restrict momentum = sgd->momentum;
+    const float *restrict gradient = sgd->gradient;
+    const float rate = sgd->rate, factor = sgd->factor, decay = sgd->decay;
+    const float ahead = sgd->nesterov ? factor : 1, own = sgd->nesterov ? 1 : 0;
+    for (size_t i = begin; i < end; i++) {
+        float g = gradient[i] + decay * weight[i];
+        float m = factor * momentum[i] + g;
+        momentum[i] = m;
+        weight[i] -= rate * (own * g + ahead * m);
+    }
+}

@@ -1,0 +1,106 @@
+/*
+ * vec.h - the inner loops that are no convolution, compiled once for each instruction set.
+ *
+ * A blocked tensor is [n][channels / lanes][h w][lanes], f32 or bf16, padded with zeros. One plane
+ * is a run of numbers for which n is a multiple of lanes. Arrays by lane hold one number for each
+ * channel of the block. Functions that exist for both types are arrays: [0] f32, [1] bf16.
+ *
+ * All loops compute in f32 and sum in f32 over short stretches, then in double. Results depend on
+ * the instruction set but on nothing else.
+ *
+ * Threads: pure functions; the caller cuts the work into ranges.
+ */
+#ifndef ENGINE_BACKEND_CPU_VEC_VEC_H
+#define ENGINE_BACKEND_CPU_VEC_VEC_H
+
+#include "engine/graph/program.h"
+
+enum { VEC_MAX_LANES = 16 };
+
+/* Where batch norm takes the sign under the ReLU from. */
+enum vec_sign { VEC_NO_RELU, VEC_SIGN_OF_Y, VEC_SIGN_OF_X };
+
+/* The tensors of a batch norm and its numbers by channel. Absent ones are NULL. */
+struct vec_norm {
+    const void *x, *residual; /* forward */
+    void *y;                  /* forward: written; backward: read */
+    bool relu;                /* forward */
+    enum vec_sign sign;       /* backward */
+    const void *dy, *dy2;
+    void *dresidual, *dx;
+    const float *mean, *scale, *beta; /* y = (x - mean) scale + beta */
+    const float *mean_g, *slope;      /* dx = scale (g - mean_g - (x - mean) slope) */
+};
+
+/* A matrix product out[rows][columns] (+)= left right in f32. */
+struct vec_product {
+    const float *left; /* element (i, k) at left[i * left_row + k * left_step] */
+    size_t left_row, left_step;
+    const float *right; /* row k at right[k * right_row]; by_dot: row j of columns */
+    size_t right_row;
+    float *out;
+    size_t out_row;
+    const float *bias; /* [columns] or NULL */
+    int depth;
+};
+
+/* The loss of a batch (spec/loss.h). */
+struct vec_loss {
+    struct loss_terms terms;        /* with the step's weights */
+    const float *student, *teacher; /* teacher NULL: distill_weight is 0 */
+    const int32_t *label;
+    float *rows, *gradient; /* gradient may be NULL */
+    int classes;
+    double gradient_scale; /* 1 / batch */
+};
+
+struct vec_sgd {
+    float *weight, *momentum;
+    const float *gradient;
+    float rate, factor, decay;
+    bool nesterov;
+};
+
+struct vec_kernels {
+    const char *name;
+    int lanes;
+
+    /* sums[lane] += x - shift, sums[lanes + lane] += (x - shift)^2, over numbers at..at+n-1. */
+    void (*norm_moments[2])(const void *x, size_t at, size_t n, const float *shift, double *sums);
+    /* y of numbers at..at+n-1, whose channels begin at channel. */
+    void (*norm_apply[2])(const struct vec_norm *norm, size_t at, size_t n, int channel);
+    /* sums[lane] += g, sums[lanes + lane] += g (x - mean); writes dresidual if wanted. */
+    void (*norm_gradient[2])(const struct vec_norm *norm, size_t at, size_t n, int channel,
+                             double *sums);
+    /* dx, with g from dresidual if there is one. */
+    void (*norm_dx[2])(const struct vec_norm *norm, size_t at, size_t n, int channel);
+
+    void (*add[2])(const void *a, const void *b, void *y, size_t at, size_t n);
+    /* mean[lane] of numbers at..at+n-1, and the same number to all pixels of a plane. */
+    void (*pool_mean[2])(const void *x, size_t at, size_t n, float *mean);
+    void (*pool_fill[2])(void *x, size_t at, size_t n, const float *value);
+    /* A plane to or from pixels that lie channels apart, of which width belong to the block. */
+    void (*block_in[2])(const float *pixels, int channels, int width, void *x, size_t at, size_t n);
+    void (*block_out[2])(const void *x, size_t at, size_t n, float *pixels, int channels,
+                         int width);
+
+    /* Rows i..i_end-1 and columns j..j_end-1 of a product; by_dot where right holds columns. */
+    void (*product)(const struct vec_product *product, int i, int i_end, int j, int j_end);
+    void (*product_by_dot)(const struct vec_product *product, int i, int i_end, int j, int j_end);
+    /* sum[j] = sum over rows of x[row * stride + j], for n columns. */
+    void (*column_sums)(const float *x, int rows, size_t stride, float *sum, int n);
+
+    /* Rows begin..end-1; scratch holds vec_loss_scratch_floats(classes). */
+    void (*loss)(const struct vec_loss *loss, int begin, int end, float *scratch);
+    void (*sgd)(const struct vec_sgd *sgd, size_t begin, size_t end);
+};
+
+/* Scratch of one worker in the loss. */
+static inline size_t vec_loss_scratch_floats(int classes) {
+    return 2 * (((size_t)classes + VEC_MAX_LANES - 1) & ~(size_t)(VEC_MAX_LANES - 1));
+}
+
+/* The best table this processor runs, with 16 lanes if wide, else 8. */
+const struct vec_kernels *vec_choose(bool wide);
+
+#endif

@@ -136,7 +136,7 @@ void problem_set(struct problem *problem, int value, int64_t i, double number) {
     set_element(problem->program.value[source].dtype, problem->data[source], i, number);
 }
 
-/* To the nearest bf16. In a bf16 problem all data is representable, so that backends differ by
+/* To the nearest bf16. In a bf16 problem all numbers are representable, so that backends differ by
  * their computation alone. */
 static double round_bf16(double value) {
     int exponent;
@@ -146,13 +146,14 @@ static double round_bf16(double value) {
 
 static void fill_random(struct problem *problem, int index, struct range range) {
     const struct value *value = &problem->program.value[index];
+    bool round =
+        problem->dtype == DTYPE_BF16 && (value->dtype == DTYPE_F32 || value->dtype == DTYPE_BF16);
     int64_t count = shape_elements(value->shape);
     void *data = problem->data[index] = xcalloc(1, plain_bytes(value));
     for (int64_t i = 0; i < count; i++) {
         struct rng_block block = rng_philox(1, (uint32_t)i, (uint32_t)index, RNG_TEST, 0);
         double drawn = range.low + (range.high - range.low) * (double)rng_unit(block.word[0]);
-        set_element(value->dtype, data, i,
-                    problem->dtype == DTYPE_BF16 ? round_bf16(drawn) : drawn);
+        set_element(value->dtype, data, i, round ? round_bf16(drawn) : drawn);
     }
 }
 

@@ -1,0 +1,76 @@
+/*
+ * distilld: the service. Which role it plays is its first argument, settings are key=value.
+ */
+#include "api/codec.h"
+#include "service/common/config.h"
+#include "service/common/signals.h"
+#include "service/http/serve.h"
+#include "service/up/up.h"
+#include "service/worker/work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_USAGE = 2 };
+
+static int serve(const struct config *config, int argc, char *const *argv) {
+    (void)argc;
+    (void)argv;
+    return serve_main(config);
+}
+
+static int work(const struct config *config, int argc, char *const *argv) {
+    (void)argc;
+    (void)argv;
+    return work_main(config);
+}
+
+static const struct {
+    const char *name, *doc;
+    int (*run)(const struct config *config, int argc, char *const *argv);
+} ROLES[] = {
+    {"up", "everything on this machine: a private Redis, the HTTP server, one worker", up_main},
+    {"serve", "the HTTP server alone", serve},
+    {"work", "one worker alone", work},
+};
+enum { ROLE_COUNT = sizeof ROLES / sizeof *ROLES };
+
+static void print_help(FILE *out) {
+    struct str help = STR_INIT;
+    str_add(&help, "distilld <role> [key=value ...]\n\nRoles:\n");
+    for (int i = 0; i < ROLE_COUNT; i++)
+        str_addf(&help, "  %-6s %s\n", ROLES[i].name, ROLES[i].doc);
+    str_add(&help, "\nSettings:\n");
+    config_add_help(&help);
+    fputs(str_text(&help), out);
+    str_release(&help);
+}
+
+static int find_role(const char *name) {
+    for (int i = 0; i < ROLE_COUNT; i++)
+        if (str_equal(ROLES[i].name, name))
+            return i;
+    return -1;
+}
+
+int main(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "";
+    if (str_equal(name, "help") || str_equal(name, "--help")) {
+        print_help(stdout);
+        return EXIT_SUCCESS;
+    }
+    int role = find_role(name);
+    if (role < 0) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    struct config config;
+    struct error err = {0};
+    if (config_parse(&config, argc - 2, argv + 2, &err) != STATUS_OK) {
+        fprintf(stderr, "distilld %s: %s\n", name, err.message);
+        return EXIT_USAGE;
+    }
+    codec_init();
+    signals_install();
+    return ROLES[role].run(&config, argc - 2, argv + 2);
+}

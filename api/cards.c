@@ -8,6 +8,11 @@
 
 #define TEXT(member, sentence)                                                                     \
     { ROW(member), .type = FIELD_TEXT, .max = CARD_TEXT_BYTES - 1, .doc = sentence }
+#define ALWAYS(member, sentence)                                                                   \
+    {                                                                                              \
+        ROW(member), .type = FIELD_TEXT, .min = 1, .max = CARD_TEXT_BYTES - 1,                     \
+                     .flags = FIELD_REQUIRED, .doc = sentence                                      \
+    }
 #define INT(member, least, sentence)                                                               \
     { ROW(member), .type = FIELD_INT, .min = least, .max = 1e15, .doc = sentence }
 #define FLOAT(member, least, most, sentence)                                                       \
@@ -15,11 +20,11 @@
 
 #define ROW(member) FIELD_MEMBER(struct model_card, member)
 static const struct field model_rows[] = {
-    TEXT(id, "Id of the model."),
+    ALWAYS(id, "Id of the model."),
     TEXT(name, "Name of the job that trained it, null without one."),
     TEXT(job, "Id of the job that trained it, null if none did."),
-    TEXT(created, "When it was finished."),
-    TEXT(architecture, "Architecture, as in a job's student."),
+    ALWAYS(created, "When it was finished."),
+    ALWAYS(architecture, "Architecture, as in a job's student."),
     TEXT(dataset, "Data set it was trained on."),
     TEXT(method, "Method it was trained with."),
     TEXT(teacher, "Model it learnt from, null for ce."),
@@ -30,7 +35,7 @@ static const struct field model_rows[] = {
     INT(classes, 1, "Number of classes."),
     INT(parameters, 0, "Trained parameters."),
     INT(weights_bytes, 0, "Size of the weights file."),
-    TEXT(weights_sha256, "SHA-256 of the weights file."),
+    ALWAYS(weights_sha256, "SHA-256 of the weights file."),
     INT(epoch, 0, "Epoch whose weights these are: the last."),
     FLOAT(loss, -INFINITY, INFINITY, "Loss on the test split."),
     FLOAT(top1, 0, 1, "Share of test pictures classified rightly."),
@@ -46,16 +51,16 @@ const struct field_table model_card_table = {"model", model_rows,
 
 #define ROW(member) FIELD_MEMBER(struct dataset_card, member)
 static const struct field dataset_rows[] = {
-    TEXT(name, "Name it was registered under."),
-    TEXT(format, "What it was imported from."),
-    TEXT(created, "When it was imported."),
+    ALWAYS(name, "Name it was registered under."),
+    ALWAYS(format, "What it was imported from."),
+    ALWAYS(created, "When it was imported."),
     INT(height, 1, "Height of the pictures in pixels."),
     INT(width, 1, "Width of the pictures in pixels."),
     INT(channels, 1, "Channels: 1 grey, 3 colour."),
     INT(classes, 1, "Number of classes."),
     INT(train_count, 0, "Pictures in the training split."),
     INT(test_count, 0, "Pictures in the test split."),
-    TEXT(sha256, "SHA-256 of shape, pictures and labels."),
+    ALWAYS(sha256, "SHA-256 of shape, pictures and labels."),
 };
 #undef ROW
 const struct field_table dataset_card_table = {"data set", dataset_rows,

@@ -8,7 +8,8 @@
 
 static const struct field rows[] = {
     {ROW(seq), .type = FIELD_INT, .min = 1, .max = 1e15, .doc = "Number of the point, from 1."},
-    {ROW(time), .type = FIELD_TEXT, .max = CLOCK_TEXT_BYTES - 1, .doc = "When it was published."},
+    {ROW(time), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .max = CLOCK_TEXT_BYTES - 1,
+     .doc = "When it was published."},
     {ROW(phase), .type = FIELD_ENUM, .choices = "train eval",
      .doc = "Mean since the last train point, or evaluation on the test split."},
     {ROW(epoch), .type = FIELD_INT, .min = 1, .max = 1e15, .doc = "Epoch, from 1."},

@@ -33,7 +33,8 @@ enum status datasets_find(struct dataset_entry *entry, const char *data, const c
     if (!status)
         return STATUS_OK;
     dataset_entry_release(entry);
-    return error_wrap(err, "data set %s", name);
+    error_wrap(err, "data set %s", name);
+    return status;
 }
 
 void dataset_entry_release(struct dataset_entry *entry) {

@@ -71,8 +71,10 @@ enum status folders_prepare(const char *data, int64_t older_than_ms, struct erro
         struct sweep_inner inner = {folder, older_than_ms};
         if (!status)
             status = folder_each(folder, false, sweep_inner, &inner, err);
-        if (status)
-            return error_wrap(err, "data directory");
+        if (status) {
+            error_wrap(err, "data directory");
+            return status;
+        }
     }
     return STATUS_OK;
 }

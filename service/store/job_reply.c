@@ -73,8 +73,10 @@ enum status job_call_run(struct job_call *call, struct redis_pool *pool,
 enum status point_from_text(struct point *point, int64_t seq, int64_t at_ms, const char *text,
                             size_t len, struct error *err) {
     enum status status = point_decode(point, text, len, err);
-    if (status)
-        return error_wrap(err, "point %lld", (long long)seq);
+    if (status) {
+        error_wrap(err, "point %lld", (long long)seq);
+        return status;
+    }
     point->seq = seq;
     clock_format(at_ms, point->time);
     return STATUS_OK;
@@ -226,8 +228,11 @@ enum status job_from_reply(struct job *job, const struct redisReply *fields, str
     }
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         const struct redisReply *value = find_field(fields, TEXTS[i].name);
-        if (value && TEXTS[i].decode(job, value->str, value->len, err))
-            return error_wrap(err, "job %s in the store: %s", job->id, TEXTS[i].name);
+        enum status status = value ? TEXTS[i].decode(job, value->str, value->len, err) : STATUS_OK;
+        if (status) {
+            error_wrap(err, "job %s in the store: %s", job->id, TEXTS[i].name);
+            return status;
+        }
     }
     const struct redisReply *error = find_field(fields, "error");
     if (error && str_equal(error->str, ERROR_LOST))

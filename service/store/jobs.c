@@ -76,10 +76,9 @@ enum status jobs_change(struct redis_pool *pool, enum job_event event, const cha
     struct redisReply *reply;
     job_call_begin(&call, id, EVENT_BIT(event));
     enum status status = job_call_run(&call, pool, script, &reply, err);
-    if (status)
-        return status == STATUS_CONFLICT ? error_wrap(err, "cannot %s", job_event_slug(event))
-                                         : status;
-    return take_job(reply, out, err);
+    if (status == STATUS_CONFLICT)
+        error_wrap(err, "cannot %s", job_event_slug(event));
+    return status ? status : take_job(reply, out, err);
 }
 
 enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *err) {
@@ -88,7 +87,9 @@ enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *e
     job_call_begin(&call, id, EVENT_BIT(JOB_EVENT_REMOVE));
     enum status status = job_call_run(&call, pool, &script_remove, &reply, err);
     redis_reply_free(reply);
-    return status == STATUS_CONFLICT ? error_wrap(err, "cannot remove") : status;
+    if (status == STATUS_CONFLICT)
+        error_wrap(err, "cannot remove");
+    return status;
 }
 
 /* ---- lists ---- */

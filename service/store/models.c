@@ -48,7 +48,8 @@ enum status models_find(struct model *model, const char *data, const char *id, s
     if (!status)
         return STATUS_OK;
     model_release(model);
-    return error_wrap(err, "model %s", id);
+    error_wrap(err, "model %s", id);
+    return status;
 }
 
 void model_release(struct model *model) {

@@ -84,7 +84,10 @@ enum status queue_publish(struct redis_pool *pool, const struct claim *claim,
                           const struct point *point, struct error *err) {
     static const char *const phases[] = {[POINT_TRAIN] = "train", [POINT_EVAL] = "eval"};
     struct str json = STR_INIT;
-    point_add_json(point, &json);
+    struct point written = *point;
+    written.seq = 1; /* the script numbers and dates it; readers replace these */
+    clock_format(clock_wall_ms(), written.time);
+    point_add_json(&written, &json);
     struct job_call call;
     begin(&call, claim, JOB_EVENT_PROGRESS);
     redis_args_text(&call.args, phases[point->phase]);

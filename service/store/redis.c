@@ -132,7 +132,9 @@ static enum status exchange_ok(struct redis *redis, const struct redis_args *arg
     redis_reply_free(reply);
     if (status)
         disconnect(redis);
-    return status ? error_wrap(err, "logging in") : STATUS_OK;
+    if (status)
+        error_wrap(err, "logging in");
+    return status;
 }
 
 static enum status log_in(struct redis *redis, struct error *err) {
@@ -226,6 +228,6 @@ enum status redis_script(struct redis *redis, const struct script *script,
     if (status && err)
         *err = first;
     if (status == STATUS_INTERNAL)
-        return error_wrap(err, "script %s", script->name);
+        error_wrap(err, "script %s", script->name);
     return status;
 }

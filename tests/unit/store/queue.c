@@ -1,0 +1,424 @@
+/* Leases, attempts, points and idempotency against a real Redis. */
+#include "service/store/queue.h"
+#include "tests/support/redis_fixture.h"
+
+#include <pthread.h>
+
+static struct redis_fixture fixture;
+static struct id_source ids;
+
+static const struct worker_name ALICE = {"alice", "worker_1"}, BOB = {"bob", "worker_2"};
+enum { LEASE_MS = 60000, SHORT_MS = 30, MAX_LOST = 3 };
+
+static struct error why;
+
+static void must(enum status status, const char *what) {
+    if (status)
+        T_FAIL("%s: %s", what, why.message);
+}
+
+static void make_job(struct job *job, int64_t priority) {
+    struct train_spec spec;
+    char id[ID_BYTES];
+    fields_default(&train_spec_table, &spec);
+    str_copy(spec.student, sizeof spec.student, "resnet8");
+    str_copy(spec.dataset, sizeof spec.dataset, "digits");
+    spec.priority = priority;
+    must(train_spec_finish(&spec, &why), "spec");
+    id_make(&ids, ID_PREFIX_JOB, id);
+    job_init(job, id, &spec, 0);
+}
+
+static struct job submit(int64_t priority) {
+    struct job job, out;
+    bool created = false;
+    make_job(&job, priority);
+    struct submission submission = {.job = &job};
+    must(jobs_submit(fixture.pool, &submission, &out, &created, &why), "submit");
+    T_CHECK(created);
+    return out;
+}
+
+static enum status claim_as(const struct worker_name *worker, int64_t lease_ms,
+                            struct claim *claim) {
+    return queue_claim(fixture.pool, worker, lease_ms, MAX_LOST, claim, &why);
+}
+
+static struct reaped reap(void) {
+    struct reaped reaped = {0};
+    must(queue_reap(fixture.pool, MAX_LOST, &reaped, &why), "reap");
+    return reaped;
+}
+
+static struct job get(const char *id) {
+    struct job job = {.state = JOB_ABSENT};
+    must(jobs_get(fixture.pool, id, &job, &why), "get");
+    return job;
+}
+
+static enum status renew(const struct claim *claim, int64_t lease_ms) {
+    enum job_request wish;
+    return queue_renew(fixture.pool, claim, lease_ms, &claim->job.progress, &wish, NULL);
+}
+
+static void fresh(void) {
+    FIXTURE_DO(&fixture, "FLUSHALL");
+}
+
+static void test_a_job_survives_the_way_through_redis(void) {
+    fresh();
+    struct job job, out;
+    bool created = false;
+    make_job(&job, 3);
+    str_copy(job.spec.name, sizeof job.spec.name, "näme \"quoted\"");
+    job.spec.learning_rate = 0.1;
+    job.spec.seed = 9007199254740991;
+    struct submission submission = {.job = &job};
+    must(jobs_submit(fixture.pool, &submission, &out, &created, &why), "submit");
+    T_STR(out.id, job.id);
+    T_INT(out.state, JOB_QUEUED);
+    T_STR(out.spec.name, job.spec.name);
+    T_CHECK(out.spec.learning_rate == 0.1);
+    T_INT(out.spec.seed, 9007199254740991);
+    T_INT(out.spec.priority, 3);
+    T_CHECK(out.created_ms > 1600000000000 && out.started_ms == 0 && out.finished_ms == 0);
+    T_INT(out.train.seq + out.eval.seq + out.best.seq, 0);
+}
+
+static void test_higher_priority_then_order_of_arrival(void) {
+    fresh();
+    struct job low = submit(0), first = submit(5), second = submit(5), high = submit(9);
+    const char *const expected[] = {high.id, first.id, second.id, low.id};
+    for (int i = 0; i < 4; i++) {
+        struct worker_name worker = {"", "worker_x"};
+        struct claim claim;
+        snprintf(worker.name, sizeof worker.name, "w%d", i);
+        must(claim_as(&worker, LEASE_MS, &claim), "claim");
+        T_STR(claim.job.id, expected[i]);
+    }
+    struct claim none;
+    T_INT(claim_as(&BOB, LEASE_MS, &none), STATUS_NOT_FOUND);
+}
+
+static void test_a_released_job_keeps_its_place(void) {
+    fresh();
+    struct job first = submit(0), second = submit(0);
+    struct claim claim;
+    enum job_state state;
+    must(claim_as(&ALICE, LEASE_MS, &claim), "claim");
+    must(queue_release(fixture.pool, &claim, &state, &why), "release");
+    T_INT(state, JOB_QUEUED);
+    must(claim_as(&ALICE, LEASE_MS, &claim), "claim");
+    T_STR(claim.job.id, first.id);
+    T_INT(claim.job.attempt, 2);
+    T_INT(get(first.id).lost, 0);
+    T_INT(get(second.id).state, JOB_QUEUED);
+}
+
+static void test_an_expired_lease_is_reaped_once(void) {
+    fresh();
+    struct job job = submit(0);
+    struct claim claim;
+    must(claim_as(&ALICE, SHORT_MS, &claim), "claim");
+    T_INT(reap().requeued, 0);
+    clock_sleep_ms(SHORT_MS + 20);
+    struct reaped first = reap(), second = reap();
+    T_INT(first.requeued, 1);
+    T_INT(second.requeued, 0);
+    T_INT(get(job.id).state, JOB_QUEUED);
+    T_INT(get(job.id).lost, 1);
+}
+
+static void test_a_renewed_lease_is_not_reaped(void) {
+    fresh();
+    struct job job = submit(0);
+    struct claim claim;
+    must(claim_as(&ALICE, SHORT_MS, &claim), "claim");
+    must(renew(&claim, LEASE_MS), "renew");
+    clock_sleep_ms(SHORT_MS + 20);
+    T_INT(reap().requeued, 0);
+    T_INT(get(job.id).state, JOB_RUNNING);
+}
+
+static void test_older_attempts_are_refused(void) {
+    fresh();
+    struct job job = submit(0);
+    struct claim old, new;
+    enum job_state state;
+    struct point point = {.phase = POINT_TRAIN, .epoch = 1, .step = 1};
+    struct job_error error = {.code = STATUS_DIVERGED};
+    must(claim_as(&ALICE, SHORT_MS, &old), "claim");
+    clock_sleep_ms(SHORT_MS + 20);
+    reap();
+    T_INT(renew(&old, LEASE_MS), STATUS_CONFLICT); /* reaped, nobody has it */
+    must(claim_as(&BOB, LEASE_MS, &new), "claim");
+    T_INT(new.job.attempt, 2);
+    T_INT(renew(&old, LEASE_MS), STATUS_CONFLICT);
+    T_INT(queue_publish(fixture.pool, &old, &point, NULL), STATUS_CONFLICT);
+    T_INT(queue_finish(fixture.pool, &old, "model_X", true, NULL), STATUS_CONFLICT);
+    T_INT(queue_fail(fixture.pool, &old, &error, NULL), STATUS_CONFLICT);
+    T_INT(queue_release(fixture.pool, &old, &state, NULL), STATUS_CONFLICT);
+    struct job now = get(job.id);
+    T_INT(now.state, JOB_RUNNING);
+    T_INT(now.train.seq, 0);
+    must(queue_finish(fixture.pool, &new, "model_X", true, &why), "finish");
+    T_STR(get(job.id).model, "model_X");
+}
+
+static void test_a_missed_answer_gives_the_same_claim(void) {
+    fresh();
+    submit(0);
+    submit(0);
+    struct claim first, again;
+    must(claim_as(&ALICE, LEASE_MS, &first), "claim");
+    must(claim_as(&ALICE, LEASE_MS, &again), "claim");
+    T_STR(again.job.id, first.job.id);
+    T_INT(again.job.attempt, 1);
+    T_INT(again.job.lost, 0);
+}
+
+static void test_a_new_instance_inherits_at_once(void) {
+    fresh();
+    struct job job = submit(0);
+    struct worker_name reborn = ALICE;
+    struct claim first, second;
+    str_copy(reborn.instance, sizeof reborn.instance, "worker_3");
+    must(claim_as(&ALICE, LEASE_MS, &first), "claim");
+    must(claim_as(&reborn, LEASE_MS, &second), "claim");
+    T_STR(second.job.id, job.id);
+    T_INT(second.job.attempt, 2);
+    T_INT(second.job.lost, 1);
+}
+
+static void test_a_poisoned_job_fails(void) {
+    fresh();
+    struct job job = submit(0);
+    for (int i = 0; i < MAX_LOST; i++) {
+        struct claim claim;
+        must(claim_as(&ALICE, 1, &claim), "claim");
+        clock_sleep_ms(5);
+        reap();
+    }
+    struct job now = get(job.id);
+    T_INT(now.state, JOB_FAILED);
+    T_INT(now.error.code, STATUS_INTERNAL);
+    T_CONTAINS(now.error.message, "lost");
+    T_INT(now.error.attempt, MAX_LOST);
+    must(jobs_change(fixture.pool, JOB_EVENT_RETRY, job.id, &now, &why), "retry");
+    T_INT(now.state, JOB_QUEUED);
+    T_INT(now.lost, 0);
+    T_INT(now.error.code, STATUS_OK);
+}
+
+/* A worker that dies far along has done nothing wrong: only deaths at the same place count. */
+static void test_progress_forgives(void) {
+    fresh();
+    struct job job = submit(0);
+    for (int i = 0; i < 2 * MAX_LOST; i++) {
+        struct claim claim;
+        struct point point = {.phase = POINT_TRAIN, .epoch = 1, .step = 10 * (i + 1)};
+        must(claim_as(&ALICE, 20, &claim), "claim");
+        must(queue_publish(fixture.pool, &claim, &point, &why), "publish");
+        clock_sleep_ms(30);
+        reap();
+    }
+    T_INT(get(job.id).state, JOB_QUEUED);
+    T_INT(get(job.id).lost, 1);
+}
+
+static struct point_page points_of(const char *id, int64_t since, int limit) {
+    struct point_page page = {0};
+    must(jobs_points(fixture.pool, id, since, limit, &page, &why), "points");
+    return page;
+}
+
+/* Attempt 1 publishes 10, 20, 30 and dies; attempt 2 resumes at 15 and publishes 20, 30, 40. */
+static void test_points_have_no_gap_and_no_double(void) {
+    fresh();
+    struct job job = submit(0);
+    struct claim claim;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        must(claim_as(&ALICE, attempt ? LEASE_MS : 1, &claim), "claim");
+        for (int step = 10 + 10 * attempt; step <= 30 + 10 * attempt; step += 10) {
+            struct point point = {
+                .phase = POINT_TRAIN, .epoch = 1, .step = step, .loss = 1.0 / step, .top1 = 0.1};
+            must(queue_publish(fixture.pool, &claim, &point, &why), "publish");
+        }
+        struct point eval = {.phase = POINT_EVAL, .epoch = 1, .step = 30, .top1 = 0.75};
+        must(queue_publish(fixture.pool, &claim, &eval, &why), "publish");
+        clock_sleep_ms(10);
+        reap();
+    }
+    static const int steps[] = {10, 20, 30, 30, 40};
+    struct point_page page = points_of(job.id, 0, 100);
+    T_INT(page.count, 5);
+    T_CHECK(!page.more);
+    for (int i = 0; i < page.count && i < 5; i++) {
+        T_INT(page.item[i].seq, i + 1);
+        T_INT(page.item[i].step, steps[i]);
+        T_CHECK(page.item[i].phase == POINT_EVAL || page.item[i].loss == 1.0 / steps[i]);
+        T_CHECK(page.item[i].time[0] == '2');
+    }
+    point_page_release(&page);
+    page = points_of(job.id, 2, 2);
+    T_INT(page.count, 2);
+    if (page.count > 0)
+        T_INT(page.item[0].seq, 3);
+    T_INT(page.next, 4);
+    T_CHECK(page.more);
+    point_page_release(&page);
+    page = points_of(job.id, 5, 2);
+    T_INT(page.count, 0);
+    T_INT(page.next, 5);
+    point_page_release(&page);
+    T_INT(get(job.id).train.seq, 5);
+    T_INT(get(job.id).eval.seq, 4);
+}
+
+static void test_the_best_point_is_kept(void) {
+    fresh();
+    struct job job = submit(0);
+    struct claim claim;
+    must(claim_as(&ALICE, LEASE_MS, &claim), "claim");
+    static const double top1[] = {0.5, 0.875, 0.75};
+    for (int i = 0; i < 3; i++) {
+        struct point eval = {.phase = POINT_EVAL, .epoch = i + 1, .step = i + 1, .top1 = top1[i]};
+        must(queue_publish(fixture.pool, &claim, &eval, &why), "publish");
+    }
+    T_INT(get(job.id).best.epoch, 2);
+    T_INT(get(job.id).eval.epoch, 3);
+}
+
+static void test_submitting_twice_creates_once(void) {
+    fresh();
+    struct job job, other, out;
+    bool created = false;
+    make_job(&job, 0);
+    make_job(&other, 0);
+    struct submission first = {&job, "key-1", "aaaa"}, same = {&other, "key-1", "aaaa"},
+                      different = {&other, "key-1", "bbbb"};
+    must(jobs_submit(fixture.pool, &first, &out, &created, &why), "submit");
+    T_CHECK(created);
+    must(jobs_submit(fixture.pool, &first, &out, &created, &why), "submit");
+    T_CHECK(!created);
+    must(jobs_submit(fixture.pool, &same, &out, &created, &why), "submit");
+    T_CHECK(!created);
+    T_STR(out.id, job.id);
+    struct error err = {0};
+    T_INT(jobs_submit(fixture.pool, &different, &out, &created, &err), STATUS_INVALID);
+    T_STR(err.field, "Idempotency-Key");
+    T_INT(jobs_get(fixture.pool, other.id, &out, NULL), STATUS_NOT_FOUND);
+}
+
+static void test_lists_page_through_all(void) {
+    fresh();
+    char id[7][ID_BYTES];
+    for (int i = 0; i < 7; i++)
+        str_copy(id[i], ID_BYTES, submit(0).id);
+    char cursor[ID_BYTES] = "";
+    int seen = 0;
+    do {
+        struct job_page page;
+        must(jobs_list(fixture.pool, JOB_ABSENT, cursor, 3, &page, &why), "list");
+        for (int i = 0; i < page.count; i++)
+            T_STR(page.item[i].id, id[6 - seen++]);
+        str_copy(cursor, sizeof cursor, page.next);
+        job_page_release(&page);
+    } while (cursor[0] && seen <= 7);
+    T_INT(seen, 7);
+}
+
+static void test_indexes_are_repaired(void) {
+    fresh();
+    struct job waiting = submit(0);
+    FIXTURE_DO(&fixture, "DEL", "{distill}:waiting");
+    T_INT(reap().repaired, 1);
+    struct claim claim;
+    must(claim_as(&ALICE, SHORT_MS, &claim), "claim");
+    T_STR(claim.job.id, waiting.id);
+    FIXTURE_DO(&fixture, "DEL", "{distill}:leases");
+    T_INT(reap().repaired, 1);
+    T_INT(get(waiting.id).state, JOB_RUNNING); /* its worker may live */
+    clock_sleep_ms(SHORT_MS + 20);
+    T_INT(reap().requeued, 1);
+    FIXTURE_DO(&fixture, "ZADD", "{distill}:leases", "1", "job_ghost");
+    FIXTURE_DO(&fixture, "ZADD", "{distill}:waiting", "-99", "job_ghost");
+    T_INT(reap().repaired, 1);
+    must(claim_as(&BOB, LEASE_MS, &claim), "claim");
+    T_STR(claim.job.id, waiting.id);
+}
+
+static void test_what_cannot_be_read_fails_and_hides_nothing(void) {
+    fresh();
+    struct job broken = submit(5), fine = submit(0), out;
+    char key[64];
+    struct claim claim;
+    snprintf(key, sizeof key, "{distill}:job:%s", broken.id);
+    FIXTURE_DO(&fixture, "HSET", key, "spec", "{\"method\":");
+    T_INT(claim_as(&ALICE, LEASE_MS, &claim), STATUS_CORRUPT);
+    must(claim_as(&ALICE, LEASE_MS, &claim), "claim");
+    T_STR(claim.job.id, fine.id);
+    T_INT(jobs_get(fixture.pool, broken.id, &out, NULL), STATUS_CORRUPT);
+    struct job_page page;
+    must(jobs_list(fixture.pool, JOB_ABSENT, NULL, 10, &page, &why), "list");
+    T_INT(page.count, 1);
+    job_page_release(&page);
+    int64_t count[JOB_STATE_COUNT];
+    must(jobs_count(fixture.pool, count, &why), "count");
+    T_INT(count[JOB_FAILED], 1);
+}
+
+enum { REAPERS = 4, RACED_JOBS = 40 };
+
+static void *race_reaper(void *ctx) {
+    int *requeued = ctx;
+    for (int i = 0; i < 50; i++)
+        *requeued += reap().requeued;
+    return NULL;
+}
+
+static void test_reapers_do_not_reap_twice(void) {
+    fresh();
+    for (int i = 0; i < RACED_JOBS; i++) {
+        struct worker_name worker = {"", "worker_x"};
+        struct claim claim;
+        submit(0);
+        snprintf(worker.name, sizeof worker.name, "w%d", i);
+        must(claim_as(&worker, 1, &claim), "claim");
+    }
+    clock_sleep_ms(5);
+    pthread_t threads[REAPERS];
+    int requeued[REAPERS] = {0}, total = 0;
+    for (int i = 0; i < REAPERS; i++)
+        pthread_create(&threads[i], NULL, race_reaper, &requeued[i]);
+    for (int i = 0; i < REAPERS; i++) {
+        pthread_join(threads[i], NULL);
+        total += requeued[i];
+    }
+    T_INT(total, RACED_JOBS);
+}
+
+int main(void) {
+    id_source_init(&ids);
+    fixture_open(&fixture);
+    T_RUN(test_a_job_survives_the_way_through_redis);
+    T_RUN(test_higher_priority_then_order_of_arrival);
+    T_RUN(test_a_released_job_keeps_its_place);
+    T_RUN(test_an_expired_lease_is_reaped_once);
+    T_RUN(test_a_renewed_lease_is_not_reaped);
+    T_RUN(test_older_attempts_are_refused);
+    T_RUN(test_a_missed_answer_gives_the_same_claim);
+    T_RUN(test_a_new_instance_inherits_at_once);
+    T_RUN(test_a_poisoned_job_fails);
+    T_RUN(test_progress_forgives);
+    T_RUN(test_points_have_no_gap_and_no_double);
+    T_RUN(test_the_best_point_is_kept);
+    T_RUN(test_submitting_twice_creates_once);
+    T_RUN(test_lists_page_through_all);
+    T_RUN(test_indexes_are_repaired);
+    T_RUN(test_what_cannot_be_read_fails_and_hides_nothing);
+    T_RUN(test_reapers_do_not_reap_twice);
+    fixture_close(&fixture);
+    id_source_release(&ids);
+    return t_done();
+}

@@ -19,7 +19,7 @@ void handle_dataset_list(struct request *request, struct reply *reply) {
         status =
             datasets_list(&datasets, request->app->config->data, page.after, (int)page.limit, &err);
     if (status) {
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
         return;
     }
     struct str *out = reply_json(reply, HTTP_OK);
@@ -39,7 +39,7 @@ void handle_dataset_show(struct request *request, struct reply *reply) {
     if (!status)
         status = datasets_find(&entry, request->app->config->data, request->arg, &err);
     if (status)
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
     else
         dataset_card_add_json(&entry.card, reply_json(reply, HTTP_OK));
     dataset_entry_release(&entry);
@@ -84,6 +84,19 @@ static void reply_import(struct request *request, struct reply *reply) {
     reply_header(reply, "Location", "/datasets/%s", card->name);
 }
 
+/* The crew sets status and err itself if it takes the task. */
+static void start_import(struct import *import) {
+    struct request *request = import->request;
+    struct error err;
+    request_suspend(request, reply_import);
+    enum status status = crew_submit(request->app->imports, &import->task, &err);
+    if (!status)
+        return;
+    import->status = status;
+    import->err = err;
+    request_resume(request);
+}
+
 void handle_dataset_create(struct request *request, struct reply *reply) {
     struct import *import = xcalloc(1, sizeof *import);
     import->request = request;
@@ -97,11 +110,8 @@ void handle_dataset_create(struct request *request, struct reply *reply) {
         status =
             dataset_request_decode(&import->asked, request->body, request->body_len, &errors, &err);
     if (status) {
-        reply_field_errors(reply, &err, &errors);
+        request_fail(request, reply, &err, &errors);
         return;
     }
-    request_suspend(request, reply_import);
-    import->status = crew_submit(request->app->imports, &import->task, &import->err);
-    if (import->status)
-        request_resume(request);
+    start_import(import);
 }

@@ -69,19 +69,24 @@ static void estimate(struct task *task) {
     request_resume(creation->request);
 }
 
+/* The crew sets status and err itself if it takes the task. */
 static void start_estimate(struct creation *creation) {
     struct request *request = creation->request;
+    struct error err;
     request_suspend(request, reply_estimate);
-    creation->status = crew_submit(request->app->loaders, &creation->task, &creation->err);
-    if (creation->status)
-        request_resume(request);
+    enum status status = crew_submit(request->app->loaders, &creation->task, &err);
+    if (!status)
+        return;
+    creation->status = status;
+    creation->err = err;
+    request_resume(request);
 }
 
-static enum status find_key(const struct request *request, const char **key, struct error *err) {
-    *key = request_header(request, "Idempotency-Key");
+static enum status find_key(struct request *request, const char **key, struct error *err) {
+    static const char name[] = "Idempotency-Key";
+    *key = request_header(request, name);
     if (*key && (!**key || strlen(*key) > IDEMPOTENCY_KEY_MAX))
-        return error_set_field(err, STATUS_INVALID, "Idempotency-Key",
-                               "the key has not 1 to %d characters", IDEMPOTENCY_KEY_MAX);
+        return request_refuse(request, name, *key, "1 to 200 characters", err);
     return STATUS_OK;
 }
 
@@ -99,7 +104,7 @@ static void submit(struct creation *creation, struct reply *reply) {
     if (!status)
         status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
     if (status) {
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
         return;
     }
     log_info("job_submitted", log_text("job", made.id), log_int("created", created));
@@ -125,7 +130,7 @@ void handle_job_create(struct request *request, struct reply *reply) {
         status =
             job_inputs_find(&creation->inputs, request->app->config->data, &creation->spec, &err);
     if (status)
-        reply_field_errors(reply, &err, &errors);
+        request_fail(request, reply, &err, &errors);
     else if (dry_run)
         start_estimate(creation);
     else
@@ -133,6 +138,16 @@ void handle_job_create(struct request *request, struct reply *reply) {
 }
 
 /* ---- what there is ---- */
+
+static enum status refuse_state(struct request *request, const char *slug, struct error *err) {
+    struct str range = STR_INIT;
+    str_add(&range, "one of");
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        str_addf(&range, "%s %s", state ? "," : "", job_state_slug((enum job_state)state));
+    enum status status = request_refuse(request, "state", slug, str_text(&range), err);
+    str_release(&range);
+    return status;
+}
 
 void handle_job_list(struct request *request, struct reply *reply) {
     struct page page;
@@ -142,12 +157,11 @@ void handle_job_list(struct request *request, struct reply *reply) {
     const char *slug = request_query(request, "state");
     enum status status = page_parse(&page, request, "state", &err);
     if (!status && slug && !job_state_parse(slug, &state))
-        status =
-            error_set_field(&err, STATUS_INVALID, "state", "\"%s\" is no state of a job", slug);
+        status = refuse_state(request, slug, &err);
     if (!status)
         status = jobs_list(request->app->pool, state, page.after, (int)page.limit, &jobs, &err);
     if (status) {
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
         return;
     }
     struct str *out = reply_json(reply, HTTP_OK);
@@ -167,7 +181,7 @@ void handle_job_show(struct request *request, struct reply *reply) {
     if (!status)
         status = jobs_get(request->app->pool, request->arg, &job, &err);
     if (status)
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
     else
         reply_job(reply, HTTP_OK, &job);
 }
@@ -181,7 +195,7 @@ static void change(struct request *request, struct reply *reply, enum job_event 
     if (!status)
         status = jobs_change(request->app->pool, event, request->arg, &job, &err);
     if (status) {
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
         return;
     }
     log_info("job_changed", log_text("job", job.id), log_text("event", job_event_slug(event)));
@@ -204,7 +218,7 @@ void handle_job_remove(struct request *request, struct reply *reply) {
     if (!status)
         status = folders_remove_job(request->app->config->data, request->arg, &err);
     if (status) {
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
         return;
     }
     log_info("job_removed", log_text("job", request->arg));

@@ -142,7 +142,7 @@ static enum status reply_stream(struct app *app, const struct question *question
 
 /* ---- GET /jobs/{id}/metrics ---- */
 
-static enum status parse_form(const struct request *request, enum form *form, struct error *err) {
+static enum status parse_form(struct request *request, enum form *form, struct error *err) {
     const char *format = request_query(request, "format");
     for (int i = 0; format && i < FORM_COUNT; i++)
         if (str_equal(format, form_names[i])) {
@@ -150,8 +150,7 @@ static enum status parse_form(const struct request *request, enum form *form, st
             return STATUS_OK;
         }
     if (format)
-        return error_set_field(err, STATUS_INVALID, "format", "\"%s\" is not json, csv or stream",
-                               format);
+        return request_refuse(request, "format", format, "one of json, csv, stream", err);
     int best = accept_best(request_header(request, "Accept"), form_types, FORM_COUNT);
     if (best < 0)
         return error_set(err, STATUS_UNSUPPORTED, "no type of the Accept header is available");
@@ -160,18 +159,17 @@ static enum status parse_form(const struct request *request, enum form *form, st
 }
 
 /* A stream that goes on after a lost connection says where it was. */
-static enum status parse_since(const struct request *request, struct question *question,
+static enum status parse_since(struct request *request, struct question *question,
                                struct error *err) {
     const char *last = request_header(request, "Last-Event-ID");
     if (question->form != FORM_STREAM || !last)
         return request_query_int(request, "since", 0, INT64_MAX, &question->since, err);
     if (!str_parse_i64(last, &question->since) || question->since < 0)
-        return error_set_field(err, STATUS_INVALID, "Last-Event-ID", "\"%.40s\" is not a number",
-                               last);
+        return request_refuse(request, "Last-Event-ID", last, "a sequence number", err);
     return STATUS_OK;
 }
 
-static enum status parse_question(const struct request *request, struct question *question,
+static enum status parse_question(struct request *request, struct question *question,
                                   struct error *err) {
     *question = (struct question){.id = request->arg, .limit = LIMIT_POINTS};
     enum status status = request_check_query(request, "since limit format", err);
@@ -208,5 +206,5 @@ void handle_job_metrics(struct request *request, struct reply *reply) {
     if (!status)
         status = answer(request->app, &question, reply, &err);
     if (status)
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
 }

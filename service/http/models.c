@@ -21,7 +21,7 @@ void handle_model_list(struct request *request, struct reply *reply) {
         status =
             models_list(&models, request->app->config->data, page.after, (int)page.limit, &err);
     if (status) {
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
         return;
     }
     struct str *out = reply_json(reply, HTTP_OK);
@@ -34,7 +34,7 @@ void handle_model_list(struct request *request, struct reply *reply) {
     model_list_release(&models);
 }
 
-static enum status find(const struct request *request, struct model *model, struct error *err) {
+static enum status find(struct request *request, struct model *model, struct error *err) {
     *model = (struct model){0};
     enum status status = request_check_query(request, "", err);
     return status ? status : models_find(model, request->app->config->data, request->arg, err);
@@ -44,7 +44,7 @@ void handle_model_show(struct request *request, struct reply *reply) {
     struct model model;
     struct error err;
     if (find(request, &model, &err))
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
     else
         model_card_add_json(&model.card, reply_json(reply, HTTP_OK));
     model_release(&model);
@@ -97,7 +97,7 @@ void handle_model_weights(struct request *request, struct reply *reply) {
     if (!status)
         status = open_weights(&model, reply, &err);
     if (status) {
-        reply_error(reply, &err);
+        request_fail(request, reply, &err, NULL);
         goto out;
     }
     snprintf(tag, sizeof tag, "\"%s\"", model.card.weights_sha256);

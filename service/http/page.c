@@ -2,7 +2,7 @@
 
 #include "service/http/limits.h"
 
-enum status page_parse(struct page *page, const struct request *request, const char *more,
+enum status page_parse(struct page *page, struct request *request, const char *more,
                        struct error *err) {
     struct str names = STR_INIT;
     str_addf(&names, "limit after%s%s", more[0] ? " " : "", more);

@@ -15,8 +15,8 @@ struct page {
 };
 
 /* Reads the two parameters; more names others that are allowed, or "". */
-MUST_CHECK enum status page_parse(struct page *page, const struct request *request,
-                                  const char *more, struct error *err);
+MUST_CHECK enum status page_parse(struct page *page, struct request *request, const char *more,
+                                  struct error *err);
 
 /* Appends the beginning of a list, what goes between two items, and its end. next "": the last. */
 void page_begin(struct str *out);

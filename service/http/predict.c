@@ -160,6 +160,17 @@ static void load_and_submit(struct task *task) {
         submit(work);
 }
 
+/* Hands the suspended request to the crew, which sets status and err itself if it takes it. */
+static void load_later(struct work *work) {
+    struct error err;
+    enum status status = crew_submit(work->request->app->loaders, &work->task, &err);
+    if (!status)
+        return;
+    work->status = status;
+    work->err = err;
+    request_resume(work->request);
+}
+
 static void start(struct work *work, struct reply *reply) {
     struct request *request = work->request;
     work->model = model_cache_find(request->app->models, work->asked.model);
@@ -174,12 +185,23 @@ static void start(struct work *work, struct reply *reply) {
         submit(work);
         return;
     }
-    work->status = crew_submit(request->app->loaders, &work->task, &work->err);
-    if (work->status)
-        request_resume(request);
+    load_later(work);
 }
 
 /* ---- POST /predict ---- */
+
+/* Sets a field from the query; an error gets the field's range. */
+static enum status set_param(struct work *work, const struct field *field, const char *text,
+                             struct error *err) {
+    enum status status = field_set_text(field, &work->asked, text, err);
+    if (status) {
+        struct str range = STR_INIT;
+        field_add_range(field, &range);
+        status = request_refuse(work->request, field->name, text, str_text(&range), err);
+        str_release(&range);
+    }
+    return status;
+}
 
 /* The parameters of a picture as body are in the query, with the same table as in JSON. */
 static enum status parse_query(struct work *work, struct error *err) {
@@ -190,10 +212,10 @@ static enum status parse_query(struct work *work, struct error *err) {
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !status; i++) {
         const char *text = request_query(work->request, names[i]);
         if (text)
-            status = field_set_text(field_find(table, names[i]), &work->asked, text, err);
+            status = set_param(work, field_find(table, names[i]), text, err);
     }
     if (!status && !work->asked.model[0])
-        status = error_set_field(err, STATUS_INVALID, "model", "model: is required");
+        status = error_set_field(err, STATUS_INVALID, "model", "model is required");
     return status;
 }
 
@@ -208,7 +230,7 @@ static enum status parse_raw(struct work *work, struct error *err) {
 }
 
 static enum status parse_json(struct work *work, struct field_errors *errors, struct error *err) {
-    const struct request *request = work->request;
+    struct request *request = work->request;
     enum status status = request_check_query(request, "", err);
     return status ? status
                   : predict_request_decode(&work->asked, request->body, request->body_len, errors,
@@ -226,7 +248,7 @@ void handle_predict(struct request *request, struct reply *reply) {
     bool is_json = str_equal(request->content_type, "application/json");
     enum status status = is_json ? parse_json(work, &errors, &err) : parse_raw(work, &err);
     if (status)
-        reply_field_errors(reply, &err, &errors);
+        request_fail(request, reply, &err, &errors);
     else
         start(work, reply);
 }

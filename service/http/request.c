@@ -2,6 +2,7 @@
 
 #include "engine/base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *request_header(const struct request *request, const char *name) {
@@ -21,40 +22,64 @@ static bool is_word_of(const char *words, const char *word) {
     return false;
 }
 
-enum status request_check_query(const struct request *request, const char *names,
-                                struct error *err) {
+enum status request_refuse(struct request *request, const char *name, const char *value,
+                           const char *range, struct error *err) {
+    struct str json = STR_INIT, detail = STR_INIT;
+    struct field_errors errors = {.count = 0};
+    str_add_json(&json, value);
+    if (range)
+        str_addf(&detail, "%s must be %s, not %s", name, range, str_text(&json));
+    else
+        str_addf(&detail, "unknown parameter \"%s\"", name);
+    field_errors_add(&errors, name, str_text(&json), str_text(&detail), range);
+    request->wrong = errors.item[0];
+    enum status status =
+        error_set_field(err, STATUS_INVALID, request->wrong.field, "%s", request->wrong.detail);
+    str_release(&detail);
+    str_release(&json);
+    return status;
+}
+
+void request_fail(const struct request *request, struct reply *reply, const struct error *err,
+                  const struct field_errors *errors) {
+    struct field_errors noted = {.count = 0};
+    if (request->wrong.field[0] && str_equal(request->wrong.field, err->field))
+        noted.item[noted.count++] = request->wrong;
+    reply_field_errors(reply, err, errors && errors->count ? errors : &noted);
+}
+
+enum status request_check_query(struct request *request, const char *names, struct error *err) {
     for (int i = 0; i < request->target->param_count; i++) {
-        const char *name = request->target->param[i].name;
-        if (!is_word_of(names, name))
-            return error_set_field(err, STATUS_INVALID, name,
-                                   "unknown query parameter; known are: %s",
-                                   names[0] ? names : "none");
+        const struct target_param *param = &request->target->param[i];
+        if (!is_word_of(names, param->name))
+            return request_refuse(request, param->name, param->value, NULL, err);
     }
     return STATUS_OK;
 }
 
-enum status request_query_int(const struct request *request, const char *name, int64_t min,
-                              int64_t max, int64_t *value, struct error *err) {
+enum status request_query_int(struct request *request, const char *name, int64_t min, int64_t max,
+                              int64_t *value, struct error *err) {
     const char *text = request_query(request, name);
     int64_t number;
     if (!text)
         return STATUS_OK;
-    if (!str_parse_i64(text, &number) || number < min || number > max)
-        return error_set_field(err, STATUS_INVALID, name,
-                               "\"%s\" is not a number from %lld to %lld", text, (long long)min,
-                               (long long)max);
+    if (!str_parse_i64(text, &number) || number < min || number > max) {
+        char range[64];
+        snprintf(range, sizeof range, "%lld to %lld", (long long)min, (long long)max);
+        return request_refuse(request, name, text, range, err);
+    }
     *value = number;
     return STATUS_OK;
 }
 
-enum status request_query_bool(const struct request *request, const char *name, bool *value,
+enum status request_query_bool(struct request *request, const char *name, bool *value,
                                struct error *err) {
     const char *text = request_query(request, name);
     if (!text)
         return STATUS_OK;
     bool is_true = str_equal(text, "true") || str_equal(text, "1");
     if (!is_true && !str_equal(text, "false") && !str_equal(text, "0"))
-        return error_set_field(err, STATUS_INVALID, name, "\"%s\" is not true or false", text);
+        return request_refuse(request, name, text, "true or false", err);
     *value = is_true;
     return STATUS_OK;
 }

@@ -31,6 +31,7 @@ struct request {
     const char *content_type; /* media type in lower case without parameters, or "" */
     const char *body;         /* NUL-terminated */
     size_t body_len;
+    struct field_error wrong;     /* the parameter that the functions below refused, or zeroed */
     void *state;                  /* the handler's own, between suspend and continuation */
     void (*release)(void *state); /* called with state at the end; may be NULL */
 };
@@ -42,17 +43,26 @@ const char *request_header(const struct request *request, const char *name);
 const char *request_query(const struct request *request, const char *name);
 
 /* Refuses query parameters that are not among the names, which are separated by spaces. */
-MUST_CHECK enum status request_check_query(const struct request *request, const char *names,
+MUST_CHECK enum status request_check_query(struct request *request, const char *names,
                                            struct error *err);
 
 /* Reads an integer parameter; leaves *value alone when there is none. INVALID with the field. */
-MUST_CHECK enum status request_query_int(const struct request *request, const char *name,
-                                         int64_t min, int64_t max, int64_t *value,
-                                         struct error *err);
+MUST_CHECK enum status request_query_int(struct request *request, const char *name, int64_t min,
+                                         int64_t max, int64_t *value, struct error *err);
 
 /* Reads a parameter that is true or false (or 1, 0). */
-MUST_CHECK enum status request_query_bool(const struct request *request, const char *name,
-                                          bool *value, struct error *err);
+MUST_CHECK enum status request_query_bool(struct request *request, const char *name, bool *value,
+                                          struct error *err);
+
+/* Notes that a parameter or header has a wrong value, of which range says what is allowed (NULL
+ * when it is not a matter of range). INVALID with the field and the detail. */
+enum status request_refuse(struct request *request, const char *name, const char *value,
+                           const char *range, struct error *err);
+
+/* Replies with problem details for an error: with what is wrong in the body's fields, if there is
+ * any (errors may be NULL), or else with the value and range that were noted as above. */
+void request_fail(const struct request *request, struct reply *reply, const struct error *err,
+                  const struct field_errors *errors);
 
 /* The reply comes later: then() will be called with it after request_resume. */
 void request_suspend(struct request *request, handler_fn then);

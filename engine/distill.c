@@ -5,6 +5,7 @@
 #include "engine/cli/interrupt.h"
 
 #include "engine/base/mem.h"
+#include "engine/base/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,7 @@ static int command_main(const struct command *command, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    process_wait_passively(argv);
     if (argc < 2 || is_help(argv[1])) {
         print_help();
         return argc < 2 ? EXIT_USAGE : EXIT_SUCCESS;

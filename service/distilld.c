@@ -2,6 +2,7 @@
  * distilld: the service. Which role it plays is its first argument, settings are key=value.
  */
 #include "api/codec.h"
+#include "engine/base/process.h"
 #include "service/common/config.h"
 #include "service/common/signals.h"
 #include "service/http/serve.h"
@@ -54,6 +55,7 @@ static int find_role(const char *name) {
 }
 
 int main(int argc, char **argv) {
+    process_wait_passively(argv);
     const char *name = argc > 1 ? argv[1] : "";
     if (str_equal(name, "help") || str_equal(name, "--help")) {
         print_help(stdout);

@@ -58,7 +58,7 @@ static void encode(uint64_t time_ms, const uint8_t random[RANDOM_BYTES], char *o
 void id_make(struct id_source *source, const char *prefix, char out[ID_BYTES]) {
     size_t len = strlen(prefix);
     CHECK(len <= PREFIX_MAX);
-    memcpy(out, prefix, len);
+    str_copy(out, ID_BYTES, prefix);
     pthread_mutex_lock(&source->lock);
     advance(source);
     encode(source->last_ms, source->random, out + len);

@@ -320,14 +320,14 @@ const struct json *json_member(const struct json *object, const char *key) {
     return NULL;
 }
 
-const char *json_string(const struct json *value, const char *fallback) {
+const char *json_text_or(const struct json *value, const char *fallback) {
     return value && value->type == JSON_STRING ? value->string : fallback;
 }
 
-int64_t json_integer(const struct json *value, int64_t fallback) {
+int64_t json_integer_or(const struct json *value, int64_t fallback) {
     return value && value->type == JSON_NUMBER && value->is_integer ? value->integer : fallback;
 }
 
-double json_number(const struct json *value, double fallback) {
+double json_number_or(const struct json *value, double fallback) {
     return value && value->type == JSON_NUMBER ? value->number : fallback;
 }

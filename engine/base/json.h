@@ -36,8 +36,8 @@ MUST_CHECK enum status json_parse(struct arena *arena, const char *text, size_t 
 /* The member of that name, or NULL (also when object is NULL or not an object). */
 const struct json *json_member(const struct json *object, const char *key);
 
-const char *json_string(const struct json *value, const char *fallback); /* Or the fallback. */
-int64_t json_integer(const struct json *value, int64_t fallback);        /* Or the fallback. */
-double json_number(const struct json *value, double fallback);           /* Or the fallback. */
+const char *json_text_or(const struct json *value, const char *fallback); /* Or the fallback. */
+int64_t json_integer_or(const struct json *value, int64_t fallback);      /* Or the fallback. */
+double json_number_or(const struct json *value, double fallback);         /* Or the fallback. */
 
 #endif

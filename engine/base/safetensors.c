@@ -17,7 +17,7 @@ struct data_range {
 };
 
 static enum status find_type(const struct json *dtype, enum tensor_type *type, struct error *err) {
-    const char *name = json_string(dtype, NULL);
+    const char *name = json_text_or(dtype, NULL);
     for (int i = 0; i < TENSOR_TYPE_COUNT; i++)
         if (str_equal(name, tensor_type_name((enum tensor_type)i))) {
             *type = (enum tensor_type)i;
@@ -35,7 +35,7 @@ static enum status read_shape(const struct json *shape, struct tensor *tensor, s
                          shape->count, TENSOR_MAX_RANK);
     tensor->bytes = tensor_type_bytes(tensor->type);
     for (const struct json *dim = shape->child; dim; dim = dim->next) {
-        int64_t size = json_integer(dim, -1);
+        int64_t size = json_integer_or(dim, -1);
         if (size < 0)
             return error_set(err, STATUS_CORRUPT, "dimension %d is not a whole number",
                              tensor->rank);
@@ -50,8 +50,8 @@ static enum status read_offsets(const struct json *offsets, struct data_range da
                                 struct tensor *tensor, struct error *err) {
     if (!offsets || offsets->type != JSON_ARRAY || offsets->count != 2)
         return error_set(err, STATUS_CORRUPT, "data_offsets is not an array of two");
-    int64_t begin = json_integer(offsets->child, -1);
-    int64_t end = json_integer(offsets->child->next, -1);
+    int64_t begin = json_integer_or(offsets->child, -1);
+    int64_t end = json_integer_or(offsets->child->next, -1);
     if (begin < 0 || end < begin || (uint64_t)end > data.len)
         return error_set(err, STATUS_CORRUPT, "data_offsets are not within the %zu bytes of data",
                          data.len);
@@ -222,5 +222,5 @@ const struct tensor *safetensors_find(const struct safetensors *file, const char
 }
 
 const char *safetensors_metadata(const struct safetensors *file, const char *key) {
-    return json_string(json_member(file->metadata, key), NULL);
+    return json_text_or(json_member(file->metadata, key), NULL);
 }

@@ -107,7 +107,7 @@ static enum status read_floats(const struct json *list, const char *key, int cou
 
 static enum status apply_note(struct dataset *dataset, const struct json *note, struct error *err) {
     int channels = dataset->channels;
-    const char *sha256 = json_string(json_member(note, "sha256"), "");
+    const char *sha256 = json_text_or(json_member(note, "sha256"), "");
     if (!str_equal(sha256, dataset->sha256))
         return error_set(err, STATUS_CORRUPT,
                          "pictures or labels have changed: their digest is %s, noted was %.64s",
@@ -125,7 +125,7 @@ static enum status apply_note(struct dataset *dataset, const struct json *note, 
 
 /* Somebody else's dataset.json does not have our format's name and is left alone. */
 static bool is_note(const struct json *note) {
-    return str_equal(json_string(json_member(note, "format"), ""), "distill-dataset");
+    return str_equal(json_text_or(json_member(note, "format"), ""), "distill-dataset");
 }
 
 enum status dataset_read_note(struct dataset *dataset, const char *folder, bool *found,

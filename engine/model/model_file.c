@@ -121,7 +121,7 @@ static enum status read_floats(const struct safetensors *file, const char *key, 
     if (status == STATUS_OK) {
         const struct json *item = array->child;
         for (int i = 0; i < count; i++, item = item->next)
-            out[i] = (float)json_number(item, NAN);
+            out[i] = (float)json_number_or(item, NAN);
         for (int i = 0; i < count && status == STATUS_OK; i++)
             if (!isfinite(out[i]))
                 status = error_set(err, STATUS_INVALID, "metadata \"%s\" holds no number", key);
@@ -139,7 +139,7 @@ static enum status read_names(const struct safetensors *file, struct model_info 
         info->class_names = xcalloc((size_t)info->classes, sizeof *info->class_names);
         const struct json *item = array->child;
         for (int i = 0; i < info->classes; i++, item = item->next)
-            info->class_names[i] = xstrdup(json_string(item, "?"));
+            info->class_names[i] = xstrdup(json_text_or(item, "?"));
     }
     arena_release(&arena);
     return status;

@@ -38,11 +38,11 @@ static void test_values(void) {
 
 static void test_numbers(void) {
     struct arena arena = {0};
-    T_INT(json_integer(parse(&arena, "-9223372036854775808"), 1), INT64_MIN);
-    T_INT(json_integer(parse(&arena, "9223372036854775807"), 1), INT64_MAX);
-    T_INT(json_integer(parse(&arena, "0"), 1), 0);
-    T_NEAR(json_number(parse(&arena, "-12.5e-1"), 0), -1.25, 0);
-    T_NEAR(json_number(parse(&arena, "3"), 0), 3, 0);
+    T_INT(json_integer_or(parse(&arena, "-9223372036854775808"), 1), INT64_MIN);
+    T_INT(json_integer_or(parse(&arena, "9223372036854775807"), 1), INT64_MAX);
+    T_INT(json_integer_or(parse(&arena, "0"), 1), 0);
+    T_NEAR(json_number_or(parse(&arena, "-12.5e-1"), 0), -1.25, 0);
+    T_NEAR(json_number_or(parse(&arena, "3"), 0), 3, 0);
     T_CHECK(!parse(&arena, "1.0")->is_integer);
     T_CHECK(!parse(&arena, "1e2")->is_integer);
     T_CHECK(!parse(&arena, "9223372036854775808")->is_integer);
@@ -58,9 +58,9 @@ static void test_tree(void) {
     const struct json *a = json_member(root, "a");
     T_STR(a->key, "a");
     T_INT(a->count, 3);
-    T_INT(json_integer(a->child, 0), 1);
-    T_NEAR(json_number(a->child->next, 0), 2.5, 0);
-    T_STR(json_string(a->child->next->next, ""), "x");
+    T_INT(json_integer_or(a->child, 0), 1);
+    T_NEAR(json_number_or(a->child->next, 0), 2.5, 0);
+    T_STR(json_text_or(a->child->next->next, ""), "x");
     T_CHECK(a->child->next->next->next == NULL && a->child->key == NULL);
     T_INT(json_member(json_member(root, "b"), "c")->type, JSON_NULL);
     T_CHECK(json_member(root, "")->boolean);
@@ -71,12 +71,12 @@ static void test_tree(void) {
 static void test_fallbacks(void) {
     struct arena arena = {0};
     const struct json *text = parse(&arena, "\"7\""), *number = parse(&arena, "7.5");
-    T_INT(json_integer(text, -1), -1);
-    T_INT(json_integer(number, -1), -1);
-    T_INT(json_integer(NULL, -1), -1);
-    T_NEAR(json_number(text, -1), -1, 0);
-    T_STR(json_string(number, "fallback"), "fallback");
-    T_STR(json_string(NULL, "fallback"), "fallback");
+    T_INT(json_integer_or(text, -1), -1);
+    T_INT(json_integer_or(number, -1), -1);
+    T_INT(json_integer_or(NULL, -1), -1);
+    T_NEAR(json_number_or(text, -1), -1, 0);
+    T_STR(json_text_or(number, "fallback"), "fallback");
+    T_STR(json_text_or(NULL, "fallback"), "fallback");
     arena_release(&arena);
 }
 

@@ -4,6 +4,8 @@
 #include "engine/base/str.h"
 #include "service/common/log.h"
 
+#include <math.h>
+
 #include <time.h>
 
 enum {
@@ -46,14 +48,14 @@ void reporter_wake(struct reporter *reporter) {
 
 /* ---- what the thread does ---- */
 
-static struct point point_of(const struct metric_point *from) {
+static struct point point_of(const struct claim *claim, const struct metric_point *from) {
     return (struct point){
         .phase = from->phase == METRIC_EVAL ? POINT_EVAL : POINT_TRAIN,
         .epoch = from->epoch,
         .step = from->step,
         .loss = from->loss,
         .ce = from->ce,
-        .distill = from->distill,
+        .distill = claim->job.spec.method == METHOD_CE ? NAN : from->distill,
         .top1 = from->top1,
         .top5 = from->top5,
         .learning_rate = from->learning_rate,
@@ -66,7 +68,7 @@ static enum status publish_all(struct reporter *reporter, struct error *err) {
     struct metric_point next;
     enum status status = STATUS_OK;
     while (outbox_first(reporter->outbox, &next)) {
-        struct point point = point_of(&next);
+        struct point point = point_of(reporter->claim, &next);
         if ((status = queue_publish(reporter->pool, reporter->claim, &point, err)))
             return status;
         outbox_remove_first(reporter->outbox);
@@ -106,6 +108,12 @@ static enum status renew(struct reporter *reporter, struct error *err) {
     pthread_mutex_unlock(&reporter->lock);
     set_verdict(reporter, verdict_of(wish));
     return STATUS_OK;
+}
+
+void reporter_renew(struct reporter *reporter) {
+    struct error ignored;
+    enum status status = renew(reporter, &ignored);
+    (void)status; /* the settling that follows finds out by itself */
 }
 
 static bool is_alive(struct reporter *reporter) {

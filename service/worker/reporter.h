@@ -48,6 +48,9 @@ void reporter_stop(struct reporter *reporter); /* Ends the thread; tries nothing
 /* A sign of life with the progress so far (NULL: as before); returns what to do. */
 enum verdict reporter_tick(struct reporter *reporter, const struct train_progress *progress);
 
+/* Renews from the calling thread, once, so that an end shows the progress it was reached with. */
+void reporter_renew(struct reporter *reporter);
+
 /* Wakes the thread to publish what was put into the outbox. */
 void reporter_wake(struct reporter *reporter);
 

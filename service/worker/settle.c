@@ -50,12 +50,16 @@ static enum status insist(struct run *run, settle_fn *settle, const void *ctx) {
     return status;
 }
 
-/* Whoever sees the end of a job finds all of its points. */
+/* Whoever sees the end of a job finds all of its points and the last progress. */
 static enum status points_published(struct run *run, const void *ctx, struct error *err) {
     struct metric_point waiting;
     (void)ctx;
-    if (run_look(run, NULL) == VERDICT_GONE || !outbox_first(&run->outbox, &waiting))
+    if (run_look(run, NULL) == VERDICT_GONE)
         return STATUS_OK;
+    if (!outbox_first(&run->outbox, &waiting)) {
+        reporter_renew(&run->reporter);
+        return STATUS_OK;
+    }
     reporter_wake(&run->reporter);
     return error_set(err, STATUS_UNAVAILABLE, "points wait to be published");
 }

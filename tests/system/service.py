@@ -19,9 +19,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import unittest
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -146,6 +148,27 @@ class Answer:
         return f"{self.status} {self.body[:400]!r}"
 
 
+class ServiceCase(unittest.TestCase):
+    """A test case that shows the services' logs when one of its tests fails."""
+
+    @classmethod
+    def start(cls, *arguments, **settings):
+        """A service that ends with the class."""
+        service = Service(*arguments, **settings)
+        cls.addClassCleanup(service.__exit__)
+        cls.services = [*getattr(cls, "services", []), service]
+        return service.start()
+
+    def run(self, result=None):
+        count = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > count:
+            for service in getattr(self, "services", []):
+                print(f"--- log of {service.role} while {self.id()} failed\n{service.log()[-8000:]}",
+                      file=sys.stderr)
+        return result
+
+
 class Service:
     """A running distilld (role up or serve) on a free port, with a data folder of its own."""
 
@@ -181,6 +204,32 @@ class Service:
         """The log's lines, all or those of one event."""
         lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
         return [line for line in lines if name is None or line["event"] == name]
+
+    def child(self, name):
+        """The process id of the child of `up` that runs now: redis, serve or work."""
+        started = [event for event in self.events("child_started") if event["child"] == name]
+        return started[-1]["child_pid"]
+
+    def kill_child(self, name, number=signal.SIGKILL):
+        pid = self.child(name)
+        os.kill(pid, number)
+        return pid
+
+    def kill_all(self):
+        """kill -9 of everything at once; the supervisor first cannot restart what dies."""
+        self.process.signal(signal.SIGSTOP)
+        for name in ("serve", "work", "redis"):
+            self.kill_child(name)
+        self.process.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def job_events(self, job_id):
+        """What happened to a job: the entries of its stream of events in Redis, as dicts."""
+        url = str(self.settings.get("redis", f"unix://{self.data}/redis.sock"))
+        line = ["redis-cli", "-s", url.removeprefix("unix://"), "--json", "XRANGE",
+                f"{{distill}}:events:{job_id}", "-", "+"]
+        entries = json.loads(subprocess.run(line, check=True, capture_output=True).stdout)
+        return [dict(zip(fields[::2], fields[1::2])) for _, fields in entries]
 
     def request(self, method, path, body=None, headers=None, timeout_s=60):
         """One request on a connection of its own. A dict or list becomes JSON."""

@@ -193,7 +193,8 @@ static void *report_thread(void *ctx) {
             continue;
         }
         if (report(reporter, due, &err) != STATUS_OK) {
-            note_trouble(reporter, &away, &err);
+            if (!is_gone(reporter))
+                note_trouble(reporter, &away, &err);
             clock_sleep_ms(RETRY_MS); /* whatever wakes it: a point does not make Redis return */
             continue;
         }

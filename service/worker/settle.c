@@ -126,6 +126,11 @@ static void give_back(struct run *run) {
         insist(run, release, NULL);
 }
 
+static enum run_end lapse(const struct run *run) {
+    log_warn("lease_lapsed", log_text("job", run->claim->job.id));
+    return RUN_LAPSED;
+}
+
 enum run_end run_settle(struct run *run, enum status status, const struct error *err) {
     const char *id = run->claim->job.id;
     if (status == STATUS_DEVICE_LOST) {
@@ -137,7 +142,7 @@ enum run_end run_settle(struct run *run, enum status status, const struct error 
     if (status == STATUS_OK)
         end_well(run);
     else if (status == STATUS_CANCELLED && run->verdict == VERDICT_LAPSED && !signals_stop())
-        return RUN_LAPSED;
+        return lapse(run);
     else if (status == STATUS_CANCELLED || status == STATUS_UNAVAILABLE)
         give_back(run);
     else

@@ -13,7 +13,7 @@
 
 enum {
     CONNECTIONS = 3, /* the run's, its reporter's, and one to spare */
-    IDLE_MS = 500,   /* between looks at an empty queue, when no change wakes the worker */
+    IDLE_MS = 250,   /* between looks at an empty queue, when no change wakes the worker */
     AWAY_MS = 250,   /* between tries while Redis is away */
     LEFTOVER_MS = 60 * 60 * 1000,
     NS_PER_MS = 1000000

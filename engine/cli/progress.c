@@ -62,6 +62,7 @@ void progress_tick(struct progress *progress, const struct train_progress *at) {
 
 static void print_json(const struct metric_point *point) {
     struct line line = {0};
+    line_text(&line, "phase", point->phase == METRIC_EVAL ? "eval" : "train");
     line_integer(&line, "epoch", point->epoch);
     line_integer(&line, "step", point->step);
     line_number(&line, "loss", point->loss);
@@ -75,12 +76,14 @@ static void print_json(const struct metric_point *point) {
 }
 
 void progress_point(struct progress *progress, const struct metric_point *point) {
-    if (point->phase != METRIC_EVAL)
-        return;
+    bool evaluation = point->phase == METRIC_EVAL;
     if (!progress->terminal) {
-        print_json(point);
+        if (evaluation || progress->train_points)
+            print_json(point);
         return;
     }
+    if (!evaluation)
+        return;
     printf("\r\033[Kepoch %" PRId64 "  test loss %.4f  top1 %.4f  top5 %.4f  rate %g\n",
            point->epoch, point->loss, point->top1, point->top5, point->learning_rate);
     progress->drawn_ns = 0;

@@ -2,7 +2,8 @@
  * progress.h - how a training run is shown: one live line on a terminal, JSON lines in a pipe.
  *
  * On a terminal a line is redrawn a few times a second, and each evaluation leaves one behind. In
- * a pipe each evaluation is one JSON object on a line, and nothing else is printed.
+ * a pipe each evaluation is one JSON object on a line, and so is each train point if these were
+ * asked for; nothing else is printed.
  *
  * Ownership: the caller's storage; nothing to release.
  */
@@ -13,8 +14,9 @@
 
 struct progress {
     bool terminal;
-    int columns;      /* of the terminal */
-    int64_t drawn_ns; /* when the live line was last drawn */
+    bool train_points; /* print them in a pipe; false after init */
+    int columns;       /* of the terminal */
+    int64_t drawn_ns;  /* when the live line was last drawn */
 };
 
 void progress_init(struct progress *progress); /* Looks at what the standard output is. */

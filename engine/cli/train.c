@@ -46,6 +46,7 @@ static enum status run(void *options, const struct names *names, struct error *e
                                   .resume = spec->resume};
     const struct train_callbacks callbacks = {.ctx = &progress, .tick = on_tick, .point = on_point};
     progress_init(&progress);
+    progress.train_points = spec->report_every > 0;
     interrupt_catch();
     status = trainer_run(&job, &callbacks, &result, err);
     progress_end(&progress);

@@ -3,6 +3,7 @@
  */
 #include "engine/cli/command.h"
 #include "engine/cli/interrupt.h"
+#include "engine/cli/recipe.h"
 
 #include "engine/base/mem.h"
 #include "engine/base/process.h"
@@ -113,8 +114,10 @@ static int command_main(const struct command *command, int argc, char **argv) {
     void *options = xcalloc(1, command->options_bytes);
     int count = split_arguments(command, argc, argv, assignments, &names);
     fields_default(command->table, options);
-    enum status status =
-        fields_parse_args(command->table, options, count, assignments, command->refused, &err);
+    enum status status = recipe_apply(command, options, count, assignments, &err);
+    if (!status)
+        status =
+            fields_parse_args(command->table, options, count, assignments, command->refused, &err);
     if (!status)
         status = check_required(command, options, &err);
     bool usage = status != STATUS_OK;

@@ -1,5 +1,6 @@
 /*
- * data.c - `distill data get NAME`: fetches a known data set.
+ * data.c - `distill data get NAME` fetches a known data set; `distill data sample FOLDER` writes
+ * one of a data set's pictures as a PNG file.
  */
 #include "engine/cli/command.h"
 #include "engine/cli/line.h"
@@ -7,18 +8,29 @@
 #include "engine/base/file.h"
 #include "engine/data/dataset.h"
 #include "engine/data/download.h"
+#include "engine/data/picture.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 struct data_command {
-    char dir[SPEC_TEXT_BYTES];
+    char dir[SPEC_TEXT_BYTES], out[SPEC_TEXT_BYTES];
+    int split; /* enum data_split */
+    int64_t index;
 };
+
+enum data_split { DATA_TEST, DATA_TRAIN };
 
 #define ROW(member) FIELD_MEMBER(struct data_command, member)
 
 static const struct field rows[] = {
-    {ROW(dir), .type = FIELD_TEXT, .max = 500, .doc = "Where to put it; data/NAME if not given."},
+    {ROW(dir), .type = FIELD_TEXT, .max = 500,
+     .doc = "get: where to put it; data/NAME if not given."},
+    {ROW(out), .type = FIELD_TEXT, .max = 500, .doc = "sample: the PNG file to write."},
+    {ROW(split), .type = FIELD_ENUM, .choices = "test train", .fallback = "test",
+     .doc = "sample: which pictures to count."},
+    {ROW(index), .type = FIELD_INT, .max = 1e9, .fallback = "0",
+     .doc = "sample: which picture, from 0."},
 };
 static const struct field_table table = OPTION_TABLE("data", rows);
 
@@ -48,12 +60,10 @@ static enum status describe(const char *folder, const char *name, struct error *
     return STATUS_OK;
 }
 
-static enum status run(void *options, const struct names *names, struct error *err) {
-    const struct data_command *command = options;
+/* ---- get ---- */
+
+static enum status get(const struct data_command *command, const char *name, struct error *err) {
     char folder[FILE_PATH_BYTES];
-    if (names->count != 2 || !str_equal(names->item[0], "get"))
-        return error_set_field(err, STATUS_INVALID, "name", "expected: distill data get NAME");
-    const char *name = names->item[1];
     enum status status = STATUS_OK;
     if (!command->dir[0])
         status = file_join(folder, "data", name, err);
@@ -68,10 +78,64 @@ static enum status run(void *options, const struct names *names, struct error *e
     return status ? status : describe(folder, name, err);
 }
 
+/* ---- sample ---- */
+
+static enum status write_sample(const struct data_command *command, const struct dataset *dataset,
+                                struct error *err) {
+    const struct split *split = command->split == DATA_TEST ? &dataset->test : &dataset->train;
+    size_t pixels = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
+    if (command->index >= split->count)
+        return error_set_field(err, STATUS_INVALID, "index", "index must be below %lld, not %lld",
+                               (long long)split->count, (long long)command->index);
+    if (dataset->channels != 1 && dataset->channels != 3)
+        return error_set(err, STATUS_UNSUPPORTED, "pictures of %d channels cannot be a PNG file",
+                         dataset->channels);
+    const uint8_t *image = split->images + (size_t)command->index * pixels;
+    const struct picture picture = {dataset->height, dataset->width, dataset->channels,
+                                    (uint8_t *)(uintptr_t)image}; /* only read */
+    enum status status = picture_write_png(&picture, command->out, err);
+    if (status)
+        return status;
+    struct line line = {0};
+    int label = split->labels[command->index];
+    line_text(&line, "file", command->out);
+    line_text(&line, "label", dataset->class_names[label]);
+    line_integer(&line, "index", label);
+    line_print(&line);
+    return STATUS_OK;
+}
+
+static enum status sample(const struct data_command *command, const char *folder,
+                          struct error *err) {
+    struct dataset dataset = {0};
+    if (!command->out[0])
+        return error_set_field(err, STATUS_INVALID, "out", "out= is required");
+    enum status status = dataset_open(&dataset, folder, NULL, err);
+    if (!status)
+        status = write_sample(command, &dataset, err);
+    dataset_close(&dataset);
+    return status;
+}
+
+/* ---- the command ---- */
+
+static const struct {
+    const char *verb;
+    enum status (*run)(const struct data_command *command, const char *name, struct error *err);
+} verbs[] = {{"get", get}, {"sample", sample}};
+
+static enum status run(void *options, const struct names *names, struct error *err) {
+    for (size_t i = 0; names->count == 2 && i < sizeof verbs / sizeof verbs[0]; i++)
+        if (str_equal(names->item[0], verbs[i].verb))
+            return verbs[i].run(options, names->item[1], err);
+    return error_set_field(err, STATUS_INVALID, "name",
+                           "expected: distill data get NAME, or distill data sample FOLDER");
+}
+
 const struct command command_data = {
     .name = "data",
-    .sentence = "Fetches a known data set: cifar10, cifar100, mnist or fashion_mnist.",
-    .names = "get NAME",
+    .sentence = "Fetches cifar10, cifar100, mnist or fashion_mnist; writes a picture as PNG.",
+    .names = "get NAME | sample FOLDER",
     .table = &table,
     .options_bytes = sizeof(struct data_command),
     .run = run,

@@ -86,6 +86,8 @@ static const struct field rows[] = {
      .doc = "Folder that receives checkpoint and model."},
     {ROW(resume), .type = FIELD_BOOL, .fallback = "false", .flags = FIELD_UNHASHED | FIELD_CLI,
      .doc = "Whether to go on from the checkpoint in out, if there is one."},
+    {ROW(recipe), .type = FIELD_TEXT, .max = 500, .flags = FIELD_UNHASHED | FIELD_CLI,
+     .doc = "File of key=value lines to start from; the command line wins."},
 };
 
 const struct field_table train_spec_table = {"job", rows, (int)(sizeof rows / sizeof rows[0])};

@@ -54,6 +54,7 @@ struct train_spec {
     /* command line only */
     char out[SPEC_TEXT_BYTES];
     bool resume;
+    char recipe[SPEC_TEXT_BYTES];
 };
 
 /* The table of all fields above, in the order in which they are printed. */

@@ -482,6 +482,26 @@ class Data(Case):
         self.refuse(1, "idx", "data", "get", "mnist", f"dir={self.folder}/mnist",
                   DISTILL_MIRROR=str(mirror))
 
+    def test_sample_is_the_picture(self):
+        """What was written is classified as the data set's own picture is."""
+        data, png = self.make_dataset(), self.folder / "one.png"
+        line = json.loads(self.succeed("data", "sample", data, "index=6", f"out={png}"))
+        self.assertEqual(line, {"file": str(png), "label": "corner 2", "index": 2})
+        self.assertEqual(png.read_bytes()[16:24], struct.pack(">II", SIDE, SIDE))
+        self.succeed("train", *self.train_arguments("out", epochs=6))
+        found = json.loads(self.succeed("predict", f"model={self.folder}/out", png, "device=ref"))
+        self.assertEqual(found["predictions"][0]["label"], "corner 2")
+        train = json.loads(self.succeed("data", "sample", data, "split=train", "index=55",
+                                        f"out={png}"))
+        self.assertEqual(train["index"], 3)
+
+    def test_sample_refusals(self):
+        data, png = self.make_dataset(), self.folder / "one.png"
+        self.refuse(2, "out= is required", "data", "sample", data)
+        self.refuse(2, "below 20", "data", "sample", data, "index=20", f"out={png}")
+        self.refuse(1, "nowhere", "data", "sample", self.folder / "nowhere", f"out={png}")
+        self.assertFalse(png.exists())
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""recipes/ and `distill train recipe=FILE`: every recipe is read, and the command line wins.
+
+Usage: DISTILL=build/distill test_recipes.py [unittest arguments]
+"""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from material import write_dataset
+from service import ROOT, executable
+
+RECIPES = sorted(path for path in (ROOT / "recipes").rglob("*")
+                 if path.is_file() and path.suffix != ".md")
+USAGE = 2
+
+
+def fields(path):
+    """What a recipe says, as {key: text}."""
+    lines = path.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-recipes-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def train(self, **arguments):
+        items = [f"{name}={value}" for name, value in arguments.items()]
+        return subprocess.run([executable("distill"), "train", *items], capture_output=True,
+                              text=True, timeout=240)
+
+    def recipe(self, text):
+        path = self.folder / "recipe"
+        path.write_text(text)
+        return path
+
+
+class Recipes(Case):
+    def test_there_are_all(self):
+        pairs = ["resnet56-resnet20", "resnet110-resnet20", "resnet110-resnet32",
+                 "resnet32x4-resnet8x4"]
+        names = {f"{method}-{pair}" for method in ("kd", "ttm", "wttm") for pair in pairs}
+        names |= {f"ce-{network}" for pair in pairs for network in pair.split("-")}
+        self.assertEqual({path.name for path in RECIPES}, names)
+
+    def test_names_and_contents_agree(self):
+        for path in RECIPES:
+            with self.subTest(path.name):
+                method, *networks = path.name.split("-")
+                said = fields(path)
+                self.assertEqual((said["method"], said["student"]), (method, networks[-1]))
+                if method != "ce":
+                    self.assertIn(f"ce-{networks[0]}", path.read_text())
+
+    def test_each_is_read(self):
+        """What is wrong is only the data set, which is looked at after all arguments."""
+        for path in RECIPES:
+            with self.subTest(path.name):
+                teacher = {} if path.name.startswith("ce-") else {"teacher": self.folder}
+                missing = self.folder / "missing"
+                done = self.train(recipe=path, dataset=missing, out=self.folder / "out", **teacher)
+                self.assertIn(str(missing), done.stderr)
+                self.assertNotEqual(done.returncode, USAGE, done.stderr)
+
+    def test_one_runs(self):
+        data = write_dataset(self.folder / "data", train=32, test=16)
+        small = {"dataset": data, "epochs": 1, "device": "ref", "threads": 1}
+        plain = ROOT / "recipes/cifar100/ce-resnet20"
+        done = self.train(recipe=plain, out=self.folder / "a", **{**small, "student": "resnet8"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        wttm = ROOT / "recipes/cifar100/wttm-resnet56-resnet20"
+        done = self.train(recipe=wttm, out=self.folder / "b", teacher=self.folder / "a", **small)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        spec = json.loads((self.folder / "b/model.json").read_text())["spec"]
+        self.assertEqual([spec[name] for name in ("method", "student", "gamma", "beta", "epochs",
+                                                  "milestones", "weight_decay")],
+                         ["wttm", "resnet20", 0.3, 1.5, 1, [150, 180, 210], 0.0005])
+
+
+class Reading(Case):
+    """With a data set that is not there, what is said about the arguments comes first."""
+
+    def error(self, text, **arguments):
+        done = self.train(recipe=self.recipe(text), dataset=self.folder / "missing",
+                          out=self.folder / "out", **arguments)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done.stderr
+
+    def test_comments_and_white_space(self):
+        text = "\n# a comment\n  student=resnet8  \r\n\tmethod=ce\n#epochs=x"
+        self.assertIn("missing", self.error(text))
+
+    def test_wrong_lines_are_named_with_the_file(self):
+        cases = [("student=resnet8\nepoch=3\n", "epochs"), ("student=resnet8\nepochs=0\n", "0"),
+                 ("student\n", "key=value"), ("student=a\nstudent=b\n", "twice"),
+                 ("student=resnet8\ngamma=1\ntemperature=1\n", "only one"),
+                 ("student=resnet8\nrecipe=other\n", "another"),
+                 ("student=resnet8\ntags=a\n", "tags")]
+        for text, word in cases:
+            with self.subTest(text):
+                message = self.error(text)
+                self.assertIn(str(self.folder / "recipe"), message)
+                self.assertIn(word, message)
+
+    def test_the_command_line_wins(self):
+        text = "method=ttm\nstudent=resnet8\ngamma=0.5\nbeta=-1\n"
+        self.assertIn("beta", self.error(text))
+        text = text.replace("-1", "1")
+        self.assertIn("teacher is required", self.error(text, temperature=3))
+        self.assertIn("missing", self.error(text, temperature=3, teacher=self.folder))
+        self.assertIn("epochs", self.error(text, epochs=0, teacher=self.folder))
+
+    def test_no_such_file(self):
+        done = self.train(recipe=self.folder / "none", student="resnet8", dataset="x", out="y")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(str(self.folder / "none"), done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -181,6 +181,7 @@ class Service:
             self.settings["redis"] = redis
         self.process = None
         self.url = None
+        self.last_log = ""
 
     def start(self):
         arguments = [f"{name}={value}" for name, value in self.settings.items()]
@@ -198,7 +199,11 @@ class Service:
         return next((line for line in self.process.lines if line.startswith("distilld ready")), None)
 
     def log(self):
-        return (self.folder / "log").read_text(errors="replace")
+        """All that it has written; after its end, too."""
+        path = self.folder / "log"
+        if path.exists():
+            self.last_log = path.read_text(errors="replace")
+        return self.last_log
 
     def events(self, name=None):
         """The log's lines, all or those of one event."""
@@ -230,6 +235,10 @@ class Service:
                 f"{{distill}}:events:{job_id}", "-", "+"]
         entries = json.loads(subprocess.run(line, check=True, capture_output=True).stdout)
         return [dict(zip(fields[::2], fields[1::2])) for _, fields in entries]
+
+    def connect(self):
+        """A raw connection to the server."""
+        return socket.create_connection((self.host, self.port), timeout=10)
 
     def request(self, method, path, body=None, headers=None, timeout_s=60):
         """One request on a connection of its own. A dict or list becomes JSON."""
@@ -281,4 +290,5 @@ class Service:
         try:
             self.stop()
         finally:
+            self.log()
             shutil.rmtree(self.folder, ignore_errors=True)

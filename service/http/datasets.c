@@ -74,7 +74,7 @@ static void run_import(struct task *task) {
 static void reply_import(struct request *request, struct reply *reply) {
     const struct import *import = request->state;
     if (import->status) {
-        reply_error(reply, &import->err);
+        reply_field_error(reply, &import->err, &dataset_request_table, &import->asked, NULL);
         return;
     }
     const struct dataset_card *card = &import->entry.card;

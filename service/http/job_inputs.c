@@ -74,6 +74,17 @@ void job_inputs_release(struct job_inputs *inputs) {
     model_release(&inputs->init);
 }
 
+void job_inputs_add_range(const char *field, struct str *out) {
+    if (str_equal(field, "dataset")) {
+        str_add(out, "the name of a registered data set");
+    } else if (str_equal(field, "student")) {
+        str_add(out, "one of ");
+        zoo_add_names(out);
+    } else if (str_equal(field, "teacher") || str_equal(field, "init")) {
+        str_add(out, "the id of a model for this data set's pictures and classes");
+    }
+}
+
 enum status job_inputs_estimate(const struct job_inputs *inputs, const struct train_spec *spec,
                                 struct train_estimate *estimate, struct error *err) {
     struct train_job job = {

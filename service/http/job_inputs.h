@@ -22,6 +22,9 @@ MUST_CHECK enum status job_inputs_find(struct job_inputs *inputs, const char *da
                                        const struct train_spec *spec, struct error *err);
 void job_inputs_release(struct job_inputs *inputs); /* Zeroed or found. */
 
+/* Appends what is allowed for a field that job_inputs_find can refuse, in words. */
+void job_inputs_add_range(const char *field, struct str *out);
+
 /* What the job would cost. Blocking: reads the data set. */
 MUST_CHECK enum status job_inputs_estimate(const struct job_inputs *inputs,
                                            const struct train_spec *spec,

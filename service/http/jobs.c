@@ -112,6 +112,26 @@ static void submit(struct creation *creation, struct reply *reply) {
     reply_header(reply, "Location", "/jobs/%s", made.id);
 }
 
+static void refuse_inputs(const struct creation *creation, struct reply *reply,
+                          const struct error *err) {
+    struct str range = STR_INIT;
+    job_inputs_add_range(err->field, &range);
+    reply_field_error(reply, err, &train_spec_table, &creation->spec,
+                      range.len ? str_text(&range) : NULL);
+    str_release(&range);
+}
+
+static void proceed(struct creation *creation, bool dry_run, struct reply *reply) {
+    struct error err;
+    if (job_inputs_find(&creation->inputs, creation->request->app->config->data, &creation->spec,
+                        &err))
+        refuse_inputs(creation, reply, &err);
+    else if (dry_run)
+        start_estimate(creation);
+    else
+        submit(creation, reply);
+}
+
 void handle_job_create(struct request *request, struct reply *reply) {
     struct creation *creation = xcalloc(1, sizeof *creation);
     creation->request = request;
@@ -126,15 +146,10 @@ void handle_job_create(struct request *request, struct reply *reply) {
         status = request_query_bool(request, "dry_run", &dry_run, &err);
     if (!status)
         status = job_spec_decode(&creation->spec, request->body, request->body_len, &errors, &err);
-    if (!status)
-        status =
-            job_inputs_find(&creation->inputs, request->app->config->data, &creation->spec, &err);
     if (status)
         request_fail(request, reply, &err, &errors);
-    else if (dry_run)
-        start_estimate(creation);
     else
-        submit(creation, reply);
+        proceed(creation, dry_run, reply);
 }
 
 /* ---- what there is ---- */

@@ -5,6 +5,7 @@
 #include "engine/data/picture.h"
 #include "service/http/app.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { HTTP_OK = 200 };
@@ -89,7 +90,9 @@ static enum status blame_picture(const struct work *work, int i, enum status sta
     if (work->is_raw || status != STATUS_INVALID)
         return status;
     struct error cause = *err;
-    return error_set_field(err, STATUS_INVALID, "images", "picture %d: %s", i, cause.message);
+    char field[ERROR_FIELD_BYTES];
+    snprintf(field, sizeof field, "images[%d]", i);
+    return error_set_field(err, STATUS_INVALID, field, "%s: %s", field, cause.message);
 }
 
 static enum status decode_picture(struct work *work, int i, uint8_t *out) {

@@ -8,6 +8,7 @@
 #define SERVICE_HTTP_REPLY_H
 
 #include "api/errors.h"
+#include "engine/spec/fields.h"
 
 struct stream;
 
@@ -46,6 +47,11 @@ void reply_error(struct reply *reply, const struct error *err);
 /* The same with all that is wrong with a body's fields. */
 void reply_field_errors(struct reply *reply, const struct error *err,
                         const struct field_errors *errors);
+
+/* The same for an error that names a field of an object with this table: shows its value, and range
+ * (which may be NULL) as what is allowed. */
+void reply_field_error(struct reply *reply, const struct error *err,
+                       const struct field_table *table, const void *object, const char *range);
 
 /* Problem details for what only HTTP knows. */
 void reply_problem(struct reply *reply, enum problem problem, const char *format, ...)

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct link *link_of(struct MHD_Connection *connection) {
@@ -135,6 +136,8 @@ void server_drain(struct server *server, int64_t max_ms) {
     enum { STEP_MS = 10 };
     atomic_store(&server->draining, true);
     int listener = MHD_quiesce_daemon(server->daemon);
+    if (listener >= 0)
+        shutdown(listener, SHUT_RDWR); /* refuses at once; it may be closed only at the end */
     int64_t end_ns = clock_mono_ns() + max_ms * 1000 * 1000;
     while (atomic_load(&server->exchanges) > 0 && clock_mono_ns() < end_ns) {
         watch_close_idle(&server->watch);

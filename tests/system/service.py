@@ -275,9 +275,11 @@ class Service:
         return wait_until(finished, timeout_s, 0.05, f"job {job_id}")
 
     def stop(self):
-        """Ends the service in an orderly way; returns its exit status."""
-        status = self.process.end() if self.process and self.process.is_running() else None
-        return status
+        """Ends the service in an orderly way, if it runs; anything but status 0 is an error."""
+        if self.process and self.process.is_running():
+            status = self.process.end()
+            if status:
+                raise RuntimeError(f"distilld ended with status {status}:\n{self.log()[-8000:]}")
 
     def __enter__(self):
         try:

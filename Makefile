@@ -6,13 +6,17 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_ARGS ?=
 
-.PHONY: all setup setup-test build demo test test-sanitize test-thread bench lint format clean
+.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread bench lint \
+    format clean
 
 all: build
 
 # Idempotent: asks for packages only when something is missing.
 setup:
 	@cmake/setup.sh build
+
+setup-demo:
+	@cmake/setup.sh build demo
 
 setup-test:
 	@cmake/setup.sh build test
@@ -23,7 +27,7 @@ build: setup
 	@cmake --build $(BUILD) -j $(JOBS)
 
 demo: CMAKE_ARGS += -DDISTILL_TESTS=OFF
-demo: build
+demo: setup-demo build
 	@DISTILL_BUILD=$(BUILD) clients/demo.sh
 
 test: CMAKE_ARGS += -DDISTILL_TESTS=ON

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what is missing: `setup.sh build` the packages to build and run, `setup.sh build test`
-# those for tests too. Does nothing, and needs no root, when everything is there.
+# those for tests too, `setup.sh build demo` those for the demo. Does nothing, and needs no root,
+# when everything is there.
 set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config curl ca-certificates
@@ -8,6 +9,8 @@ build_packages="build-essential cmake ninja-build pkg-config curl ca-certificate
     libpng-dev redis-server"
 test_packages="clang clang-format clang-tidy libomp-dev python3 python3-venv python3-numpy
     python3-torch python3-yaml python3-httpx python3-pil python3-pytest shellcheck jq wrk"
+demo_packages="jq"
+demo_extras="dataset-fashion-mnist" # not in every distribution; the demo downloads it then
 
 missing() {
     for package in "$@"; do
@@ -16,11 +19,19 @@ missing() {
     done
 }
 
-wanted=""
+# Those that the package lists know.
+available() {
+    for package in "$@"; do
+        ! apt-cache show "$package" >/dev/null 2>&1 || printf '%s ' "$package"
+    done
+}
+
+wanted="" extras=""
 for kind in "$@"; do
     case $kind in
     build) wanted="$wanted $build_packages" ;;
     test) wanted="$wanted $test_packages" ;;
+    demo) wanted="$wanted $demo_packages" extras=$demo_extras ;;
     *) echo "setup.sh: unknown part $kind" >&2; exit 2 ;;
     esac
 done
@@ -30,15 +41,19 @@ if ! command -v apt-get >/dev/null; then
     exit 0
 fi
 # shellcheck disable=SC2086
-packages=$(missing $wanted)
-[ -z "$packages" ] && exit 0
+packages=$(missing $wanted) extras=$(missing $extras)
+# shellcheck disable=SC2086
+[ -n "$packages$(available $extras)" ] || exit 0
 
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
     as_root=sudo
-    command -v sudo >/dev/null || { echo "setup: needs root or sudo to install: $packages" >&2; exit 1; }
+    if ! command -v sudo >/dev/null; then
+        [ -n "$packages" ] || exit 0 # extras can be done without
+        echo "setup: needs root or sudo to install: $packages" >&2
+        exit 1
+    fi
 fi
-echo "setup: installing $packages"
 log=$(mktemp)
 install() {
     # RUNLEVEL=1: the package's own redis-server is not wanted and must not be started.
@@ -47,5 +62,8 @@ install() {
         apt-get install -y -q --no-install-recommends $packages >"$log" 2>&1
 }
 $as_root apt-get update -q >"$log" 2>&1 || { cat "$log"; exit 1; }
+# shellcheck disable=SC2086
+packages="$packages$(available $extras)"
+echo "setup: installing $packages"
 install || { cat "$log"; rm -f "$log"; exit 1; }
 rm -f "$log"

@@ -188,7 +188,7 @@ static enum status name_classes(struct dataset *dataset, const char *folder, con
     return status ? error_wrap(err, "%s", folder) : STATUS_OK;
 }
 
-/* The set that name and format say it is, if it has that shape. */
+/* The set that its name, its folder or its format say it is, if it has that shape. */
 static const struct known_set *recognise(const struct dataset *dataset, const char *folder,
                                          const char *name, const struct format *format) {
     char own[FILE_PATH_BYTES];
@@ -196,7 +196,9 @@ static const struct known_set *recognise(const struct dataset *dataset, const ch
     for (size_t len = strlen(own); len > 1 && own[len - 1] == '/'; len--)
         own[len - 1] = '\0';
     const char *slash = strrchr(own, '/');
-    const struct known_set *known = known_find(name ? name : slash ? slash + 1 : own);
+    const struct known_set *known = name ? known_find(name) : NULL;
+    if (!known)
+        known = known_find(slash ? slash + 1 : own);
     if (!known && format->known)
         known = known_find(format->known);
     return known && known->channels == dataset->channels ? known : NULL;

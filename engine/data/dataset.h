@@ -39,7 +39,7 @@ struct dataset {
 };
 
 /* Opens the data set of a folder; checks everything. name ("cifar100", "fashion_mnist", or any)
- * only serves to recognise known sets, NULL takes the folder's own name. */
+ * only serves to recognise known sets; where it is NULL or unknown the folder's own name does. */
 MUST_CHECK enum status dataset_open(struct dataset *dataset, const char *folder, const char *name,
                                     struct error *err);
 

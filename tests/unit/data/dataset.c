@@ -148,6 +148,9 @@ static void test_known_names(void) {
     open_ok(&dataset, strcat(renamed, "//"), NULL);
     T_NEAR(dataset.mean[0], 0.1307, 1e-7);
     dataset_close(&dataset);
+    open_ok(&dataset, renamed, "my own name"); /* says nothing: the folder's name counts */
+    T_NEAR(dataset.mean[0], 0.1307, 1e-7);
+    dataset_close(&dataset);
 }
 
 static void test_classes_file(void) {

@@ -1,0 +1,5 @@
+#!/bin/sh
+# Shows a job: job.sh JOB
+set -eu
+url=${DISTILLD_URL:-http://127.0.0.1:8080}
+curl -sS --fail-with-body "$url/jobs/${1:?job.sh JOB}"

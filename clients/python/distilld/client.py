@@ -1,0 +1,301 @@
+"""The client: one method for each thing that the service does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Union, cast, overload
+
+import httpx
+
+from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
+from .events import Event, read_events
+from .progress import ProgressLine
+from .types import Dataset, DryRun, Job, Model, Point, Prediction
+
+Picture = Union[str, "os.PathLike[str]", bytes]
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+FINISHED = ("succeeded", "failed", "cancelled")
+PICTURES_PER_REQUEST = 64
+COME_BACK_LATER = (429, 503)
+HEARTBEAT_S = 15  # a stream is never silent for longer
+LONGEST_PAUSE_S = 10.0
+
+
+class Client:
+    """A connection to one service; close it, or use it as a context manager.
+
+    url is the service's address; by default what the environment variable DISTILLD_URL says, or
+    http://127.0.0.1:8080. A request that may safely be repeated is sent up to `retries` times more
+    when the service cannot be reached or asks to come back later. A client may be used by several
+    threads.
+    """
+
+    def __init__(self, url: Optional[str] = None, *, timeout: float = 60.0, retries: int = 4):
+        self.url = (url or os.environ.get("DISTILLD_URL") or DEFAULT_URL).rstrip("/")
+        self.retries = retries
+        self.timeout = timeout
+        self._http = httpx.Client(base_url=self.url, timeout=timeout)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    # Jobs
+
+    def submit(self, *, idempotency_key: Optional[str] = None, **spec: Any) -> Job:
+        """Launches a job; the keywords are its fields (method, student, dataset, teacher, ...).
+
+        Repeating it with the same key and fields gives the job that exists. Without a key each call
+        is a job of its own, however often it has to be sent.
+        """
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        return cast(Job, self._json("POST", "/jobs", json=spec, headers=headers))
+
+    def estimate(self, **spec: Any) -> DryRun:
+        """What a job would cost, and its fields with all defaults, without launching it."""
+        return cast(DryRun, self._json("POST", "/jobs", json=spec, params={"dry_run": "true"}))
+
+    def job(self, job_id: str) -> Job:
+        """The job as it is now."""
+        return cast(Job, self._json("GET", f"/jobs/{job_id}"))
+
+    def jobs(self, state: Optional[str] = None) -> Iterator[Job]:
+        """All jobs, or those in a state, newest first."""
+        return cast(Iterator[Job], self._pages("/jobs", {"state": state} if state else {}))
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancels a job; one that runs has `requested` set until its worker has stopped."""
+        return cast(Job, self._json("POST", f"/jobs/{job_id}/cancel"))
+
+    def retry(self, job_id: str) -> Job:
+        """Queues a failed job again."""
+        return cast(Job, self._json("POST", f"/jobs/{job_id}/retry", safe=False))
+
+    def remove(self, job_id: str) -> None:
+        """Removes a finished job; its model stays."""
+        self._request("DELETE", f"/jobs/{job_id}", safe=False)
+
+    def wait(self, job_id: str, *, progress: bool = True, timeout: Optional[float] = None) -> Job:
+        """Waits until a job has succeeded and returns it; JobFailed when it did not.
+
+        Shows a live line on standard error unless progress is False. TimeoutError after timeout
+        seconds.
+        """
+        line = ProgressLine() if progress else None
+        end = None if timeout is None else time.monotonic() + timeout
+        try:
+            job = self._follow(job_id, line, end)
+        finally:
+            if line:
+                line.close()
+        if job["state"] != "succeeded":
+            raise JobFailed(job)
+        return job
+
+    def _follow(self, job_id: str, line: Optional[ProgressLine], end: Optional[float]) -> Job:
+        pause = 0.1
+        while True:
+            job = self.job(job_id)
+            if line:
+                line.show(job)
+            if job["state"] in FINISHED:
+                return job
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(f"{job_id} is still {job['state']}")
+            time.sleep(pause)
+            pause = min(1.0, pause * 1.3)
+
+    # Learning curves
+
+    def metrics(self, job_id: str, since: int = 0) -> Iterator[Point]:
+        """The points of a job's learning curve as they appear, until the job ends.
+
+        A connection that is lost is opened again; no point is missed or given twice.
+        """
+        failures = 0
+        while True:
+            try:
+                for event in self._events(f"/jobs/{job_id}/metrics", since):
+                    failures = 0
+                    if event.name == "end":
+                        return
+                    point = cast(Point, json.loads(event.data))
+                    since = point["seq"]
+                    yield point
+            except httpx.TransportError as error:
+                failures += 1
+                if failures > self.retries:
+                    raise ServiceUnreachable(f"{self.url}: {error}") from error
+            except ProblemError as error:
+                failures += 1
+                if failures > self.retries or error.status not in COME_BACK_LATER:
+                    raise
+            time.sleep(_pause_s(failures))
+
+    def _events(self, path: str, since: int) -> Iterator[Event]:
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(since)}
+        timeout = httpx.Timeout(self.timeout, read=3 * HEARTBEAT_S)
+        with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
+            if response.status_code != 200:
+                response.read()
+                raise _problem(response)
+            yield from read_events(line.rstrip("\r\n") for line in response.iter_lines())
+
+    def curve(self, job_id: str, since: int = 0) -> List[Point]:
+        """The points so far."""
+        points: List[Point] = []
+        while True:
+            page = self._json("GET", f"/jobs/{job_id}/metrics", params={"since": since})
+            points += page["points"]
+            if not page["points"]:
+                return points
+            since = page["next"]
+
+    # Models
+
+    def models(self) -> Iterator[Model]:
+        """All models, newest first."""
+        return cast(Iterator[Model], self._pages("/models", {}))
+
+    def model(self, model_id: str) -> Model:
+        """A model's description."""
+        return cast(Model, self._json("GET", f"/models/{model_id}"))
+
+    def download(self, model_id: str, path: Union[str, "os.PathLike[str]"]) -> Path:
+        """Writes a model's weights (safetensors) to a file, checked against their SHA-256."""
+        target = Path(os.fspath(path))
+        partial = target.with_name(target.name + ".part")
+        digest = hashlib.sha256()
+        with self._http.stream("GET", f"/models/{model_id}/weights") as response:
+            if response.status_code != 200:
+                response.read()
+                raise _problem(response)
+            with open(partial, "wb") as file:
+                for block in response.iter_bytes():
+                    digest.update(block)
+                    file.write(block)
+        if response.headers["ETag"].strip('"') != digest.hexdigest():
+            partial.unlink()
+            raise DistilldError(f"{model_id}: the weights were damaged on their way")
+        partial.replace(target)
+        return target
+
+    @overload
+    def predict(self, model: str, pictures: Picture, top_k: int = 5) -> List[Prediction]: ...
+
+    @overload
+    def predict(self, model: str, pictures: Sequence[Picture],
+                top_k: int = 5) -> List[List[Prediction]]: ...
+
+    def predict(self, model: str, pictures: Union[Picture, Sequence[Picture]], top_k: int = 5) -> Any:
+        """Classifies a picture, or several, given as paths or as the bytes of JPEG or PNG files.
+
+        One picture gives a list of predictions, best first; several give a list of such lists.
+        """
+        if isinstance(pictures, (str, bytes, os.PathLike)):
+            body = _picture_bytes(pictures)
+            answer = self._json("POST", "/predict", content=body,
+                                headers={"Content-Type": _content_type(body)},
+                                params={"model": model, "top_k": top_k})
+            return answer["predictions"][0]
+        found: List[List[Prediction]] = []
+        for i in range(0, len(pictures), PICTURES_PER_REQUEST):
+            images = [base64.b64encode(_picture_bytes(picture)).decode()
+                      for picture in pictures[i:i + PICTURES_PER_REQUEST]]
+            request = {"model": model, "top_k": top_k, "images": images}
+            found += self._json("POST", "/predict", json=request)["predictions"]
+        return found
+
+    # Data sets
+
+    def datasets(self) -> Iterator[Dataset]:
+        """All registered data sets, by name."""
+        return cast(Iterator[Dataset], self._pages("/datasets", {}))
+
+    def dataset(self, name: str) -> Dataset:
+        """A registered data set."""
+        return cast(Dataset, self._json("GET", f"/datasets/{name}"))
+
+    def import_dataset(self, name: str, path: str, *, timeout: float = 3600.0) -> Dataset:
+        """Registers a folder on the server (under one of its import roots) as a data set."""
+        return cast(Dataset, self._json("POST", "/datasets", json={"name": name, "path": path},
+                                        timeout=timeout, safe=False))
+
+    # The service
+
+    def is_ready(self) -> bool:
+        """The service answers and can take work."""
+        try:
+            return self._http.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    # Requests
+
+    def _json(self, method: str, path: str, **arguments: Any) -> Any:
+        return self._request(method, path, **arguments).json()
+
+    def _request(self, method: str, path: str, *, safe: bool = True, **arguments: Any) -> httpx.Response:
+        """Sends a request, again if it is safe and the service cannot answer now."""
+        attempt = 0
+        while True:
+            attempt += 1
+            is_last = not safe or attempt > self.retries
+            try:
+                response = self._http.request(method, path, **arguments)
+            except httpx.TransportError as error:
+                if is_last:
+                    raise ServiceUnreachable(f"{self.url}: {error}") from error
+                time.sleep(_pause_s(attempt))
+                continue
+            if response.is_success:
+                return response
+            if is_last or response.status_code not in COME_BACK_LATER:
+                raise _problem(response)
+            time.sleep(_pause_s(attempt, response.headers.get("Retry-After")))
+
+    def _pages(self, path: str, params: Dict[str, Any]) -> Iterator[Any]:
+        params = dict(params)
+        while True:
+            page = self._json("GET", path, params=params)
+            yield from page["items"]
+            if page["next"] is None:
+                return
+            params["after"] = page["next"]
+
+
+def _pause_s(attempt: int, retry_after: Optional[str] = None) -> float:
+    """How long to wait before a request is sent again."""
+    if retry_after and retry_after.isdigit():
+        return min(float(retry_after), LONGEST_PAUSE_S)
+    return min(0.2 * 2.0 ** attempt, LONGEST_PAUSE_S)
+
+
+def _problem(response: httpx.Response) -> ProblemError:
+    """The error of an answer, also of one that is no problem details (a proxy's, say)."""
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {"title": response.reason_phrase, "detail": response.text[:400]}
+    return ProblemError(response.status_code, problem)
+
+
+def _picture_bytes(picture: Picture) -> bytes:
+    return picture if isinstance(picture, bytes) else Path(os.fspath(picture)).read_bytes()
+
+
+def _content_type(picture: bytes) -> str:
+    return "image/png" if picture.startswith(b"\x89PNG") else "image/jpeg"

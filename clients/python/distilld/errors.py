@@ -1,0 +1,38 @@
+"""What can go wrong."""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping
+
+from .types import FieldError, Job
+
+
+class DistilldError(Exception):
+    """Anything that this package raises."""
+
+
+class ServiceUnreachable(DistilldError):
+    """The service did not answer, also not when it was asked again."""
+
+
+class ProblemError(DistilldError):
+    """The service refused a request; the attributes are those of its problem details."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]):
+        self.status = status
+        self.type: str = str(problem.get("type", "about:blank"))
+        self.title: str = str(problem.get("title", ""))
+        self.detail: str = str(problem.get("detail") or self.title)
+        self.errors: List[FieldError] = list(problem.get("errors", []))
+        details = [error["detail"] for error in self.errors] or [self.detail]
+        super().__init__(f"{status}: " + "; ".join(details))
+
+
+class JobFailed(DistilldError):
+    """A job that was waited for failed or was cancelled."""
+
+    def __init__(self, job: Job):
+        self.job = job
+        error = job.get("error") or {}
+        reason = error.get("message") or job["state"]
+        super().__init__(f"{job['id']} {job['state']}: {reason}")

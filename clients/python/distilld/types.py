@@ -1,0 +1,95 @@
+"""What the service answers, as typed dictionaries; openapi.yaml describes every field."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, TypedDict
+
+
+class Progress(TypedDict):
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    fraction: float
+    images_per_s: Optional[float]
+    remaining_s: Optional[float]
+    phase: Optional[str]
+
+
+class Point(TypedDict):
+    """A point of a learning curve; missing numbers are None."""
+
+    seq: int
+    time: str
+    phase: str
+    epoch: int
+    step: int
+    loss: Optional[float]
+    ce: Optional[float]
+    distill: Optional[float]
+    top1: Optional[float]
+    top5: Optional[float]
+    learning_rate: Optional[float]
+    images_per_s: Optional[float]
+
+
+class LatestMetrics(TypedDict):
+    train: Optional[Point]
+    eval: Optional[Point]
+    best: Optional[Point]
+
+
+class Job(TypedDict):
+    id: str
+    state: str
+    requested: str
+    spec: Dict[str, Any]
+    attempt: int
+    progress: Progress
+    metrics: LatestMetrics
+    model: Optional[str]
+    error: Optional[Dict[str, Any]]
+
+
+class DryRun(TypedDict):
+    spec: Dict[str, Any]
+    estimate: Dict[str, Any]
+
+
+class Model(TypedDict):
+    id: str
+    name: Optional[str]
+    architecture: str
+    dataset: Optional[str]
+    height: int
+    width: int
+    channels: int
+    classes: int
+    weights_bytes: int
+    weights_sha256: str
+    top1: Optional[float]
+    class_names: List[str]
+
+
+class Dataset(TypedDict):
+    name: str
+    height: int
+    width: int
+    channels: int
+    classes: int
+    train_count: int
+    test_count: int
+    class_names: List[str]
+
+
+class Prediction(TypedDict):
+    label: str
+    index: int
+    score: float
+
+
+class FieldError(TypedDict):
+    field: str
+    value: Any
+    detail: str
+    range: Optional[str]

@@ -1,0 +1,165 @@
+"""The client against a running service."""
+
+import io
+import json
+import os
+import signal
+
+import pytest
+
+import pictures
+from distilld import Client, JobFailed, ProblemError, ServiceUnreachable
+from distilld.progress import ProgressLine, describe
+
+
+def test_submit_and_wait(client, trained):
+    assert trained["state"] == "succeeded"
+    assert trained["model"].startswith("model_")
+    assert trained["progress"]["fraction"] == 1
+    assert client.job(trained["id"]) == trained
+
+
+def test_distil_from_a_teacher(client, trained, fields):
+    job = client.submit(**{**fields, "method": "wttm", "teacher": trained["model"], "gamma": 0.25,
+                           "beta": 2, "tags": ["student"]})
+    finished = client.wait(job["id"], progress=False, timeout=120)
+    assert finished["spec"]["teacher"] == trained["model"]
+    assert finished["spec"]["temperature"] == 4
+    assert client.model(finished["model"])["teacher"] == trained["model"]
+
+
+def test_wrong_fields(client, fields):
+    with pytest.raises(ProblemError) as caught:
+        client.submit(**{**fields, "epochs": 0, "colour": "red"})
+    assert caught.value.status == 422
+    assert {error["field"] for error in caught.value.errors} == {"epochs", "colour"}
+    assert "epochs" in str(caught.value) and "colour" in str(caught.value)
+
+
+def test_estimate_creates_nothing(client, fields):
+    before = [job["id"] for job in client.jobs()]
+    estimate = client.estimate(**fields)
+    assert estimate["estimate"]["steps"] == 16
+    assert estimate["spec"]["momentum"] == 0.9
+    assert [job["id"] for job in client.jobs()] == before
+
+
+def test_idempotency_key(client, fields):
+    endless = {**fields, "epochs": 100000}
+    first = client.submit(idempotency_key="k1", **endless)
+    assert client.submit(idempotency_key="k1", **endless)["id"] == first["id"]
+    others = [client.submit(**endless)["id"] for _ in range(2)]
+    assert len({first["id"], *others}) == 3
+    for job_id in (first["id"], *others):
+        client.cancel(job_id)
+
+
+def test_metrics_while_it_runs(client, fields):
+    job = client.submit(**{**fields, "epochs": 3})
+    points = list(client.metrics(job["id"]))
+    assert [point["seq"] for point in points] == list(range(1, len(points) + 1))
+    assert [point["epoch"] for point in points if point["phase"] == "eval"] == [1, 2, 3]
+    assert client.job(job["id"])["state"] == "succeeded"
+    assert client.curve(job["id"]) == points
+    assert list(client.metrics(job["id"], since=len(points) - 1)) == points[-1:]
+
+
+def test_cancel_and_remove(client, fields):
+    job = client.submit(**{**fields, "epochs": 100000})
+    client.cancel(job["id"])
+    with pytest.raises(JobFailed) as caught:
+        client.wait(job["id"], progress=False, timeout=60)
+    assert caught.value.job["state"] == "cancelled"
+    client.remove(job["id"])
+    with pytest.raises(ProblemError) as gone:
+        client.job(job["id"])
+    assert gone.value.status == 404
+
+
+def test_wait_gives_up(client, fields):
+    job = client.submit(**{**fields, "epochs": 100000})
+    with pytest.raises(TimeoutError):
+        client.wait(job["id"], progress=False, timeout=0.3)
+    client.cancel(job["id"])
+
+
+def test_jobs_over_several_pages(client, trained):
+    client_pages = Client(client.url)
+    with client_pages:
+        ids = [job["id"] for job in client_pages.jobs()]
+        small = client_pages._pages("/jobs", {"limit": 1})
+        assert [job["id"] for job in small] == ids
+    assert trained["id"] in [job["id"] for job in client.jobs(state="succeeded")]
+
+
+def test_predict(client, trained, tmp_path):
+    model = trained["model"]
+    path = tmp_path / "picture.png"
+    path.write_bytes(pictures.png(2))
+    by_path = client.predict(model, path)
+    assert by_path[0]["label"] == "bottom left"
+    assert sum(prediction["score"] for prediction in by_path) == pytest.approx(1, abs=1e-5)
+    assert client.predict(model, str(path), top_k=1) == by_path[:1]
+    assert client.predict(model, pictures.png(2)) == by_path
+    many = client.predict(model, [pictures.png(i % 4) for i in range(70)], top_k=1)
+    assert [predictions[0]["index"] for predictions in many] == [i % 4 for i in range(70)]
+    assert client.predict(model, []) == []
+
+
+def test_predict_what_is_no_picture(client, trained):
+    with pytest.raises(ProblemError) as caught:
+        client.predict(trained["model"], b"no picture")
+    assert caught.value.status == 400
+
+
+def test_models_and_weights(client, trained, tmp_path):
+    model = client.model(trained["model"])
+    assert model in list(client.models())
+    assert model["class_names"] == pictures.CLASSES
+    path = client.download(model["id"], tmp_path / "weights.safetensors")
+    data = path.read_bytes()
+    assert len(data) == model["weights_bytes"]
+    header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
+    assert header["conv1.weight"]["shape"] == [16, 3, 3, 3]
+    assert [file.name for file in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+def test_datasets(client):
+    assert client.dataset("quadrants")["train_count"] == 256
+    assert [dataset["name"] for dataset in client.datasets()] == ["quadrants"]
+    with pytest.raises(ProblemError) as caught:
+        client.import_dataset("other", "/etc")
+    assert caught.value.errors[0]["field"] == "path"
+
+
+def test_progress_line(client, trained):
+    assert "succeeded" in describe(trained) and "top1" in describe(trained)
+    plain = io.StringIO()
+    line = ProgressLine(plain)
+    for _ in range(3):
+        line.show(trained)
+    line.close()
+    assert plain.getvalue().count("\n") == 1
+
+
+def test_service_that_is_not_there():
+    with Client("http://127.0.0.1:9", retries=1) as absent:
+        assert not absent.is_ready()
+        with pytest.raises(ServiceUnreachable):
+            absent.job("job_x")
+        with pytest.raises(ServiceUnreachable):
+            next(absent.metrics("job_x"))
+
+
+def test_metrics_survive_a_restart_of_the_server(client, service, fields):
+    """The stream is opened again where it was; no point is missed or given twice."""
+    job = client.submit(**{**fields, "epochs": 6})
+    points = []
+    for point in client.metrics(job["id"]):
+        points.append(point)
+        if len(points) == 5:
+            server = next(event for event in reversed(service.events("child_started"))
+                          if event["child"] == "serve")
+            os.kill(server["child_pid"], signal.SIGKILL)
+    assert points == client.curve(job["id"])
+    assert [point["seq"] for point in points] == list(range(1, len(points) + 1))

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Every script of clients/curl against a running service, as a user would go through them."""
+
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+import pictures
+from service import Service, wait_until
+
+SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "clients" / "curl"
+REFUSED = 22
+SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 2, "batch_size": 32,
+        "learning_rate": 0.05, "augment": "none", "threads": 1}
+
+
+class CurlTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service("up")
+        cls.service.start()
+        cls.addClassCleanup(cls.service.__exit__)
+        cls.used = set()
+
+    def run_script(self, name, *arguments, status=0, stdin=""):
+        self.used.add(name)
+        result = subprocess.run([str(SCRIPTS / f"{name}.sh"), *map(str, arguments)], input=stdin,
+                                capture_output=True, text=True, timeout=120,
+                                env={**os.environ, "DISTILLD_URL": self.service.url})
+        self.assertEqual(result.returncode, status, result)
+        return result.stdout
+
+    def json(self, name, *arguments, **more):
+        return json.loads(self.run_script(name, *arguments, **more))
+
+    def test_all_scripts(self):
+        folder = self.service.folder
+        source = pictures.save_dataset(folder / "quadrants")
+        self.assertEqual(self.json("ready")["status"], "ready")
+        self.assertEqual(self.json("import", "quadrants", source)["classes"], 4)
+        self.assertEqual(self.json("datasets")["items"][0]["name"], "quadrants")
+        self.assertEqual(self.json("datasets", "quadrants")["height"], 8)
+        self.assertEqual(self.json("estimate", json.dumps(SPEC))["estimate"]["steps"], 16)
+
+        job = self.json("submit", json.dumps(SPEC))
+        lines = [json.loads(line) for line in self.run_script("watch", job["id"]).splitlines()]
+        self.assertEqual(lines[-1]["state"], "succeeded")
+        self.assertEqual([line["seq"] for line in lines[:-1]], list(range(1, len(lines))))
+        self.assertEqual(self.json("job", job["id"]), lines[-1])
+        self.assertEqual(self.run_script("curve", job["id"]).count("\n"), len(lines))
+        self.assertEqual(self.json("jobs")["items"], [lines[-1]])
+        self.assertEqual(self.json("jobs", "queued")["items"], [])
+
+        model = lines[-1]["model"]
+        self.assertEqual(self.json("models")["items"][0]["id"], model)
+        self.assertEqual(self.json("models", model)["job"], job["id"])
+        picture = folder / "picture.png"
+        picture.write_bytes(pictures.png(3))
+        predictions = self.json("predict", model, picture, 2)["predictions"][0]
+        self.assertEqual([len(predictions), predictions[0]["label"]], [2, "bottom right"])
+        self.check_weights(model, folder / "weights.safetensors")
+        self.check_changes()
+        self.assertEqual(self.used, {script.stem for script in SCRIPTS.glob("*.sh")})
+
+    def check_weights(self, model, path):
+        """Whole, and going on with the first part of it."""
+        self.run_script("weights", model, path)
+        whole = path.read_bytes()
+        self.assertEqual(len(whole), self.json("models", model)["weights_bytes"])
+        path.write_bytes(whole[:1000])
+        self.run_script("weights", model, path)
+        self.assertEqual(path.read_bytes(), whole)
+
+    def check_changes(self):
+        job = self.json("submit", stdin=json.dumps({**SPEC, "epochs": 100000}))
+        self.assertEqual(self.json("remove", job["id"], status=REFUSED)["status"], 409)
+        self.assertEqual(self.json("retry", job["id"], status=REFUSED)["status"], 409)
+        self.json("cancel", job["id"])
+        wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")
+        self.assertEqual(self.run_script("remove", job["id"]), "")
+        for name in ("job", "watch", "curve", "cancel"):
+            self.assertEqual(self.json(name, job["id"], status=REFUSED)["status"], 404)
+        self.assertEqual(self.json("submit", "{}", status=REFUSED)["status"], 422)
+
+
+if __name__ == "__main__":
+    unittest.main()

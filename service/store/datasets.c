@@ -122,6 +122,26 @@ static enum status resolve(const char *roots, const char *path, char out[FILE_PA
                            "path: %s is no folder under one of the import roots", path);
 }
 
+struct fence {
+    const char *roots, *folder;
+};
+
+/* A file of an allowed folder may be a link that leads anywhere. */
+static enum status check_file(void *ctx, const char *name, struct error *err) {
+    const struct fence *fence = ctx;
+    char path[FILE_PATH_BYTES];
+    enum status status = file_join(path, fence->folder, name, err);
+    if (status)
+        return status;
+    char *resolved = realpath(path, NULL);
+    bool allowed = resolved && is_allowed(resolved, fence->roots);
+    free(resolved);
+    if (allowed)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, "path",
+                           "path: %s is a link to nothing under the import roots", path);
+}
+
 static void fill_card(struct dataset_card *card, const struct dataset *dataset, const char *name) {
     memset(card, 0, sizeof *card);
     str_copy(card->name, sizeof card->name, name);
@@ -167,7 +187,8 @@ static enum status open_source(struct dataset *dataset, const char *folder, cons
                                struct error *err) {
     struct error cause = {0};
     enum status status = dataset_open(dataset, folder, name, &cause);
-    if (status == STATUS_CORRUPT || status == STATUS_NOT_FOUND || status == STATUS_INVALID)
+    if (status == STATUS_CORRUPT || status == STATUS_NOT_FOUND || status == STATUS_INVALID ||
+        status == STATUS_TOO_LARGE)
         return error_set_field(err, STATUS_INVALID, "path", "path: %.*s", ERROR_MESSAGE_BYTES - 8,
                                cause.message);
     if (status && err)
@@ -185,6 +206,9 @@ enum status datasets_import(const char *data, const char *roots,
         return error_set_field(err, STATUS_INVALID, "name", "name: %s cannot name a data set",
                                name);
     enum status status = resolve(roots, request->path, folder, err);
+    struct fence fence = {roots, folder};
+    if (!status)
+        status = folder_each(folder, false, check_file, &fence, err);
     if (!status)
         status = open_source(&dataset, folder, name, err);
     if (!status)

@@ -6,6 +6,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -104,6 +105,8 @@ static enum status lost(struct redis *redis, struct error *err) {
     char text[128] = "out of memory";
     if (redis->context)
         str_copy(text, sizeof text, redis->context->errstr);
+    if (redis->context && redis->context->err == REDIS_ERR_IO && errno == EAGAIN)
+        snprintf(text, sizeof text, "no answer within %d ms", redis->address.timeout_ms);
     disconnect(redis);
     return error_set(err, STATUS_UNAVAILABLE, "redis does not answer: %s", text);
 }

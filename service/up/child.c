@@ -128,9 +128,10 @@ bool child_has_ended(struct child *child) {
     int how;
     if (child->pid == 0 || waitpid(child->pid, &how, WNOHANG) != child->pid)
         return false;
-    log_warn("child_ended", log_text("child", child->name), log_int("child_pid", child->pid),
-             log_int(WIFSIGNALED(how) ? "signal" : "exit_status",
-                     WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how)));
+    LOG_AT(child->asked ? LOG_INFO : LOG_WARN, "child_ended", log_text("child", child->name),
+           log_int("child_pid", child->pid),
+           log_int(WIFSIGNALED(how) ? "signal" : "exit_status",
+                   WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how)));
     child->pid = 0;
     plan_restart(child, !WIFSIGNALED(how) && !child_is_ready(child));
     if (child->ready_fd >= 0)
@@ -143,7 +144,8 @@ bool child_is_due(const struct child *child) {
     return child->pid == 0 && clock_mono_ns() >= child->restart_ns;
 }
 
-void child_ask_to_end(const struct child *child) {
+void child_ask_to_end(struct child *child) {
+    child->asked = true;
     if (child->pid > 0)
         kill(child->pid, SIGTERM);
 }

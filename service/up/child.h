@@ -27,6 +27,7 @@ struct child {
     char line[CHILD_LINE_BYTES]; /* what it said when ready; "" before */
     int64_t started_ns, restart_ns;
     int early_deaths; /* in a row, by itself, before it was ready */
+    bool asked;       /* to end */
     int64_t backoff_ms;
 };
 
@@ -51,7 +52,7 @@ bool child_has_ended(struct child *child);
 bool child_is_due(const struct child *child);
 
 /* Sends SIGTERM to a running child. */
-void child_ask_to_end(const struct child *child);
+void child_ask_to_end(struct child *child);
 
 /* Waits until a running child has ended; kills it at the deadline (monotonic). */
 void child_await_end(struct child *child, int64_t deadline_ns);

@@ -53,7 +53,7 @@ static inline void fixture_open(struct redis_fixture *fixture) {
     snprintf(fixture->dir, sizeof fixture->dir, "%s", t_temp_dir());
     snprintf(fixture->socket, sizeof fixture->socket, "%s/r.sock", fixture->dir);
     snprintf(fixture->url, sizeof fixture->url, "unix://%s", fixture->socket);
-    if (redis_address_parse(&fixture->address, fixture->url, 2000, &err) != STATUS_OK) {
+    if (redis_address_parse(&fixture->address, fixture->url, 10000, &err) != STATUS_OK) {
         fprintf(stderr, "%s\n", err.message);
         exit(1);
     }

@@ -132,16 +132,17 @@ static void test_a_restart_between_calls_is_not_noticed(void) {
 
 static void test_a_hung_redis_times_out(void) {
     struct redis_address address = fixture.address;
-    address.timeout_ms = 100;
+    address.timeout_ms = 500;
     struct redis_pool *pool = pool_create(&address, 1);
     must(pool_ping(pool, &why), "ping");
     kill(fixture.pid, SIGSTOP);
     int64_t begin_ns = clock_mono_ns();
     T_INT(pool_ping(pool, &why), STATUS_UNAVAILABLE);
+    T_CONTAINS(why.message, "500 ms");
     T_INT(pool_ping(pool, &why), STATUS_UNAVAILABLE); /* connecting times out as well */
     int64_t took_ms = (clock_mono_ns() - begin_ns) / 1000000;
     kill(fixture.pid, SIGCONT);
-    T_CHECK(took_ms < 2000);
+    T_CHECK(took_ms < 4000);
     must(pool_ping(pool, &why), "ping");
     pool_free(pool);
 }
@@ -149,7 +150,7 @@ static void test_a_hung_redis_times_out(void) {
 /* The late answer to a call that timed out must not be taken for the next call's. */
 static void test_late_answers_are_not_mixed_up(void) {
     struct redis_address address = fixture.address;
-    address.timeout_ms = 100;
+    address.timeout_ms = 500;
     struct redis *redis = redis_create(&address);
     struct redis_args echo = {0}, again = {0};
     struct redisReply *reply = NULL;
@@ -204,7 +205,7 @@ static void test_login_is_repeated_after_a_restart(void) {
 
 static void test_an_exhausted_pool_says_so(void) {
     struct redis_address address = fixture.address;
-    address.timeout_ms = 50;
+    address.timeout_ms = 500;
     struct redis_pool *pool = pool_create(&address, 1);
     struct redis *only, *none;
     must(pool_take(pool, &only, &why), "take");

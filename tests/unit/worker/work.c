@@ -230,7 +230,7 @@ static void test_redis_away_for_less_than_the_lease(void) {
     clock_sleep_ms(200);
     fixture_start(&fixture);
     expect_success(id);
-    T_INT(get(id).attempt, 1);
+    T_INT(get(id).lost, 0);
     stop_worker(worker);
 }
 

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Files that are broken, lie or are too much: pictures and data sets."""
+
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import tempfile
+import unittest
+import zlib
+
+from material import (job, jpeg, picture, png, png_chunk, split_of, write_dataset,
+                      write_raw_tensors, write_tensors)
+from service import Redis, ServiceCase
+
+RSS_MAX_KIB = 64 * 1024  # what refusing a bomb may cost
+
+
+def rss_kib(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def bomb(side):
+    """A PNG file of side x side black pixels, a thousandth of their size."""
+    squeezer = zlib.compressobj(9)
+    line = bytes(1 + 3 * side)
+    rows = b"".join(squeezer.compress(line) for _ in range(side)) + squeezer.flush()
+    return png(side, side, None, rows)
+
+
+def broken_pictures():
+    good, grey = picture(1), jpeg()
+    yield "nothing that is a picture", b"hello"
+    yield "GIF", b"GIF89a" + bytes(100)
+    for length in (8, 20, 33, 45, len(good) // 2, len(good) - 13):
+        yield f"PNG cut to {length}", good[:length]
+    for length in (2, 20, 100, len(grey) // 2, len(grey) - 3):
+        yield f"JPEG cut to {length}", grey[:length]
+    yield "wrong checksum", good[:-20] + bytes([good[-20] ^ 1]) + good[-19:]
+    yield "rows missing", png(8, 8, None, zlib.compress(bytes(25 * 3)))
+    yield "no zlib data", png(8, 8, None, b"not zlib data")
+    yield "no pixels", png(0, 8, b"")
+    yield "JPEG without pixels", jpeg(height=0)
+    yield "unknown filter", png(2, 1, None, zlib.compress(b"\x09" + bytes(6)))
+    yield "IEND first", b"\x89PNG\r\n\x1a\n" + png_chunk(b"IEND", b"")
+    yield "a chunk of 4 GiB", good[:33] + struct.pack(">I", 0xFFFFFFFF) + good[37:]
+
+
+class BadPicturesTest(ServiceCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = cls.start(device="ref")
+        write_dataset(cls.service.folder / "tiny")
+        cls.service.post("/datasets", {"name": "tiny", "path": str(cls.service.folder / "tiny")})
+        cls.model = cls.service.wait_for_job(cls.service.post("/jobs", job()).json()["id"])["model"]
+
+    def tearDown(self):
+        self.assertEqual(self.service.predict(self.model, [picture(0)]).status, 200)
+        self.assertEqual(self.service.events("child_ended"), [])
+
+    def raw(self, data, kind="image/png"):
+        return self.service.post(f"/predict?model={self.model}", data,
+                                 headers={"Content-Type": kind})
+
+    def test_broken(self):
+        for what, data in broken_pictures():
+            with self.subTest(what):
+                answer = self.raw(data)
+                self.assertEqual((answer.status, answer.json()["type"]),
+                                 (400, "urn:distilld:problem:malformed"), answer)
+                answer = self.service.predict(self.model, [picture(0), data])
+                self.assertEqual(answer.status, 422, answer)
+                self.assertEqual([error["field"] for error in answer.json()["errors"]],
+                                 ["images[1]"])
+
+    def test_empty(self):
+        self.assertEqual(self.raw(b"").status, 400)
+
+    def test_the_content_decides(self):
+        self.assertEqual(self.raw(jpeg(), "image/png").status, 200)
+        self.assertEqual(self.raw(picture(0), "image/jpeg").status, 200)
+
+    def test_bombs(self):
+        """A file may be small and its picture not."""
+        before = rss_kib(self.service.child("serve"))
+        for what, data in (("16000 x 16000", bomb(16000)), ("huge", png(2 ** 31 - 1, 1, None, b"x")),
+                           ("wide", png(20000, 1, bytes(60000))),
+                           ("JPEG", jpeg(width=65500, height=65500))):
+            with self.subTest(what):
+                answer = self.raw(data)
+                self.assertEqual((answer.status, answer.json()["type"]),
+                                 (413, "urn:distilld:problem:too_large"), answer)
+                self.assertEqual(self.service.predict(self.model, [data] * 2).status, 413)
+        self.assertLess(rss_kib(self.service.child("serve")) - before, RSS_MAX_KIB)
+
+    def test_many_broken_ones_leave_nothing_behind(self):
+        pictures = [data for _, data in broken_pictures()]
+        for data in pictures:
+            self.raw(data)
+        before = rss_kib(self.service.child("serve"))
+        for _ in range(40):
+            for data in pictures:
+                self.raw(data)
+        self.assertLess(rss_kib(self.service.child("serve")) - before, 4096)
+
+
+def lying_headers(images, labels):
+    """Headers of a safetensors file whose data has this many bytes for images and labels."""
+    size = images + labels
+    good = {"images": {"dtype": "U8", "shape": [16, 8, 8, 3], "data_offsets": [0, images]},
+            "labels": {"dtype": "I64", "shape": [16], "data_offsets": [images, size]}}
+
+    def change(tensor, **fields):
+        return {**good, tensor: {**good[tensor], **fields}}
+    yield "end behind the file", change("labels", data_offsets=[images, size + 8])
+    yield "offsets out of range", change("labels", data_offsets=[2 ** 60, 2 ** 60 + labels])
+    yield "negative offsets", change("labels", data_offsets=[-labels, 0])
+    yield "offsets that sink", change("labels", data_offsets=[size, images])
+    yield "overlap", change("labels", data_offsets=[images - 8, size - 8])
+    yield "gap", change("images", shape=[15, 8, 8, 3], data_offsets=[0, 15 * 192])
+    yield "shape of another size", change("images", shape=[17, 8, 8, 3])
+    yield "product overflows", change("images", shape=[2 ** 32, 2 ** 32, 2 ** 32, 3])
+    yield "product overflows to the size", change("images", shape=[2 ** 62 + 16, 4, 16, 3])
+    yield "negative shape", change("images", shape=[-16, -8, 8, 3])
+    yield "fractional shape", change("images", shape=[16, 8, 8, 3.5])
+    yield "no pictures", {name: {**entry, "shape": [0] + entry["shape"][1:],
+                                 "data_offsets": [0, 0]} for name, entry in good.items()}
+    yield "three dimensions", change("images", shape=[16, 64, 3])
+    yield "wrong type", change("images", dtype="F64")
+    yield "unknown type", change("labels", dtype="I128")
+    yield "labels of another count", change("labels", shape=[labels // 16, 2])
+    yield "no labels", {"images": {**good["images"], "data_offsets": [0, images]}}
+    yield "no object", [1, 2]
+    yield "no JSON", b"{" * 100
+    yield "deep", b'{"a":' + b"[" * 50000
+    yield "a name twice", json.dumps(good)[:-1].encode() + b',"images":' + json.dumps(
+        good["images"]).encode() + b"}"
+
+
+class BadDatasetsTest(ServiceCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.redis = Redis()
+        cls.addClassCleanup(cls.redis.stop)
+        cls.redis.start()
+        cls.outside = pathlib.Path(tempfile.mkdtemp(prefix="distill-outside-"))
+        cls.addClassCleanup(subprocess.run, ["rm", "-rf", cls.outside], check=True)
+        cls.service = cls.start("serve", redis=cls.redis.url, device="ref")
+        cls.roots = cls.service.folder
+
+    def tearDown(self):
+        """Nothing has come into being, not even half."""
+        self.assertEqual(self.service.get("/datasets").json()["items"], [])
+        self.assertEqual(list((self.service.data / "datasets").iterdir()), [])
+        self.assertTrue(self.service.process.is_running())
+
+    def refuse(self, path, name="new"):
+        """The field error of an import that must fail for its path."""
+        answer = self.service.post("/datasets", {"name": name, "path": str(path)})
+        self.assertEqual(answer.status, 422, answer)
+        error, = answer.json()["errors"]
+        self.assertEqual((error["field"], error["value"]), ("path", str(path)))
+        return error["detail"]
+
+    def folder(self):
+        return pathlib.Path(tempfile.mkdtemp(dir=self.roots))
+
+    def test_outside_the_roots(self):
+        write_dataset(self.outside / "set")
+        inside = self.folder()
+        (inside / "link").symlink_to(self.outside / "set")
+        details = {self.refuse(path).replace(str(path), "PATH") for path in (
+            self.outside / "set", self.outside / "nothing", inside / "link", "/", "/etc",
+            inside / ".." / ".." / ".." / self.outside.relative_to("/") / "set", "/proc/self/cwd",
+            str(self.roots) + "-other", inside / "nothing")}
+        self.assertEqual(len(details), 1, details)  # not even whether it exists is told
+
+    def test_links_to_files_outside(self):
+        write_dataset(self.outside / "linked")
+        folder = self.folder()
+        for path in (self.outside / "linked").iterdir():
+            (folder / path.name).symlink_to(path)
+        self.refuse(folder)
+
+    def test_unusable_folders(self):
+        empty = self.folder()
+        self.assertIn("safetensors", self.refuse(empty))
+        special = self.folder()
+        os.mkfifo(special / "train.safetensors")
+        (special / "test.safetensors").symlink_to("/dev/zero")
+        self.refuse(special)
+        self.refuse(__file__)
+
+    def test_cut_off_tensors(self):
+        good = write_dataset(self.folder() / "set", train=16, test=16)
+        data = (good / "train.safetensors").read_bytes()
+        for length in (0, 7, 8, 9, 50, len(data) - 128, len(data) - 1):
+            with self.subTest(length=length):
+                (good / "train.safetensors").write_bytes(data[:length])
+                self.assertIn("train.safetensors", self.refuse(good))
+        (good / "train.safetensors").write_bytes(data + b"x")
+        self.refuse(good)
+        (good / "train.safetensors").write_bytes(struct.pack("<Q", 2 ** 63) + data[8:])
+        self.refuse(good)
+        (good / "train.safetensors").unlink()
+        self.refuse(good)
+
+    def test_lying_tensors(self):
+        images, labels = (split_of(16, 8, 1)[name][2] for name in ("images", "labels"))
+        good = write_dataset(self.folder() / "set", train=16, test=16)
+        for what, header in lying_headers(len(images), len(labels)):
+            with self.subTest(what):
+                write_raw_tensors(good / "train.safetensors", header, images + labels)
+                self.assertIn("train.safetensors", self.refuse(good))
+
+    def test_wrong_labels(self):
+        good = write_dataset(self.folder() / "set", train=16, test=16)
+        for label in (-1, 4, 2 ** 40):
+            split = split_of(16, 8, 1)
+            labels = struct.pack("<16q", *[0] * 15, label)
+            write_tensors(good / "train.safetensors", {**split, "labels": ("I64", [16], labels)})
+            self.assertIn(str(label), self.refuse(good))
+
+    def test_splits_that_differ(self):
+        good = write_dataset(self.folder() / "set", train=16, test=16)
+        write_tensors(good / "test.safetensors", split_of(16, 9, 1))
+        self.refuse(good)
+
+    def test_cut_off_cifar(self):
+        folder = self.folder()
+        for name in ("train.bin", "test.bin"):
+            (folder / name).write_bytes(bytes(3074 * 4))
+        (folder / "train.bin").write_bytes(bytes(3074 * 4 - 1))
+        self.assertIn("train.bin", self.refuse(folder))
+
+    def test_cut_off_idx(self):
+        def idx(shape, data):
+            return struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + data
+        files = {"train-images-idx3-ubyte": idx([4, 8, 8], bytes(256)),
+                 "train-labels-idx1-ubyte": idx([4], bytes(range(4))),
+                 "t10k-images-idx3-ubyte": idx([4, 8, 8], bytes(256)),
+                 "t10k-labels-idx1-ubyte": idx([4], bytes(range(4)))}
+        wrong = {"train-images-idx3-ubyte": (idx([4, 8, 8], bytes(255)), idx([2 ** 31, 8, 8], b""),
+                                             idx([2 ** 32 - 1] * 3, bytes(256)), b"", b"\0\0\10\3"),
+                 "t10k-labels-idx1-ubyte": (idx([5], bytes(5)), idx([4], bytes(3)), b"\0\0\15\1")}
+        for name, contents in wrong.items():
+            for content in contents:
+                with self.subTest(name, content=content[:20]):
+                    folder = self.folder()
+                    for file, data in files.items():
+                        (folder / file).write_bytes(data)
+                    (folder / name).write_bytes(content)
+                    self.assertIn(name, self.refuse(folder))
+
+
+if __name__ == "__main__":
+    unittest.main()

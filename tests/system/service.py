@@ -47,6 +47,12 @@ def wait_until(condition, timeout_s=30, step_s=0.02, what="condition"):
     raise TimeoutError(f"{what}: not within {timeout_s} s")
 
 
+def redis_cli(url, *words):
+    """What Redis answers to a command."""
+    line = ["redis-cli", "-s", url.removeprefix("unix://"), "--json", *words]
+    return json.loads(subprocess.run(line, check=True, capture_output=True).stdout)
+
+
 class Process:
     """A program that is started, watched and ended; its output goes to a file."""
 
@@ -116,6 +122,10 @@ class Redis:
                 client.sendall(b"PING\r\n")
                 return client.recv(16).startswith(b"+PONG")
         return False
+
+    def command(self, *words):
+        """The answer of redis-cli."""
+        return redis_cli(self.url, *words)
 
     def kill(self):
         self.process.signal(signal.SIGKILL)
@@ -231,9 +241,7 @@ class Service:
     def job_events(self, job_id):
         """What happened to a job: the entries of its stream of events in Redis, as dicts."""
         url = str(self.settings.get("redis", f"unix://{self.data}/redis.sock"))
-        line = ["redis-cli", "-s", url.removeprefix("unix://"), "--json", "XRANGE",
-                f"{{distill}}:events:{job_id}", "-", "+"]
-        entries = json.loads(subprocess.run(line, check=True, capture_output=True).stdout)
+        entries = redis_cli(url, "XRANGE", f"{{distill}}:events:{job_id}", "-", "+")
         return [dict(zip(fields[::2], fields[1::2])) for _, fields in entries]
 
     def connect(self):

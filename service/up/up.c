@@ -17,7 +17,7 @@
 
 enum {
     WATCH_MS = 100,
-    MAX_EARLY_DEATHS = 6, /* who never gets ready will not get better */
+    MAX_EARLY_DEATHS = 6, /* at the start: who never gets ready will not get better */
     REDIS_START_MS = 60000,
     REDIS_END_MS = 15000,
     NS_PER_MS = 1000000
@@ -155,12 +155,13 @@ static void announce(struct up *up) {
     up->announced = true;
 }
 
-/* Restarts what has ended. False when something cannot be brought to run at all. */
-static bool look_after(struct child *child, struct error *err) {
+/* Restarts what has ended. False when something cannot be brought to run at all. What has run once
+ * is tried for ever: a full disk, which ends Redis, is tidied up some day. */
+static bool look_after(const struct up *up, struct child *child, struct error *err) {
     if (child->argc == 0)
         return true;
     child_has_ended(child);
-    if (child->early_deaths >= MAX_EARLY_DEATHS) {
+    if (!up->announced && child->early_deaths >= MAX_EARLY_DEATHS) {
         error_set(err, STATUS_UNAVAILABLE, "%s ended %d times before it was ready; see the log",
                   child->name, child->early_deaths);
         return false;
@@ -171,7 +172,7 @@ static bool look_after(struct child *child, struct error *err) {
 static bool watch(struct up *up, struct error *err) {
     while (!signals_wait(WATCH_MS)) {
         for (int role = 0; role < ROLE_COUNT; role++)
-            if (!look_after(&up->child[role], err))
+            if (!look_after(up, &up->child[role], err))
                 return false;
         announce(up);
     }

@@ -21,7 +21,7 @@ def mount(folder, mib):
                           capture_output=True, check=False).returncode == 0
 
 
-class FullDiskTest(ServiceCase):
+class DiskCase(ServiceCase):
     @classmethod
     def setUpClass(cls):
         cls.disk = pathlib.Path(tempfile.mkdtemp(prefix="distill-disk-"))
@@ -29,14 +29,7 @@ class FullDiskTest(ServiceCase):
         if not mount(cls.disk, DISK_MIB):
             raise unittest.SkipTest("mounting a small disk needs root")
         cls.addClassCleanup(subprocess.run, ["umount", "-l", cls.disk], check=True)
-        cls.redis = Redis()  # on another disk
-        cls.addClassCleanup(cls.redis.stop)
-        cls.redis.start()
-        cls.service = cls.start("serve", redis=cls.redis.url, device="ref", data=cls.disk / "data")
-        log = cls.service.folder / "worker-log"
-        cls.worker = Process([executable("distilld"), "work", f"data={cls.service.data}",
-                              f"redis={cls.redis.url}", "lease_ms=2000"], log)
-        cls.addClassCleanup(cls.worker.end)
+        cls.start_on_disk()
         write_dataset(cls.service.folder / "tiny")
         cls.import_dataset("tiny")
 
@@ -67,6 +60,21 @@ class FullDiskTest(ServiceCase):
         job_id = self.service.post("/jobs", job(epochs=20, checkpoint_every=5)).json()["id"]
         wait_until(lambda: len(points_of(self.service, job_id)) >= 20, what="points")
         return job_id
+
+
+class FullDiskTest(DiskCase):
+    """Redis has a disk of its own."""
+
+    @classmethod
+    def start_on_disk(cls):
+        cls.redis = Redis()
+        cls.addClassCleanup(cls.redis.stop)
+        cls.redis.start()
+        cls.service = cls.start("serve", redis=cls.redis.url, device="ref", data=cls.disk / "data")
+        log = cls.service.folder / "worker-log"
+        cls.worker = Process([executable("distilld"), "work", f"data={cls.service.data}",
+                              f"redis={cls.redis.url}", "lease_ms=2000"], log)
+        cls.addClassCleanup(cls.worker.end)
 
     def check_failure(self, job_id):
         """The job failed for want of space, and its checkpoint is whole."""
@@ -115,6 +123,34 @@ class FullDiskTest(ServiceCase):
         self.assertEqual(self.service.get("/healthz").status, 200)
         self.make_room()
         self.assertEqual(self.import_dataset("another").status, 201)
+
+
+class FullDiskUnderUpTest(DiskCase):
+    """The private Redis cannot write either, and ends: it must come back with the room."""
+
+    @classmethod
+    def start_on_disk(cls):
+        cls.service = cls.start(device="ref", data=cls.disk / "data", lease_ms=2000)
+
+    def test_service_recovers(self):
+        job_id = self.job_in_progress()
+        self.fill()
+        for _ in range(200):  # until what is left in Redis' last block is full
+            if self.service.post("/jobs", job(name="n" * 120)).status == 503:
+                break
+        wait_until(lambda: len(self.service.events("child_started")) >= 3 + 7, 60,
+                   what="seven restarts of Redis")
+        self.assertTrue(self.service.process.is_running())
+        self.assertEqual(self.service.get("/healthz").status, 200)
+        self.make_room()
+        wait_until(lambda: self.service.get("/readyz").status == 200, what="ready again")
+        for item in self.service.get("/jobs?limit=200").json()["items"]:
+            if item["id"] != job_id:
+                self.service.post(f"/jobs/{item['id']}/cancel")
+        found = self.service.wait_for_job(job_id)
+        self.assertEqual((found["state"], found["error"]["code"]), ("failed", "no_space"))
+        self.service.post(f"/jobs/{job_id}/retry")
+        self.assertEqual(self.service.wait_for_job(job_id)["state"], "succeeded")
 
 
 if __name__ == "__main__":

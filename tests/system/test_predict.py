@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""POST /predict: answers, broken pictures, many clients, few places for models, a full queue."""
+
+import base64
+import collections
+import concurrent.futures
+import http.client
+import json
+import random
+import socket
+import struct
+import time
+import unittest
+import zlib
+
+import pictures
+from service import Service
+
+SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 1, "batch_size": 32,
+        "learning_rate": 0.05, "augment": "none", "threads": 1}
+PNG = {"Content-Type": "image/png"}
+MODELS, CLIENTS, REQUESTS = 3, 16, 30
+
+
+def png_chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def bomb(width, height):
+    """A small PNG file of a very large black picture."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    packer = zlib.compressobj(9)
+    row = b"\0" * (1 + 3 * width)
+    data = b"".join(packer.compress(row) for _ in range(min(height, 200))) + packer.flush()
+    return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", data)
+            + png_chunk(b"IEND", b""))
+
+
+class PredictTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service("up", models_loaded=2)
+        cls.service.start()
+        cls.addClassCleanup(cls.service.__exit__)
+        source = pictures.save_dataset(cls.service.folder / "quadrants")
+        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
+        jobs = [cls.service.post("/jobs", {**SPEC, "seed": seed}).json() for seed in range(MODELS)]
+        cls.models = [cls.service.wait_for_job(job["id"])["model"] for job in jobs]
+
+    def predict(self, picture, model=None, top_k=1, kind="image/png"):
+        return self.service.post(f"/predict?model={model or self.models[0]}&top_k={top_k}", picture,
+                                 headers={"Content-Type": kind})
+
+    def test_both_forms_agree(self):
+        files = [pictures.png(label) for label in range(4)]
+        answer = self.service.predict(self.models[0], files, top_k=4)
+        self.assertEqual(answer.status, 200, answer)
+        body = answer.json()
+        self.assertEqual(body["model"], self.models[0])
+        for label, (file, predictions) in enumerate(zip(files, body["predictions"])):
+            self.assertEqual(self.predict(file, top_k=4).json()["predictions"], [predictions])
+            self.assertEqual(sorted(item["index"] for item in predictions), [0, 1, 2, 3])
+            scores = [item["score"] for item in predictions]
+            self.assertEqual(scores, sorted(scores, reverse=True))
+            self.assertAlmostEqual(sum(scores), 1, places=5)
+            self.assertEqual(predictions[0]["label"], pictures.CLASSES[predictions[0]["index"]])
+
+    def test_top_k(self):
+        file = pictures.png(1)
+        self.assertEqual(len(self.predict(file, top_k=2).json()["predictions"][0]), 2)
+        self.assertEqual(len(self.predict(file, top_k=1000).json()["predictions"][0]), 4)
+        self.assertEqual(self.predict(file, top_k=1001).status, 422)
+        plain = self.service.post(f"/predict?model={self.models[0]}", file, headers=PNG)
+        self.assertEqual(len(plain.json()["predictions"][0]), 4)
+
+    def test_broken_pictures(self):
+        good = pictures.png(0)
+        for picture in (b"", b"x", good[:20], good[:-20], good[:60] + b"\xff" * 40 + good[100:],
+                        b"\xff\xd8\xff\xe0" + b"\0" * 100, b"GIF89a" + b"\0" * 50):
+            answer = self.predict(picture)
+            self.assertEqual(answer.status, 400, (picture[:20], answer))
+            self.assertTrue(answer.json()["detail"])
+        answer = self.service.predict(self.models[0], [good, good[:20]])
+        self.assertEqual(answer.status, 422)
+        self.assertEqual(answer.json()["errors"][0]["field"], "images[1]")
+
+    def test_decompression_bombs(self):
+        for width, height in ((60000, 60000), (16384, 16384), (1 << 31 - 1, 1)):
+            start = time.monotonic()
+            answer = self.predict(bomb(min(width, 100000), height))
+            self.assertIn(answer.status, (400, 413), answer)
+            self.assertLess(time.monotonic() - start, 2)
+
+    def test_json_that_is_wrong(self):
+        good = base64.b64encode(pictures.png(0)).decode()
+        model = self.models[0]
+        for body, field in (({"model": model}, "images"), ({"images": [good]}, "model"),
+                            ({"model": model, "images": []}, "images"),
+                            ({"model": model, "images": [good] * 65}, "images"),
+                            ({"model": model, "images": "x"}, "images"),
+                            ({"model": model, "images": [good], "top_k": 0}, "top_k"),
+                            ({"model": model, "images": [good], "k": 1}, "k")):
+            answer = self.service.post("/predict", body)
+            self.assertEqual(answer.status, 422, answer)
+            self.assertIn(field, [error["field"] for error in answer.json()["errors"]])
+        self.assertEqual(self.service.post("/predict", {"model": "none", "images": [good]}).status,
+                         404)
+
+    def test_many_clients_and_few_places(self):
+        """More models than may be loaded, clients that leave: each answer is of the right model."""
+        files = [pictures.png(label) for label in range(4)]
+        expected = {(model, i): self.predict(file, model).json()
+                    for model in self.models for i, file in enumerate(files)}
+
+        def leave(source, model, file):
+            with socket.create_connection((self.service.host, self.service.port)) as connection:
+                connection.sendall(f"POST /predict?model={model} HTTP/1.1\r\nHost: x\r\n"
+                                   f"Content-Type: image/png\r\nContent-Length: {len(file)}\r\n\r\n"
+                                   .encode() + file[:source.randrange(len(file) + 1)])
+
+        def client(seed):
+            source, codes = random.Random(seed), collections.Counter()
+            connection = http.client.HTTPConnection(self.service.host, self.service.port, timeout=60)
+            for _ in range(REQUESTS):
+                model, i = source.choice(self.models), source.randrange(4)
+                if source.random() < 0.1:
+                    leave(source, model, files[i])
+                connection.request("POST", f"/predict?model={model}&top_k=1", files[i], PNG)
+                response = connection.getresponse()
+                body = json.loads(response.read())
+                codes[response.status] += 1
+                if body != expected[model, i]:
+                    codes["wrong"] += 1
+            connection.close()
+            return codes
+
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as executor:
+            codes = sum(executor.map(client, range(CLIENTS)), collections.Counter())
+        self.assertEqual(codes, {200: CLIENTS * REQUESTS})
+        text = self.service.get("/metrics").body.decode()
+        self.assertIn("distilld_models_loaded 2\n", text)
+
+
+class QueueTest(unittest.TestCase):
+    def test_full_queue(self):
+        """With room for two pictures, three at once are refused and one is not."""
+        with Service("up", predict_queue=2) as service:
+            source = pictures.save_dataset(service.folder / "quadrants")
+            service.post("/datasets", {"name": "quadrants", "path": str(source)})
+            job = service.post("/jobs", SPEC).json()
+            model = service.wait_for_job(job["id"])["model"]
+            answer = service.predict(model, [pictures.png(0)] * 3)
+            self.assertEqual(answer.status, 429, answer)
+            self.assertEqual(answer.json()["type"], "urn:distilld:problem:too_many_requests")
+            self.assertGreater(int(answer.headers["retry-after"]), 0)
+            self.assertEqual(service.predict(model, [pictures.png(0)]).status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -176,7 +176,7 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
 
 /* As a whole within the configured time, and at a minimum rate after some grace. */
 static void set_body_deadline(struct exchange *exchange) {
-    int64_t spent_ms = (clock_mono_ns() - exchange->begun_ns) / (1000 * 1000);
+    int64_t spent_ms = (clock_mono_ns() - exchange->begun_ns) / NS_PER_MS;
     int64_t whole_ms = exchange->server->config->request_timeout_ms;
     int64_t rate_ms = LIMIT_GRACE_MS + (int64_t)exchange->body.len * 1000 / LIMIT_RATE_BYTES_PER_S;
     link_set_deadline(exchange->link, (rate_ms < whole_ms ? rate_ms : whole_ms) - spent_ms);

@@ -9,6 +9,8 @@
 #ifndef SERVICE_HTTP_LIMITS_H
 #define SERVICE_HTTP_LIMITS_H
 
+enum { NS_PER_MS = 1000 * 1000 };
+
 enum {
     /* One connection */
     LIMIT_CONNECTION_BYTES = 32 * 1024, /* request line and headers; more is 431 */

@@ -15,6 +15,8 @@ static struct link *link_of(struct MHD_Connection *connection) {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+static void log_daemon(void *ctx, const char *format, va_list args) PRINTF_LIKE(2, 0);
+
 static void log_daemon(void *ctx, const char *format, va_list args) {
     (void)ctx;
     struct str text = STR_INIT;
@@ -138,7 +140,7 @@ void server_drain(struct server *server, int64_t max_ms) {
     int listener = MHD_quiesce_daemon(server->daemon);
     if (listener >= 0)
         shutdown(listener, SHUT_RDWR); /* refuses at once; it may be closed only at the end */
-    int64_t end_ns = clock_mono_ns() + max_ms * 1000 * 1000;
+    int64_t end_ns = clock_mono_ns() + max_ms * NS_PER_MS;
     while (atomic_load(&server->exchanges) > 0 && clock_mono_ns() < end_ns) {
         watch_close_idle(&server->watch);
         watch_sweep(&server->watch);

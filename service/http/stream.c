@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t NS_PER_MS = 1000 * 1000;
-enum { REFILL_MS = 1000 /* a stream is asked at least so often, should a change be missed */ };
+/* A stream is asked at least so often, should a change be missed. */
+static const int64_t REFILL_NS = (int64_t)1000 * NS_PER_MS;
+static const int64_t HEARTBEAT_NS = (int64_t)LIMIT_STREAM_HEARTBEAT_MS * NS_PER_MS;
 
 struct stream {
     struct stream *next; /* the pump's list */
@@ -127,9 +128,9 @@ static enum status stream_turn(struct stream *stream, bool may_ask, int64_t now_
     enum status status = STATUS_OK;
     if (!stream_has_room(stream))
         return status;
-    if (may_ask && (stream->due || now_ns - stream->asked_ns >= REFILL_MS * NS_PER_MS))
+    if (may_ask && (stream->due || now_ns - stream->asked_ns >= REFILL_NS))
         status = stream_refill(stream, now_ns);
-    if (now_ns - stream->said_ns >= LIMIT_STREAM_HEARTBEAT_MS * NS_PER_MS) {
+    if (now_ns - stream->said_ns >= HEARTBEAT_NS) {
         stream_say(stream, ":\n\n", false);
         stream->said_ns = now_ns;
     }

@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
+#include "service/http/limits.h"
 #include "service/http/reply.h"
 #include "service/http/wire.h"
 
@@ -43,7 +44,7 @@ void watch_remove(struct watch *watch, struct link *link) {
 }
 
 void link_set_deadline(struct link *link, int64_t duration_ms) {
-    atomic_store(&link->deadline_ns, clock_mono_ns() + duration_ms * 1000 * 1000);
+    atomic_store(&link->deadline_ns, clock_mono_ns() + duration_ms * NS_PER_MS);
 }
 
 void link_clear_deadline(struct link *link) {

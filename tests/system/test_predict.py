@@ -36,6 +36,14 @@ def bomb(width, height):
             + png_chunk(b"IEND", b""))
 
 
+def same_predictions(a, b):
+    """The same classes, and scores that only differ by rounding (a batch of another size)."""
+    return ([[item["label"] for item in row] for row in a]
+            == [[item["label"] for item in row] for row in b]
+            and all(abs(x["score"] - y["score"]) < 1e-4
+                    for row, other in zip(a, b) for x, y in zip(row, other)))
+
+
 class PredictTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -58,7 +66,8 @@ class PredictTest(unittest.TestCase):
         body = answer.json()
         self.assertEqual(body["model"], self.models[0])
         for label, (file, predictions) in enumerate(zip(files, body["predictions"])):
-            self.assertEqual(self.predict(file, top_k=4).json()["predictions"], [predictions])
+            alone = self.predict(file, top_k=4).json()["predictions"]
+            self.assertTrue(same_predictions(alone, [predictions]), (alone, predictions))
             self.assertEqual(sorted(item["index"] for item in predictions), [0, 1, 2, 3])
             scores = [item["score"] for item in predictions]
             self.assertEqual(scores, sorted(scores, reverse=True))
@@ -85,9 +94,9 @@ class PredictTest(unittest.TestCase):
         self.assertEqual(answer.json()["errors"][0]["field"], "images[1]")
 
     def test_decompression_bombs(self):
-        for width, height in ((60000, 60000), (16384, 16384), (1 << 31 - 1, 1)):
+        for width, height in ((60000, 60000), (16384, 16384), (100000, 1)):
             start = time.monotonic()
-            answer = self.predict(bomb(min(width, 100000), height))
+            answer = self.predict(bomb(width, height))
             self.assertIn(answer.status, (400, 413), answer)
             self.assertLess(time.monotonic() - start, 2)
 
@@ -129,7 +138,9 @@ class PredictTest(unittest.TestCase):
                 response = connection.getresponse()
                 body = json.loads(response.read())
                 codes[response.status] += 1
-                if body != expected[model, i]:
+                right = expected[model, i]
+                if (body["model"] != model
+                        or not same_predictions(body["predictions"], right["predictions"])):
                     codes["wrong"] += 1
             connection.close()
             return codes

@@ -1,0 +1,34 @@
+"""All networks by name, from the modules of their families."""
+
+import numpy
+import torch
+
+from pytorch import resnet
+
+FAMILIES = (resnet,)
+NAMES = [name for family in FAMILIES for name in family.FAMILY]
+
+
+def create(name, channels=3, classes=100):
+    for family in FAMILIES:
+        if name in family.FAMILY:
+            return family.create(name, channels, classes)
+    raise KeyError(name)
+
+
+def shapes(name, channels, classes):
+    """Name and shape of every floating-point tensor, in the order of the state dict."""
+    state = create(name, channels, classes).state_dict()
+    return {key: list(value.shape) for key, value in state.items() if value.is_floating_point()}
+
+
+def load(network, weights):
+    """Copies arrays by name into the network; counters of batches may be missing."""
+    state = network.state_dict()
+    for key, value in weights.items():
+        assert key in state and list(value.shape) == list(state[key].shape), key
+    missing = [key for key in state if key not in weights and "num_batches" not in key]
+    assert not missing, missing
+    network.load_state_dict({key: torch.from_numpy(numpy.array(value))
+                             for key, value in weights.items()}, strict=False)
+    return network

@@ -28,7 +28,8 @@ def png(label, seed=99):
                 + struct.pack(">I", zlib.crc32(kind + body)))
     pixels, row = draw(label, random.Random(seed)), SIDE * CHANNELS
     rows = b"".join(b"\0" + pixels[y * row:(y + 1) * row] for y in range(SIDE))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0))
+    header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
             + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 

@@ -276,7 +276,8 @@ class FramingTest(unittest.TestCase):
         replies = self.exchange(b"POST /jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                                 b"Content-Type: application/json\r\n"
                                 b"Transfer-Encoding: chunked\r\n\r\n"
-                                b"8;ext=1\r\n{\"method\r\n7\r\n\":\"ce\"}\r\n0\r\nTrailer: x\r\n\r\n")
+                                b"8;ext=1\r\n{\"method\r\n7\r\n\":\"ce\"}\r\n"
+                                b"0\r\nTrailer: x\r\n\r\n")
         self.assertEqual([reply.status for reply in replies], [422])
         self.assertEqual(replies[0].problem()["errors"][0]["field"], "student")
 

@@ -129,7 +129,7 @@ class PredictTest(unittest.TestCase):
 
         def client(seed):
             source, codes = random.Random(seed), collections.Counter()
-            connection = http.client.HTTPConnection(self.service.host, self.service.port, timeout=60)
+            connection = http.client.HTTPConnection(self.service.host, self.service.port)
             for _ in range(REQUESTS):
                 model, i = source.choice(self.models), source.randrange(4)
                 if source.random() < 0.1:

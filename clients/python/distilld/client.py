@@ -193,14 +193,16 @@ class Client:
         partial.replace(target)
         return target
 
-    @overload
-    def predict(self, model: str, pictures: Picture, top_k: int = 5) -> List[Prediction]: ...
+    @overload  # a str is a path, though it is a sequence as well
+    def predict(self, model: str, pictures: Picture,  # type: ignore[overload-overlap]
+                top_k: int = 5) -> List[Prediction]: ...
 
     @overload
     def predict(self, model: str, pictures: Sequence[Picture],
                 top_k: int = 5) -> List[List[Prediction]]: ...
 
-    def predict(self, model: str, pictures: Union[Picture, Sequence[Picture]], top_k: int = 5) -> Any:
+    def predict(self, model: str, pictures: Union[Picture, Sequence[Picture]],
+                top_k: int = 5) -> Any:
         """Classifies a picture, or several, given as paths or as the bytes of JPEG or PNG files.
 
         One picture gives a list of predictions, best first; several give a list of such lists.
@@ -248,7 +250,8 @@ class Client:
     def _json(self, method: str, path: str, **arguments: Any) -> Any:
         return self._request(method, path, **arguments).json()
 
-    def _request(self, method: str, path: str, *, safe: bool = True, **arguments: Any) -> httpx.Response:
+    def _request(self, method: str, path: str, *, safe: bool = True,
+                 **arguments: Any) -> httpx.Response:
         """Sends a request, again if it is safe and the service cannot answer now."""
         attempt = 0
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import IO, List, Optional
+from typing import IO, List, Optional, Tuple
 
 from .types import Job
 
@@ -34,7 +34,7 @@ class ProgressLine:
         self.stream = stream or sys.stderr
         self.is_terminal = self.stream.isatty()
         self.width = 0
-        self.last_key: Optional[tuple] = None
+        self.last_key: Optional[Tuple[str, int]] = None
 
     def show(self, job: Job) -> None:
         text = describe(job)

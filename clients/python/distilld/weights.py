@@ -122,7 +122,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _storage_kind(identity: Any) -> Tuple[str, int]:
-    kind = getattr(identity[1], "storage", None)
+    kind: Optional[Tuple[str, int]] = getattr(identity[1], "storage", None)
     if identity[0] != "storage" or kind is None:
         raise DistilldError(f"the checkpoint has a storage of unknown type: {identity[1]!r}")
     return kind

@@ -8,7 +8,8 @@ def parse(text):
 
 
 def test_events():
-    text = "retry: 10\n\n:\n\nid: 1\nevent: point\ndata: {}\n\ndata:a\ndata: b\n\nevent: end\ndata\n\n"
+    text = ("retry: 10\n\n:\n\nid: 1\nevent: point\ndata: {}\n\n"
+            "data:a\ndata: b\n\nevent: end\ndata\n\n")
     assert parse(text) == [Event("point", "{}", "1"), Event("message", "a\nb", "1"),
                            Event("end", "", "1")]
 

@@ -31,7 +31,8 @@ def load(path):
     tensors = {}
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
-        tensors[name] = Tensor(entry["dtype"], tuple(entry["shape"]), data[start + begin:start + end])
+        blob = data[start + begin:start + end]
+        tensors[name] = Tensor(entry["dtype"], tuple(entry["shape"]), blob)
     return tensors, metadata
 
 
@@ -54,10 +55,14 @@ def state():
 def expected(tensors):
     out = {}
     for name, tensor in tensors.items():
-        plain = tensor.detach().contiguous()
-        raw = plain.view(torch.int16) if plain.dtype == torch.bfloat16 else plain
-        out[name] = (tuple(plain.shape), raw.numpy().tobytes())
+        whole = tensor.detach().contiguous()
+        raw = whole.view(torch.int16) if whole.dtype == torch.bfloat16 else whole
+        out[name] = (tuple(whole.shape), raw.numpy().tobytes())
     return out
+
+
+def plain(tensors):
+    return {name: (tensor.shape, tensor.data) for name, tensor in tensors.items()}
 
 
 @needs_torch
@@ -68,7 +73,7 @@ def test_all_types_and_layouts(tmp_path, is_zip, use_torch):
     pth_to_safetensors(source, tmp_path / "x.safetensors", use_torch=use_torch,
                        metadata={"architecture": "resnet8"})
     tensors, metadata = load(tmp_path / "x.safetensors")
-    assert {name: (tensor.shape, tensor.data) for name, tensor in tensors.items()} == expected(state())
+    assert plain(tensors) == expected(state())
     assert tensors["brain"].dtype == "BF16" and tensors["bn.num_batches_tracked"].dtype == "I64"
     assert metadata == {"architecture": "resnet8"}
     assert list(tensors) == list(state())
@@ -82,7 +87,7 @@ def test_training_checkpoint(tmp_path, is_zip):
              "model": OrderedDict(("module." + name, tensor) for name, tensor in state().items()),
              "optimizer": {"state": {0: {"momentum_buffer": torch.ones(2)}}}}
     tensors = read_pth(save(value, tmp_path / "x.pth", is_zip))
-    assert {name: (tensor.shape, tensor.data) for name, tensor in tensors.items()} == expected(state())
+    assert plain(tensors) == expected(state())
 
 
 class Attack:
@@ -159,7 +164,8 @@ def test_cut_files(tmp_path):
 
 
 def test_write_safetensors(tmp_path):
-    write_safetensors(tmp_path / "x", {"a": Tensor("U8", (3,), b"abc"), "b": Tensor("I64", (), b"\7" * 8)})
+    written = {"a": Tensor("U8", (3,), b"abc"), "b": Tensor("I64", (), b"\7" * 8)}
+    write_safetensors(tmp_path / "x", written)
     tensors, metadata = load(tmp_path / "x")
-    assert tensors == {"a": Tensor("U8", (3,), b"abc"), "b": Tensor("I64", (), b"\7" * 8)}
+    assert tensors == written
     assert metadata is None

@@ -16,7 +16,13 @@ static struct config config;
 static struct error why;
 static char plain_sha256[80];
 
-enum { LEASE_MS = 1500, EPOCHS = 12, STEPS = 10 * EPOCHS, TRAIN_COUNT = 150, SIDE = 8 };
+/* Under ThreadSanitizer a step takes some 20 times as long. */
+#ifdef __SANITIZE_THREAD__
+enum { LEASE_MS = 6000, EPOCHS = 4, BATCH = 4 };
+#else
+enum { LEASE_MS = 1500, EPOCHS = 12, BATCH = 16 };
+#endif
+enum { TRAIN_COUNT = 10 * BATCH - 1, STEPS = 10 * EPOCHS, EARLY = STEPS / 6, SIDE = 8 };
 
 static void must(enum status status, const char *what) {
     if (status)
@@ -66,7 +72,7 @@ static void fill_spec(struct train_spec *spec) {
     str_copy(spec->student, sizeof spec->student, "resnet8");
     str_copy(spec->dataset, sizeof spec->dataset, "digits");
     spec->epochs = EPOCHS;
-    spec->batch_size = 16;
+    spec->batch_size = BATCH;
     spec->device = DEVICE_REF;
     spec->threads = 1;
     spec->schedule = SCHEDULE_CONSTANT;
@@ -140,7 +146,7 @@ static bool has_step(const struct job *job, int64_t step) {
 
 static struct job wait_until(const char *id, reached_fn *reached, int64_t step) {
     struct job job = get(id);
-    for (int tries = 0; tries < 6000 && !reached(&job, step); tries++) {
+    for (int tries = 0; tries < 12000 && !reached(&job, step); tries++) {
         clock_sleep_ms(10);
         job = get(id);
     }
@@ -196,7 +202,7 @@ static void test_kill_9_of_the_worker(void) {
     submit(id);
     for (int i = 1; i <= 3; i++) {
         pid_t worker = start_worker();
-        wait_until(id, has_step, 20 * i);
+        wait_until(id, has_step, STEPS / 8 * i);
         kill_worker(worker);
         T_INT(get(id).state, JOB_RUNNING);
     }
@@ -210,7 +216,7 @@ static void test_sigterm_gives_the_job_back(void) {
     char id[ID_BYTES];
     submit(id);
     pid_t worker = start_worker();
-    wait_until(id, has_step, 20);
+    wait_until(id, has_step, EARLY);
     stop_worker(worker);
     struct job job = get(id);
     T_INT(job.state, JOB_QUEUED);
@@ -225,7 +231,7 @@ static void test_redis_away_for_less_than_the_lease(void) {
     char id[ID_BYTES];
     submit(id);
     pid_t worker = start_worker();
-    wait_until(id, has_step, 20);
+    wait_until(id, has_step, EARLY);
     fixture_kill(&fixture);
     clock_sleep_ms(200);
     fixture_start(&fixture);
@@ -238,7 +244,7 @@ static void test_redis_away_for_longer_than_the_lease(void) {
     char id[ID_BYTES];
     submit(id);
     pid_t worker = start_worker();
-    wait_until(id, has_step, 20);
+    wait_until(id, has_step, EARLY);
     fixture_kill(&fixture);
     clock_sleep_ms(LEASE_MS + 1000);
     fixture_start(&fixture);
@@ -252,7 +258,7 @@ static void test_worker_and_redis_die_together(void) {
     char id[ID_BYTES];
     submit(id);
     pid_t worker = start_worker();
-    wait_until(id, has_step, 20);
+    wait_until(id, has_step, EARLY);
     fixture_kill(&fixture);
     clock_sleep_ms(300);
     kill_worker(worker);
@@ -267,7 +273,7 @@ static void test_a_frozen_worker_wakes_too_late(void) {
     char id[ID_BYTES];
     submit(id);
     pid_t frozen = start_worker();
-    wait_until(id, has_step, 20);
+    wait_until(id, has_step, EARLY);
     kill(frozen, SIGSTOP);
     pid_t heir = start_worker();
     while (get(id).attempt < 2)
@@ -283,7 +289,7 @@ static void test_cancel_ends_a_running_job(void) {
     struct model model;
     submit(id);
     pid_t worker = start_worker();
-    wait_until(id, has_step, 20);
+    wait_until(id, has_step, EARLY);
     must(jobs_change(fixture.pool, JOB_EVENT_CANCEL, id, NULL, &why), "cancel");
     T_INT(wait_until(id, has_ended, 0).state, JOB_CANCELLED);
     stop_worker(worker);
@@ -302,7 +308,7 @@ static void test_pause_and_resume(void) {
     char id[ID_BYTES];
     submit(id);
     pid_t worker = start_worker();
-    wait_until(id, has_step, 20);
+    wait_until(id, has_step, EARLY);
     must(jobs_change(fixture.pool, JOB_EVENT_PAUSE, id, NULL, &why), "pause");
     wait_until(id, is_paused, 0);
     must(jobs_change(fixture.pool, JOB_EVENT_RESUME, id, NULL, &why), "resume");

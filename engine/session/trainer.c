@@ -213,7 +213,8 @@ static enum status train_step(struct trainer *trainer, struct error *err) {
 static enum status evaluate_batches(struct trainer *trainer, struct error *err) {
     const struct runnable *runnable = &trainer->runnable[PROGRAM_EVAL];
     const struct split *test = &trainer->dataset.test;
-    struct step step = {.student[0].ce_weight = 1};
+    /* the index is only for the message when the loss is not finite */
+    struct step step = {.index = (uint64_t)trainer->checkpoint.step - 1, .student[0].ce_weight = 1};
     clear_tally(runnable);
     exec_refresh(runnable->exec);
     for (int64_t first = 0; first < test->count; first += runnable->rows) {

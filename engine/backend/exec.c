@@ -14,7 +14,7 @@ static enum status prepare_calls(struct exec *exec, struct error *err) {
             continue;
         enum status status = call->kernel->prepare(&call->context, &call->state, &bytes, err);
         if (status != STATUS_OK)
-            return error_wrap(err, "op %d (%s)", call->logical,
+            return error_wrap(err, status, "op %d (%s)", call->logical,
                               op_table[call->context.op->code].name);
         if (bytes > exec->workspace_bytes)
             exec->workspace_bytes = bytes;

@@ -141,7 +141,7 @@ static enum status read_header(struct safetensors *file, const struct json *head
         } else {
             status = read_tensor(member, data, &file->tensors[file->count++], err);
             if (status != STATUS_OK)
-                error_wrap(err, "tensor %s", member->key);
+                error_wrap(err, status, "tensor %s", member->key);
         }
         if (status != STATUS_OK)
             return status;
@@ -197,7 +197,7 @@ enum status safetensors_open(struct safetensors *file, const char *path, struct 
         return status;
     status = safetensors_parse(file, map.data, map.len, err);
     if (status != STATUS_OK) {
-        error_wrap(err, "%s", path);
+        error_wrap(err, status, "%s", path);
         file_unmap(&map);
         return status;
     }

@@ -68,9 +68,9 @@ static void append(char *message, const char *text) {
     message[len + take] = '\0';
 }
 
-enum status error_wrap(struct error *err, const char *format, ...) {
-    if (!err)
-        return STATUS_INTERNAL;
+enum status error_wrap(struct error *err, enum status status, const char *format, ...) {
+    if (!err || status == STATUS_OK)
+        return status;
     char message[ERROR_MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
@@ -79,7 +79,7 @@ enum status error_wrap(struct error *err, const char *format, ...) {
     append(message, ": ");
     append(message, err->message);
     memcpy(err->message, message, sizeof message);
-    return err->status;
+    return status;
 }
 
 static enum status errno_status(int errno_value) {

@@ -63,8 +63,9 @@ enum status error_set(struct error *err, enum status status, const char *format,
 enum status error_set_field(struct error *err, enum status status, const char *field,
                             const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* Puts "<formatted>: " in front of err's message; returns err's status (INTERNAL if NULL). */
-enum status error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Puts "<formatted>: " in front of err's message when status is a failure; returns status. */
+enum status error_wrap(struct error *err, enum status status, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* Like error_set with strerror(errno_value) appended; ENOSPC and EDQUOT become NO_SPACE,
  * ENOENT NOT_FOUND, ENOMEM OUT_OF_MEMORY, all others IO. */

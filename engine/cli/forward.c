@@ -86,7 +86,7 @@ static enum status load_bare(const struct forward_command *command, const struct
     safetensors_close(&weights);
     if (status)
         loaded_model_release(model);
-    return status ? error_wrap(err, "%s", command->model) : STATUS_OK;
+    return error_wrap(err, status, "%s", command->model);
 }
 
 static enum status open_predictor(const struct forward_command *command, const struct tensor *x,

@@ -57,10 +57,10 @@ static enum status read_picture(const struct group *group, const char *path, uin
     status = picture_decode(&picture, bytes, len, err);
     free(bytes);
     if (status)
-        return error_wrap(err, "%s", path);
+        return error_wrap(err, status, "%s", path);
     status = picture_fit(&picture, info->height, info->width, info->channels, out, err);
     picture_release(&picture);
-    return status ? error_wrap(err, "%s", path) : STATUS_OK;
+    return error_wrap(err, status, "%s", path);
 }
 
 /* A file that is not a picture is one line on stderr; the others are answered. */

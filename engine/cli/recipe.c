@@ -81,5 +81,5 @@ enum status recipe_apply(const struct command *command, void *options, int count
         if (field)
             clear_others(command->table, field, options);
     }
-    return status ? error_wrap(err, "%s", path) : STATUS_OK;
+    return error_wrap(err, status, "%s", path);
 }

@@ -185,7 +185,7 @@ static enum status name_classes(struct dataset *dataset, const char *folder, con
     status = check_labels(dataset, PART_TRAIN, err);
     if (!status)
         status = check_labels(dataset, PART_TEST, err);
-    return status ? error_wrap(err, "%s", folder) : STATUS_OK;
+    return error_wrap(err, status, "%s", folder);
 }
 
 /* The set that its name, its folder or its format say it is, if it has that shape. */

@@ -99,7 +99,7 @@ static enum status part_open(struct dataset *dataset, enum part part, const char
     if (status)
         return status;
     status = take_tensors(dataset, part, file, err);
-    return status ? error_wrap(err, "%s", path) : STATUS_OK;
+    return error_wrap(err, status, "%s", path);
 }
 
 enum status tensors_open(struct dataset *dataset, const char *folder, struct error *err) {

@@ -146,5 +146,5 @@ enum status dataset_read_note(struct dataset *dataset, const char *folder, bool 
         status = apply_note(dataset, note, err);
     arena_release(&arena);
     free(text);
-    return status ? error_wrap(err, "%s", path) : STATUS_OK;
+    return error_wrap(err, status, "%s", path);
 }

@@ -107,7 +107,7 @@ static enum status read_array(const struct safetensors *file, const char *key, i
         return error_set(err, STATUS_INVALID, "the metadata has no \"%s\"", key);
     enum status status = json_parse(arena, text, strlen(text), out, err);
     if (status != STATUS_OK)
-        return error_wrap(err, "metadata \"%s\"", key);
+        return error_wrap(err, status, "metadata \"%s\"", key);
     if ((*out)->type != JSON_ARRAY || (*out)->count != (size_t)count)
         return error_set(err, STATUS_INVALID, "metadata \"%s\" is not a list of %d", key, count);
     return STATUS_OK;

@@ -273,7 +273,7 @@ enum status model_load(struct loaded_model *model, const char *path, struct erro
     safetensors_close(&file);
     if (status != STATUS_OK) {
         loaded_model_release(model);
-        error_wrap(err, "model %s", path);
+        error_wrap(err, status, "model %s", path);
     }
     return status;
 }

@@ -92,7 +92,7 @@ enum status checkpoint_write(const struct checkpoint *checkpoint, const struct p
     enum status status = safetensors_write(path, tensor, ARENA_COUNT + 3, note, 3, err);
     for (int i = 0; i < ARENA_COUNT; i++)
         free(host[i]);
-    return status == STATUS_OK ? status : error_wrap(err, "checkpoint");
+    return error_wrap(err, status, "checkpoint");
 }
 
 /* The tensor of that name and exactly that shape. */

@@ -73,7 +73,7 @@ static enum status load_init(const struct trainer *trainer, float *weight, float
         return status;
     status = network_load(&trainer->student, &file, weight, state, err);
     safetensors_close(&file);
-    return status == STATUS_OK ? status : error_wrap(err, "init %s", path);
+    return error_wrap(err, status, "init %s", path);
 }
 
 static enum status fill_student(struct trainer *trainer, struct error *err) {

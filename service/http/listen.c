@@ -57,7 +57,7 @@ enum status listen_open(int *out, const char *host, int port, char *url, size_t 
     if (!status)
         status = format_url(listener, url, url_bytes, err);
     if (status) {
-        error_wrap(err, "%s port %d", host, port);
+        error_wrap(err, status, "%s port %d", host, port);
         if (listener >= 0)
             close(listener);
         return status;

@@ -33,7 +33,7 @@ enum status datasets_find(struct dataset_entry *entry, const char *data, const c
     if (!status)
         return STATUS_OK;
     dataset_entry_release(entry);
-    error_wrap(err, "data set %s", name);
+    error_wrap(err, status, "data set %s", name);
     return status;
 }
 

@@ -72,7 +72,7 @@ enum status folders_prepare(const char *data, int64_t older_than_ms, struct erro
         if (!status)
             status = folder_each(folder, false, sweep_inner, &inner, err);
         if (status) {
-            error_wrap(err, "data directory");
+            error_wrap(err, status, "data directory");
             return status;
         }
     }

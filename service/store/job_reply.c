@@ -74,7 +74,7 @@ enum status point_from_text(struct point *point, int64_t seq, int64_t at_ms, con
                             size_t len, struct error *err) {
     enum status status = point_decode(point, text, len, err);
     if (status) {
-        error_wrap(err, "point %lld", (long long)seq);
+        error_wrap(err, status, "point %lld", (long long)seq);
         return status;
     }
     point->seq = seq;
@@ -230,7 +230,7 @@ enum status job_from_reply(struct job *job, const struct redisReply *fields, str
         const struct redisReply *value = find_field(fields, TEXTS[i].name);
         enum status status = value ? TEXTS[i].decode(job, value->str, value->len, err) : STATUS_OK;
         if (status) {
-            error_wrap(err, "job %s in the store: %s", job->id, TEXTS[i].name);
+            error_wrap(err, status, "job %s in the store: %s", job->id, TEXTS[i].name);
             return status;
         }
     }

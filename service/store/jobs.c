@@ -77,7 +77,7 @@ enum status jobs_change(struct redis_pool *pool, enum job_event event, const cha
     job_call_begin(&call, id, EVENT_BIT(event));
     enum status status = job_call_run(&call, pool, script, &reply, err);
     if (status == STATUS_CONFLICT)
-        error_wrap(err, "cannot %s", job_event_slug(event));
+        error_wrap(err, status, "cannot %s", job_event_slug(event));
     return status ? status : take_job(reply, out, err);
 }
 
@@ -88,7 +88,7 @@ enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *e
     enum status status = job_call_run(&call, pool, &script_remove, &reply, err);
     redis_reply_free(reply);
     if (status == STATUS_CONFLICT)
-        error_wrap(err, "cannot remove");
+        error_wrap(err, status, "cannot remove");
     return status;
 }
 

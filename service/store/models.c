@@ -48,7 +48,7 @@ enum status models_find(struct model *model, const char *data, const char *id, s
     if (!status)
         return STATUS_OK;
     model_release(model);
-    error_wrap(err, "model %s", id);
+    error_wrap(err, status, "model %s", id);
     return status;
 }
 

@@ -136,7 +136,7 @@ static enum status exchange_ok(struct redis *redis, const struct redis_args *arg
     if (status)
         disconnect(redis);
     if (status)
-        error_wrap(err, "logging in");
+        error_wrap(err, status, "logging in");
     return status;
 }
 
@@ -231,6 +231,6 @@ enum status redis_script(struct redis *redis, const struct script *script,
     if (status && err)
         *err = first;
     if (status == STATUS_INTERNAL)
-        error_wrap(err, "script %s", script->name);
+        error_wrap(err, status, "script %s", script->name);
     return status;
 }

@@ -68,5 +68,5 @@ enum status gzip_read(const char *path, void *out, size_t bytes, size_t *got, bo
         status = inflate_file(&inflater, out, bytes, got, more, err);
     inflateEnd(&inflater.stream);
     file_unmap(&map);
-    return status ? error_wrap(err, "%s", path) : STATUS_OK;
+    return error_wrap(err, status, "%s", path);
 }

@@ -33,13 +33,14 @@ static void test_null_error(void) {
     T_INT(error_set(NULL, STATUS_IO, "x"), STATUS_IO);
     T_INT(error_set_field(NULL, STATUS_IO, "f", "x"), STATUS_IO);
     T_INT(error_set_errno(NULL, ENOSPC, "x"), STATUS_NO_SPACE);
-    T_INT(error_wrap(NULL, "x"), STATUS_INTERNAL);
+    T_INT(error_wrap(NULL, STATUS_IO, "x"), STATUS_IO);
 }
 
 static void test_wrap_keeps_status_and_field(void) {
     struct error err;
     error_set_field(&err, STATUS_CORRUPT, "layers", "bad %s", "magic");
-    T_INT(error_wrap(&err, "model %d", 7), STATUS_CORRUPT);
+    T_INT(error_wrap(&err, STATUS_CORRUPT, "model %d", 7), STATUS_CORRUPT);
+    T_INT(error_wrap(&err, STATUS_OK, "all is well"), STATUS_OK);
     T_STR(err.message, "model 7: bad magic");
     T_STR(err.field, "layers");
 }
@@ -59,10 +60,10 @@ static void test_long_texts_are_cut(void) {
     error_set_field(&err, STATUS_INVALID, text, "%s", text);
     T_INT(strlen(err.message), ERROR_MESSAGE_BYTES - 1);
     T_INT(strlen(err.field), ERROR_FIELD_BYTES - 1);
-    error_wrap(&err, "context");
+    (void)error_wrap(&err, STATUS_INVALID, "context");
     T_INT(strlen(err.message), ERROR_MESSAGE_BYTES - 1);
     T_INT(strncmp(err.message, "context: aaa", 12), 0);
-    error_wrap(&err, "%s", text);
+    (void)error_wrap(&err, STATUS_INVALID, "%s", text);
     error_set_errno(&err, ENOENT, "%s", text);
     T_INT(strlen(err.message), ERROR_MESSAGE_BYTES - 1);
 }

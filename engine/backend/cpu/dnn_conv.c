@@ -158,12 +158,14 @@ static bool is_reference(dnnl_primitive_desc_t pd) {
 }
 
 /* Winograd computes 3x3 windows with fewer multiplications; with few channels its transforms
- * cost more than they save. */
+ * cost more than they save. Fewest channels for which it was faster, by direction. */
 static bool wants_winograd(const struct dnn_problem *problem) {
+    static const int fewest[] = {32, 32, 16};
     const struct shape *w = &problem->weight;
     const struct conv_attr *attr = &problem->attr;
+    int channels = w->c < w->n ? w->c : w->n;
     return compute_type(problem) == dnnl_f32 && w->h == 3 && w->w == 3 && attr->stride == 1 &&
-           attr->groups == 1 && w->c >= 32 && w->n >= 32;
+           attr->groups == 1 && channels >= fewest[problem->direction];
 }
 
 static dnnl_status_t choose(struct dnn_conv *conv, struct dnn_conv_desc *desc) {

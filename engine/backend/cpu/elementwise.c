@@ -114,26 +114,30 @@ void cpu_global_pool_bwd(void *state, const struct kernel_args *args) {
     for_planes(args, &planes, fill_planes);
 }
 
+static struct vec_pixels pixels_of(const struct planes *planes, int item) {
+    size_t pixels = planes->blocked.plane / (size_t)planes->blocked.lanes;
+    return (struct vec_pixels){plain_at(planes, item, pixels), planes->blocked.channels,
+                               width_at(planes, item)};
+}
+
 static void block_planes(const void *context, int worker, int begin, int end) {
     const struct planes *it = context;
-    const struct blocked *blocked = &it->blocked;
-    size_t pixels = blocked->plane / (size_t)blocked->lanes;
+    size_t plane = it->blocked.plane;
     (void)worker;
-    for (int i = begin; i < end; i++)
-        it->vec->block_in[blocked->bf16](plain_at(it, i, pixels), blocked->channels,
-                                         width_at(it, i), it->y, (size_t)i * blocked->plane,
-                                         blocked->plane);
+    for (int i = begin; i < end; i++) {
+        struct vec_pixels pixels = pixels_of(it, i);
+        it->vec->block_in[it->blocked.bf16](&pixels, it->y, (size_t)i * plane, plane);
+    }
 }
 
 static void unblock_planes(const void *context, int worker, int begin, int end) {
     const struct planes *it = context;
-    const struct blocked *blocked = &it->blocked;
-    size_t pixels = blocked->plane / (size_t)blocked->lanes;
+    size_t plane = it->blocked.plane;
     (void)worker;
-    for (int i = begin; i < end; i++)
-        it->vec->block_out[blocked->bf16](it->a, (size_t)i * blocked->plane, blocked->plane,
-                                          plain_at(it, i, pixels), blocked->channels,
-                                          width_at(it, i));
+    for (int i = begin; i < end; i++) {
+        struct vec_pixels pixels = pixels_of(it, i);
+        it->vec->block_out[it->blocked.bf16](&pixels, it->a, (size_t)i * plane, plane);
+    }
 }
 
 void cpu_reorder(void *state, const struct kernel_args *args) {

@@ -24,20 +24,22 @@ VEC_INLINE void pool_fill(void *x, size_t at, size_t n, const float *value, bool
         vec_put(x, i, v, bf16);
 }
 
-VEC_INLINE void block_in(const float *pixels, int channels, int width, void *x, size_t at, size_t n,
-                         bool bf16) {
-    for (size_t i = at; i < at + n; i += VEC_LANES, pixels += channels)
-        vec_put(x, i, width == VEC_LANES ? vec_load(pixels) : vec_load_part(pixels, width, 0),
-                bf16);
+VEC_INLINE void block_in(const struct vec_pixels *pixels, void *x, size_t at, size_t n, bool bf16) {
+    const float *from = pixels->first;
+    const int channels = pixels->channels, width = pixels->width;
+    for (size_t i = at; i < at + n; i += VEC_LANES, from += channels)
+        vec_put(x, i, width == VEC_LANES ? vec_load(from) : vec_load_part(from, width, 0), bf16);
 }
 
-VEC_INLINE void block_out(const void *x, size_t at, size_t n, float *pixels, int channels,
-                          int width, bool bf16) {
-    for (size_t i = at; i < at + n; i += VEC_LANES, pixels += channels)
+VEC_INLINE void block_out(const struct vec_pixels *pixels, const void *x, size_t at, size_t n,
+                          bool bf16) {
+    float *to = pixels->first;
+    const int channels = pixels->channels, width = pixels->width;
+    for (size_t i = at; i < at + n; i += VEC_LANES, to += channels)
         if (width == VEC_LANES)
-            vec_store(pixels, vec_get(x, i, bf16));
+            vec_store(to, vec_get(x, i, bf16));
         else
-            vec_store_part(pixels, vec_get(x, i, bf16), width);
+            vec_store_part(to, vec_get(x, i, bf16), width);
 }
 
 #define INSTANCE(type, bf16)                                                                       \
@@ -50,13 +52,12 @@ VEC_INLINE void block_out(const void *x, size_t at, size_t n, float *pixels, int
     void VEC(pool_fill_##type)(void *x, size_t at, size_t n, const float *value) {                 \
         pool_fill(x, at, n, value, bf16);                                                          \
     }                                                                                              \
-    void VEC(block_in_##type)(const float *pixels, int channels, int width, void *x, size_t at,    \
-                              size_t n) {                                                          \
-        block_in(pixels, channels, width, x, at, n, bf16);                                         \
+    void VEC(block_in_##type)(const struct vec_pixels *pixels, void *x, size_t at, size_t n) {     \
+        block_in(pixels, x, at, n, bf16);                                                          \
     }                                                                                              \
-    void VEC(block_out_##type)(const void *x, size_t at, size_t n, float *pixels, int channels,    \
-                               int width) {                                                        \
-        block_out(x, at, n, pixels, channels, width, bf16);                                        \
+    void VEC(block_out_##type)(const struct vec_pixels *pixels, const void *x, size_t at,          \
+                               size_t n) {                                                         \
+        block_out(pixels, x, at, n, bf16);                                                         \
     }
 
 INSTANCE(f32, false)

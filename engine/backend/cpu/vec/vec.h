@@ -32,7 +32,14 @@ struct vec_norm {
     const float *mean_g, *slope;      /* dx = scale (g - mean_g - (x - mean) slope) */
 };
 
-/* A matrix product out[rows][columns] (+)= left right in f32. */
+/* A block's channels in a PLAIN tensor. */
+struct vec_pixels {
+    float *first;
+    int channels; /* from one pixel to the next */
+    int width;    /* channels of the block, the rest of the lanes is padding */
+};
+
+/* A matrix product out[rows][columns] = left right in f32. */
 struct vec_product {
     const float *left; /* element (i, k) at left[i * left_row + k * left_step] */
     size_t left_row, left_step;
@@ -79,10 +86,9 @@ struct vec_kernels {
     /* mean[lane] of numbers at..at+n-1, and the same number to all pixels of a plane. */
     void (*pool_mean[2])(const void *x, size_t at, size_t n, float *mean);
     void (*pool_fill[2])(void *x, size_t at, size_t n, const float *value);
-    /* A plane to or from pixels that lie channels apart, of which width belong to the block. */
-    void (*block_in[2])(const float *pixels, int channels, int width, void *x, size_t at, size_t n);
-    void (*block_out[2])(const void *x, size_t at, size_t n, float *pixels, int channels,
-                         int width);
+    /* Numbers at..at+n-1 from or to the channels of as many pixels. */
+    void (*block_in[2])(const struct vec_pixels *pixels, void *x, size_t at, size_t n);
+    void (*block_out[2])(const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
 
     /* Rows i..i_end-1 and columns j..j_end-1 of a product; by_dot where right holds columns. */
     void (*product)(const struct vec_product *product, int i, int i_end, int j, int j_end);

@@ -28,6 +28,7 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_S = 30
+SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error: ")
 
 
 def executable(name):
@@ -300,5 +301,7 @@ class Service:
         try:
             self.stop()
         finally:
-            self.log()
+            log = self.log()
             shutil.rmtree(self.folder, ignore_errors=True)
+        if any(words in log for words in SANITIZERS):
+            raise AssertionError(f"a sanitizer complains:\n{log[-20000:]}")

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""The parts of README.md and docs/ that are made from the contract and the code.
+
+    blocks.py           exit status 1 if a page is not up to date
+    blocks.py write     rewrites the pages
+
+A block stands between <!-- made: NAME --> and <!-- end -->. The executable `distill` is named by
+DISTILL, or is build/distill.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+API = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def resolve(node):
+    """A schema with what it refers to put in."""
+    if "$ref" not in node:
+        return node
+    target = API
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        target = target[part]
+    return {**resolve(target), **{key: value for key, value in node.items() if key != "$ref"}}
+
+
+def sentence(text):
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def number(value):
+    return repr(value).removesuffix(".0")
+
+
+def bounds(schema):
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if low is None and high is None:
+        return ""
+    below = "<" if "exclusiveMinimum" in schema else "<="
+    above = "<" if "exclusiveMaximum" in schema else "<="
+    left = f"{number(low)} {below} " if low is not None else ""
+    right = f" {above} {number(high)}" if high is not None else ""
+    return f"{left}x{right}"
+
+
+def range_of(schema):
+    kinds = schema.get("type", "")
+    kind = next((name for name in ([kinds] if isinstance(kinds, str) else kinds)
+                 if name != "null"), "")
+    if "enum" in schema:
+        return ", ".join(str(item) for item in schema["enum"] if item is not None)
+    if kind == "array":
+        most = f"at most {schema['maxItems']}: " if "maxItems" in schema else ""
+        return f"list, {most}{range_of(resolve(schema['items']))}"
+    if kind == "string" and "maxLength" in schema:
+        return f"{schema.get('minLength', 0)} to {schema['maxLength']} characters"
+    return f"{kind}, {bounds(schema)}".rstrip(", ")
+
+
+def default_of(schema):
+    value = schema.get("default")
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else number(value)
+
+
+def operations():
+    for path, item in API["paths"].items():
+        for method in ("get", "post", "delete"):
+            if method in item:
+                yield method.upper(), path, item, item[method]
+
+
+def routes():
+    """Every route with its answers; `default` ones are described in the text."""
+    rows = []
+    for method, path, _, operation in operations():
+        codes = " ".join(code for code in operation["responses"] if code != "default")
+        rows.append([f"`{method} {path}`", operation["summary"], codes])
+    return table(["route", "", "answers"], rows)
+
+
+def parameters():
+    rows = []
+    for method, path, item, operation in operations():
+        for parameter in map(resolve, operation.get("parameters", [])):
+            rows.append([f"`{method} {path}`", f"`{parameter['name']}` ({parameter['in']})",
+                         range_of(resolve(parameter["schema"])),
+                         default_of(resolve(parameter["schema"])),
+                         sentence(parameter["description"])])
+    return table(["route", "parameter", "range", "default", ""], rows)
+
+
+def fields(name):
+    schema = resolve(API["components"]["schemas"][name])
+    return table(["field", "range", "default", ""],
+                 [[f"`{field}`", range_of(resolve(row)), default_of(resolve(row)),
+                   sentence(resolve(row).get("description", ""))]
+                  for field, row in schema["properties"].items()])
+
+
+def transitions():
+    """The rows of the table in api/job.c."""
+    text = (ROOT / "api/job.c").read_text()
+    rows = re.findall(r"^    ROW\((\w+), (\w+), (\w+), (\w+), (\w+)\),", text, re.MULTILINE)
+
+    def standing(state, wish):
+        return state.lower() + (f", wish {wish.lower()}" if wish != "NONE" else "")
+    return table(["event", "from", "to"],
+                 [[f"`{event.lower()}`", standing(state, wish), standing(to, wish_then)]
+                  for event, state, wish, to, wish_then in rows])
+
+
+def statuses():
+    """Problem slugs with their codes, from api/errors.c, api/errors.h and engine/base/status.h."""
+    slugs = dict(re.findall(r'X\((\w+), "(\w+)", "[^"]*"\)',
+                            (ROOT / "engine/base/status.h").read_text()))
+    codes = dict(re.findall(r"CODE_(\w+) = (\d+)", (ROOT / "api/errors.c").read_text()))
+    sentences = dict(re.findall(r'X\((\w+), "\w+", "([^"]*)"\)',
+                                (ROOT / "engine/base/status.h").read_text()))
+    rows = [[codes[name], f"`{slug}`", sentences[name]] for name, slug in slugs.items()
+            if name != "OK"]
+    rows += [[code, f"`{slug}`", title] for code, slug, title in
+             re.findall(r'X\(\w+, (\d+), "(\w+)", "([^"]*)"\)', (ROOT / "api/errors.h").read_text())]
+    return table(["code", "type", "title"], sorted(rows))
+
+
+def networks():
+    """Names from the zoo, numbers from `distill explain`."""
+    distill = os.environ.get("DISTILL", str(ROOT / "build/distill"))
+    names = re.findall(r'^    \{"(\w+)", ', (ROOT / "engine/model/zoo.c").read_text(), re.MULTILINE)
+    rows = []
+    for name in names:
+        text = subprocess.run([distill, "explain", f"student={name}", "mode=infer", "batch_size=1"],
+                              capture_output=True, text=True, check=True).stdout
+        multiply_adds = sum(float(mflop) / 2 for mflop in re.findall(
+            r"^ *\d+ (?:conv|linear) .*\[([\d.]+) MFLOP", text, re.MULTILINE))
+        parameters_ = int(re.search(r"^parameters (\d+)", text, re.MULTILINE).group(1))
+        rows.append([f"`{name}`", f"{parameters_:,}", f"{multiply_adds:,.1f} M"])
+    return table(["name", "parameters", "multiply-adds"], rows)
+
+
+MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions,
+          "statuses": statuses, "networks": networks, "job": lambda: fields("TrainSpec"),
+          "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"),
+          "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}
+
+
+def made(text):
+    """A page with its blocks as they should be."""
+    return BLOCK.sub(lambda match: match[1] + MAKERS[match[2]]() + match[3], text)
+
+
+def main():
+    stale = [page for page in PAGES if made(page.read_text()) != page.read_text()]
+    for page in stale:
+        if sys.argv[1:] == ["write"]:
+            page.write_text(made(page.read_text()))
+        else:
+            print(f"{page.relative_to(ROOT)} is not up to date: tests/docs/blocks.py write")
+    return 1 if stale and sys.argv[1:] != ["write"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

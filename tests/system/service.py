@@ -175,8 +175,8 @@ class ServiceCase(unittest.TestCase):
         super().run(result)
         if len(result.failures) + len(result.errors) > count:
             for service in getattr(self, "services", []):
-                print(f"--- log of {service.role} while {self.id()} failed\n{service.log()[-8000:]}",
-                      file=sys.stderr)
+                print(f"--- log of {service.role} while {self.id()} failed", file=sys.stderr)
+                print(service.log()[-8000:], file=sys.stderr)
         return result
 
 
@@ -207,7 +207,8 @@ class Service:
     def _ready_line(self):
         if not self.process.is_running():
             raise RuntimeError(f"distilld ended at once:\n{self.log()}")
-        return next((line for line in self.process.lines if line.startswith("distilld ready")), None)
+        lines = [line for line in self.process.lines if line.startswith("distilld ready")]
+        return lines[0] if lines else None
 
     def log(self):
         """All that it has written; after its end, too."""

@@ -63,7 +63,8 @@ class WholeWayTest(JobCase):
     def setUpClass(cls):
         super().setUpClass()
         test = cls()
-        cls.teacher = test.succeed(epochs=8, crop_padding=1, flip=False, name="my teacher", tags=["a", "b"])
+        cls.teacher = test.succeed(epochs=8, crop_padding=1, flip=False, name="my teacher",
+                                   tags=["a", "b"])
         cls.student_id = test.submit(method="wttm", teacher=cls.teacher["model"], temperature=4,
                                      beta=2, epochs=8, crop_padding=1, flip=False, seed=7)
         cls.stream = list(Stream(cls.service, cls.student_id))

@@ -195,14 +195,13 @@ void json_read_fields(const struct field_table *table, void *object, unsigned re
 
 /* ---- requests and stored text ---- */
 
-enum status fields_decode(const struct field_table *table, void *object, unsigned refused,
-                          const char *text, size_t len, struct field_errors *errors,
-                          struct error *err) {
+enum status fields_decode(const struct field_table *table, void *object, const char *text,
+                          size_t len, struct field_errors *errors, struct error *err) {
     json_t *root = NULL;
     enum status status = json_read(&root, text, len, err);
     if (status)
         return status;
-    json_read_fields(table, object, refused, true, root, errors);
+    json_read_fields(table, object, FIELD_CLI, true, root, errors);
     json_decref(root);
     return field_errors_status(errors, err);
 }
@@ -242,7 +241,7 @@ void fields_blame(const struct field_table *table, const void *object, const str
 enum status job_spec_decode(struct train_spec *spec, const char *text, size_t len,
                             struct field_errors *errors, struct error *err) {
     struct error detail = {0};
-    enum status status = fields_decode(&train_spec_table, spec, FIELD_CLI, text, len, errors, err);
+    enum status status = fields_decode(&train_spec_table, spec, text, len, errors, err);
     if (status)
         return status;
     if (train_spec_finish(spec, &detail) == STATUS_OK)

@@ -22,11 +22,11 @@ enum { CODEC_MAX_DEPTH = 32 };
  * threads start. */
 void codec_init(void);
 
-/* Fills an object from a request by its table: defaults first, then what the text says. Rows with
- * any of the refused flags are unknown. null is "not given" for numbers and texts that may be. */
+/* Fills an object from a request by its table: defaults first, then what the text says. Rows of
+ * the command line are unknown. null is "not given" for numbers and texts that may be. */
 MUST_CHECK enum status fields_decode(const struct field_table *table, void *object,
-                                     unsigned refused, const char *text, size_t len,
-                                     struct field_errors *errors, struct error *err);
+                                     const char *text, size_t len, struct field_errors *errors,
+                                     struct error *err);
 
 /* Fills an object from text that fields_add_json wrote; CORRUPT when it is something else. */
 MUST_CHECK enum status fields_decode_stored(const struct field_table *table, void *object,

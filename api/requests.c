@@ -37,7 +37,7 @@ static void refuse_shape(struct field_errors *errors, const char *field, const c
 
 enum status dataset_request_decode(struct dataset_request *request, const char *text, size_t len,
                                    struct field_errors *errors, struct error *err) {
-    enum status status = fields_decode(&dataset_request_table, request, 0, text, len, errors, err);
+    enum status status = fields_decode(&dataset_request_table, request, text, len, errors, err);
     if (status)
         return status;
     if (!dataset_name_is_valid(request->name))

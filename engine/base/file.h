@@ -20,6 +20,7 @@ struct file_map {
     size_t len;
 };
 
+/* An empty file maps to length 0. */
 MUST_CHECK enum status file_map(struct file_map *map, const char *path, struct error *err);
 void file_unmap(struct file_map *map); /* Zeroed or mapped; usable again. */
 

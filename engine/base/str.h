@@ -43,9 +43,9 @@ void str_clear(struct str *str);             /* Empties it and keeps the memory.
 char *str_take(struct str *str);             /* The text, now the caller's to free(); never NULL. */
 void str_release(struct str *str);           /* Frees; usable again. */
 
-bool str_equal(const char *a, const char *b); /* Both may be NULL. */
-bool str_has_prefix(const char *text, const char *prefix);
-bool str_has_suffix(const char *text, const char *suffix);
+bool str_equal(const char *a, const char *b);              /* Both may be NULL. */
+bool str_has_prefix(const char *text, const char *prefix); /* Everything begins with "". */
+bool str_has_suffix(const char *text, const char *suffix); /* Everything ends with "". */
 
 /* Copies into a fixed buffer; false (and a cut, terminated copy) when it does not fit. */
 bool str_copy(char *out, size_t out_bytes, const char *text);

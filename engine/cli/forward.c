@@ -31,14 +31,18 @@ static const struct field rows[] = {
 };
 static const struct field_table table = OPTION_TABLE("forward", rows);
 
+/* What a network must be that takes x. */
+static struct network_size size_for(const struct tensor *x, int classes) {
+    return (struct network_size){(int)x->dim[1], (int)x->dim[2], (int)x->dim[3], classes};
+}
+
 /* Bare weights say nothing of classes but by the length of the last bias. */
 static enum status count_classes(const struct forward_command *command, const struct tensor *x,
                                  const struct safetensors *weights, int *classes,
                                  struct error *err) {
     struct network network = {0};
     const struct tensor *bias = NULL;
-    enum status status = network_init(&network, command->architecture, (int)x->dim[1],
-                                      (int)x->dim[2], (int)x->dim[3], 2, false, err);
+    enum status status = network_init(&network, command->architecture, size_for(x, 2), false, err);
     if (status)
         return status;
     status =
@@ -75,8 +79,7 @@ static enum status load_bare(const struct forward_command *command, const struct
     if (!status)
         status = count_classes(command, x, &weights, &classes, err);
     if (!status)
-        status = network_init(network, command->architecture, (int)x->dim[1], (int)x->dim[2],
-                              (int)x->dim[3], classes, false, err);
+        status = network_init(network, command->architecture, size_for(x, classes), false, err);
     if (!status) {
         fill_info(&model->info, network);
         model->weight = xcalloc(network->table.weight_floats, sizeof *model->weight);

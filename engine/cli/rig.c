@@ -28,8 +28,9 @@ static enum status fill_spec(struct train_spec *spec, const struct rig_options *
 
 static enum status open_network(struct network *network, const char *architecture,
                                 const struct rig_options *options, struct error *err) {
-    return network_init(network, architecture, (int)options->height, (int)options->width,
-                        (int)options->channels, (int)options->classes, true, err);
+    struct network_size size = {(int)options->height, (int)options->width, (int)options->channels,
+                                (int)options->classes};
+    return network_init(network, architecture, size, true, err);
 }
 
 enum status rig_plan_open(struct rig_plan *plan, const struct rig_options *options,

@@ -32,9 +32,13 @@ static void collect_params(struct network *network, bool decay_all) {
     param_table_layout(&network->table, decay_all);
 }
 
-enum status network_init(struct network *network, const char *architecture, int height, int width,
-                         int channels, int classes, bool decay_all, struct error *err) {
-    *network = (struct network){zoo_find(architecture), height, width, channels, classes, {0}};
+enum status network_init(struct network *network, const char *architecture,
+                         struct network_size size, bool decay_all, struct error *err) {
+    *network = (struct network){.architecture = zoo_find(architecture),
+                                .height = size.height,
+                                .width = size.width,
+                                .channels = size.channels,
+                                .classes = size.classes};
     if (!network->architecture) {
         struct str names = STR_INIT;
         zoo_add_names(&names);
@@ -195,7 +199,7 @@ struct state_dict {
     char (*counter_name)[MODEL_NAME_BYTES];
 };
 
-static void add_counter(struct state_dict *dict, const char *running_var, int64_t *counter) {
+static void add_counter(struct state_dict *dict, const char *running_var, const int64_t *counter) {
     size_t stem = strlen(running_var) - strlen("running_var");
     char *name = dict->counter_name[dict->count];
     snprintf(name, MODEL_NAME_BYTES, "%.*snum_batches_tracked", (int)stem, running_var);
@@ -204,7 +208,7 @@ static void add_counter(struct state_dict *dict, const char *running_var, int64_
 }
 
 static void fill_state_dict(struct state_dict *dict, const struct network *network,
-                            const float *weight, const float *state, int64_t *counter) {
+                            const struct network_values *values) {
     float *to = dict->data;
     for (int i = 0; i < network->table.count; i++) {
         const struct param *param = &network->table.param[i];
@@ -216,22 +220,21 @@ static void fill_state_dict(struct state_dict *dict, const struct network *netwo
                                   .data = to,
                                   .bytes = n * sizeof *to};
         file_shape(param, tensor->dim);
-        permute(param, (param->state ? state : weight) + param->offset, to, true);
+        permute(param, (param->state ? values->state : values->weight) + param->offset, to, true);
         to += n;
         if (str_has_suffix(param->name, ".running_var"))
-            add_counter(dict, param->name, counter);
+            add_counter(dict, param->name, &values->batches_tracked);
     }
 }
 
 enum status network_save(const struct network *network, const struct model_info *info,
-                         const float *weight, const float *state, int64_t batches_tracked,
-                         const char *path, struct error *err) {
+                         const struct network_values *values, const char *path, struct error *err) {
     const struct param_table *table = &network->table;
     size_t most = 2 * (size_t)table->count;
     struct state_dict dict = {xcalloc(most, sizeof *dict.tensor), 0,
                               xcalloc(table->weight_floats + table->state_floats, sizeof(float)),
                               xcalloc(most, sizeof *dict.counter_name)};
-    fill_state_dict(&dict, network, weight, state, &batches_tracked);
+    fill_state_dict(&dict, network, values);
     struct model_notes notes;
     model_notes_init(&notes, info);
     enum status status =
@@ -249,8 +252,8 @@ static enum status load_file(struct loaded_model *model, const struct safetensor
     if (status != STATUS_OK)
         return status;
     const struct model_info *info = &model->info;
-    status = network_init(&model->network, info->architecture, info->height, info->width,
-                          info->channels, info->classes, true, err);
+    struct network_size size = {info->height, info->width, info->channels, info->classes};
+    status = network_init(&model->network, info->architecture, size, true, err);
     if (status != STATUS_OK)
         return status;
     const struct param_table *table = &model->network.table;

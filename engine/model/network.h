@@ -18,10 +18,14 @@ struct network {
     struct param_table table;
 };
 
+/* What a network is given and asked for. */
+struct network_size {
+    int height, width, channels, classes;
+};
+
 /* NOT_FOUND lists the known architectures; INVALID for an input or class count it cannot take. */
-MUST_CHECK enum status network_init(struct network *network, const char *architecture, int height,
-                                    int width, int channels, int classes, bool decay_all,
-                                    struct error *err);
+MUST_CHECK enum status network_init(struct network *network, const char *architecture,
+                                    struct network_size size, bool decay_all, struct error *err);
 void network_release(struct network *network); /* Zeroed or initialised. */
 
 /* Appends the network behind x, with the arenas of builder->net; returns the logits. */
@@ -34,11 +38,16 @@ void network_randomise(const struct network *network, uint64_t seed, float *weig
 MUST_CHECK enum status network_load(const struct network *network, const struct safetensors *file,
                                     float *weight, float *state, struct error *err);
 
-/* Writes model.safetensors into folder: weights, counters (batches_tracked) and info as metadata.
- */
+/* What a trained network holds, as in its table, and how many batches it has seen. */
+struct network_values {
+    const float *weight, *state;
+    int64_t batches_tracked;
+};
+
+/* Writes a model.safetensors: weights, counters of batches, and info as metadata. */
 MUST_CHECK enum status network_save(const struct network *network, const struct model_info *info,
-                                    const float *weight, const float *state,
-                                    int64_t batches_tracked, const char *path, struct error *err);
+                                    const struct network_values *values, const char *path,
+                                    struct error *err);
 
 /* Opens a model (directory or file): info, network and host arrays, all the caller's. */
 struct loaded_model {

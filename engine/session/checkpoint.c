@@ -106,12 +106,11 @@ static enum status find_table(const struct safetensors *file, const struct tenso
     return STATUS_OK;
 }
 
-static enum status read_table(const struct safetensors *file, const char *name,
-                              enum tensor_type type, int64_t rows, int64_t columns, void *out,
+/* Copies the tensor of that name and shape. */
+static enum status read_table(const struct safetensors *file, const struct tensor *like, void *out,
                               struct error *err) {
-    struct tensor like = table_tensor(name, type, rows, columns, NULL);
     const struct tensor *found;
-    enum status status = find_table(file, &like, &found, err);
+    enum status status = find_table(file, like, &found, err);
     if (status == STATUS_OK)
         memcpy(out, found->data, found->bytes);
     return status;
@@ -138,12 +137,18 @@ static enum status read_tables(struct checkpoint *checkpoint, const struct safet
                                struct error *err) {
     int64_t counter[COUNTER_COUNT];
     double point[2][POINT_COUNT];
-    enum status status = read_table(file, "counters", TENSOR_I64, 1, COUNTER_COUNT, counter, err);
-    if (status == STATUS_OK)
-        status = read_table(file, "points", TENSOR_F64, 2, POINT_COUNT, point, err);
-    if (status == STATUS_OK)
-        status = read_table(file, "tally", TENSOR_F64, CHECKPOINT_TALLIES, TALLY_FIELDS,
-                            checkpoint->tally, err);
+    const struct {
+        struct tensor like;
+        void *out;
+    } tables[] = {
+        {table_tensor("counters", TENSOR_I64, 1, COUNTER_COUNT, NULL), counter},
+        {table_tensor("points", TENSOR_F64, 2, POINT_COUNT, NULL), point},
+        {table_tensor("tally", TENSOR_F64, CHECKPOINT_TALLIES, TALLY_FIELDS, NULL),
+         checkpoint->tally},
+    };
+    enum status status = STATUS_OK;
+    for (int i = 0; i < 3 && status == STATUS_OK; i++)
+        status = read_table(file, &tables[i].like, tables[i].out, err);
     if (status != STATUS_OK)
         return status;
     checkpoint->step = counter[COUNTER_STEP];

@@ -37,8 +37,8 @@ static enum status write_weights(const struct trainer *trainer, const char *path
     backend->download(device, state, params->state, table->state_floats * sizeof *state);
     struct model_info info;
     fill_info(trainer, &info);
-    enum status status =
-        network_save(&trainer->student, &info, weight, state, trainer->checkpoint.step, path, err);
+    struct network_values values = {weight, state, trainer->checkpoint.step};
+    enum status status = network_save(&trainer->student, &info, &values, path, err);
     free(weight);
     free(state);
     return status;

@@ -97,20 +97,21 @@ static int batch_size_for(int count) {
 }
 
 /* Runs at most one batch; the rows behind count are padding and their logits are dropped. */
-static enum status lane_run(struct predictor *predictor, enum input_kind kind, int size,
-                            const void *input, int count, float *logits, struct error *err) {
-    struct lane *lane = &predictor->lane[kind][size];
+static enum status lane_run(struct lane *lane, const void *input, int count, float *logits,
+                            struct error *err) {
+    const struct value *x = &lane->program.value[lane->x];
     struct step step = {.n_valid = count};
-    bool whole = count == batch_sizes[size];
+    bool whole = count == x->shape.n;
     if (!whole)
-        memcpy(lane->input, input, (size_t)count * picture_input_bytes(predictor, kind));
+        memcpy(lane->input, input, value_bytes(x) / (size_t)x->shape.n * (size_t)count);
     exec_write(lane->exec, lane->x, whole ? input : lane->input);
     exec_run(lane->exec, &step);
     exec_read(lane->exec, lane->logits, whole ? logits : lane->output);
     enum status status = exec_synchronize(lane->exec, err);
-    if (!status && !whole)
-        memcpy(logits, lane->output,
-               (size_t)count * (size_t)predictor->model.network.classes * sizeof *logits);
+    if (!status && !whole) {
+        int classes = lane->program.value[lane->logits].shape.c;
+        memcpy(logits, lane->output, (size_t)count * (size_t)classes * sizeof *logits);
+    }
     return status;
 }
 
@@ -125,7 +126,7 @@ static enum status run_all(struct predictor *predictor, enum input_kind kind, co
         if (!predictor->lane[kind][size].exec)
             status = lane_open(predictor, kind, size, err);
         if (!status)
-            status = lane_run(predictor, kind, size, next, part, logits, err);
+            status = lane_run(&predictor->lane[kind][size], next, part, logits, err);
         if (status)
             return status;
         next += (size_t)part * picture_bytes;

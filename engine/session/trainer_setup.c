@@ -31,8 +31,9 @@ enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
         return status;
     split_limit(&dataset->train, spec->train_limit);
     split_limit(&dataset->test, spec->test_limit);
-    status = network_init(&trainer->student, spec->student, dataset->height, dataset->width,
-                          dataset->channels, dataset->classes, spec->decay_all, err);
+    struct network_size size = {dataset->height, dataset->width, dataset->channels,
+                                dataset->classes};
+    status = network_init(&trainer->student, spec->student, size, spec->decay_all, err);
     if (status != STATUS_OK || !trainer->job->teacher_path)
         return status;
     status = model_load(&trainer->teacher, trainer->job->teacher_path, err);

@@ -93,8 +93,7 @@ static double distillation(const struct loss_terms *terms, const float *z, const
 }
 
 struct loss_row loss_reference(const struct loss_terms *terms, const float *student,
-                               const float *teacher, int label, int classes, double grad_scale,
-                               double *grad) {
+                               const float *teacher, int label, int classes, double *grad) {
     bool distils = terms->distill_weight != 0;
     struct loss_row row = {.rank = rank_of(student, label, classes)};
     for (int k = 0; grad && k < classes; k++)
@@ -102,8 +101,6 @@ struct loss_row loss_reference(const struct loss_terms *terms, const float *stud
     row.ce = cross_entropy(terms, student, label, classes, grad);
     if (distils)
         row.distill = distillation(terms, student, teacher, classes, grad);
-    for (int k = 0; grad && k < classes; k++)
-        grad[k] *= grad_scale;
     row.loss = terms->ce_weight * row.ce + terms->distill_weight * row.distill;
     row.finite = isfinite(row.loss) && all_finite(student, classes);
     if (!row.finite)

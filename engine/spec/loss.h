@@ -35,10 +35,9 @@ struct loss_terms loss_terms_of(enum method method, double temperature, double b
                                 double ce_weight, double label_smoothing);
 
 /* The formula in double, two-pass, plainly written: the oracle of every kernel. grad may be NULL;
- * it receives dL/dz of this row times grad_scale (1 / batch for the batch mean). teacher may be
- * NULL when distill_weight is 0. */
+ * it receives dL/dz of this row, not yet divided by the batch. teacher may be NULL when
+ * distill_weight is 0. */
 struct loss_row loss_reference(const struct loss_terms *terms, const float *student,
-                               const float *teacher, int label, int classes, double grad_scale,
-                               double *grad);
+                               const float *teacher, int label, int classes, double *grad);
 
 #endif

@@ -36,9 +36,9 @@ static enum status check_fit(const struct model *model, const struct dataset_car
 static enum status check_student(const struct train_spec *spec, const struct dataset_card *dataset,
                                  struct error *err) {
     struct network network = {0};
-    enum status status =
-        network_init(&network, spec->student, (int)dataset->height, (int)dataset->width,
-                     (int)dataset->channels, (int)dataset->classes, spec->decay_all, err);
+    struct network_size size = {(int)dataset->height, (int)dataset->width, (int)dataset->channels,
+                                (int)dataset->classes};
+    enum status status = network_init(&network, spec->student, size, spec->decay_all, err);
     network_release(&network);
     return blame(status, "student", err);
 }

@@ -29,6 +29,7 @@ struct cached_model {
     struct cached_model *next;
 };
 
+/* Empty; config must outlive it. */
 struct model_cache *model_cache_create(const struct config *config);
 void model_cache_free(struct model_cache *cache); /* No model is in use; NULL is allowed. */
 

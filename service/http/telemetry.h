@@ -14,7 +14,7 @@
 struct route;
 struct telemetry;
 
-struct telemetry *telemetry_create(void);
+struct telemetry *telemetry_create(void);         /* All counts are 0. */
 void telemetry_free(struct telemetry *telemetry); /* NULL is allowed. */
 
 /* A request has been answered; code 0: the client left before. route NULL: no such path. */

@@ -81,10 +81,13 @@ void redis_reply_free(struct redisReply *reply); /* NULL is allowed. */
 /* Connections that threads borrow; those that wait longer than the timeout get UNAVAILABLE. */
 struct redis_pool;
 
+/* Each connects with its first command. */
 struct redis_pool *pool_create(const struct redis_address *address, int size);
 void pool_free(struct redis_pool *pool); /* All connections must have been given back. */
+
+/* Waits for a free connection; the caller gives it back, in whatever state it is. */
 MUST_CHECK enum status pool_take(struct redis_pool *pool, struct redis **redis, struct error *err);
-void pool_give(struct redis_pool *pool, struct redis *redis);
+void pool_give(struct redis_pool *pool, struct redis *redis); /* What pool_take gave. */
 
 /* Take, run one script, give back. */
 MUST_CHECK enum status pool_script(struct redis_pool *pool, const struct script *script,

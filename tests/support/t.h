@@ -82,7 +82,8 @@ static inline int t_done(void) {
     return t_failures ? 1 : 0;
 }
 
-/* A fresh directory under TMPDIR or the system's folder for temporary files; the caller removes it. */
+/* A fresh directory under TMPDIR or the system's folder for temporary files; the caller removes it.
+ */
 static inline const char *t_temp_dir(void) {
     static char path[256];
     const char *base = getenv("TMPDIR");

@@ -47,6 +47,7 @@ struct dnn_problem {
     bool constant_weight; /* forward only: dnn_conv_refresh says when it changes */
 };
 
+/* Chooses the fastest primitive for the problem and prepares it. */
 MUST_CHECK enum status dnn_conv_create(struct dnn_conv **out, struct dnn *dnn,
                                        const struct dnn_problem *problem, struct error *err);
 void dnn_conv_free(struct dnn_conv *conv); /* NULL is allowed. */

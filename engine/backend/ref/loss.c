@@ -33,11 +33,10 @@ void ref_distill_loss(void *state, const struct kernel_args *args) {
     terms.distill_weight = args->step->student[attr->student].distill_weight;
     for (int n = 0; n < shape.n; n++) {
         size_t first = (size_t)n * shape.c;
-        struct loss_row row =
-            loss_reference(&terms, student + first, teacher ? teacher + first : NULL, label[n],
-                           shape.c, 1.0 / shape.n, gradient);
+        struct loss_row row = loss_reference(
+            &terms, student + first, teacher ? teacher + first : NULL, label[n], shape.c, gradient);
         store_row(&row, rows + (size_t)n * ROW_FIELDS);
-        if (dstudent)
-            ref_round(dstudent + first, gradient, (size_t)shape.c);
+        for (int k = 0; dstudent && k < shape.c; k++)
+            dstudent[first + (size_t)k] = (float)(gradient[k] * (1.0 / shape.n));
     }
 }

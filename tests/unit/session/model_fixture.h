@@ -37,15 +37,15 @@ static inline void fixture_write_model(const char *folder) {
         snprintf(text[i], sizeof text[i], "class %d", i);
         names[i] = text[i];
     }
-    T_INT(network_init(&network, info.architecture, info.height, info.width, info.channels,
-                       info.classes, true, &err),
-          STATUS_OK);
+    struct network_size size = {FIXTURE_SIDE, FIXTURE_SIDE, FIXTURE_CHANNELS, FIXTURE_CLASSES};
+    T_INT(network_init(&network, info.architecture, size, true, &err), STATUS_OK);
     float *weight = xcalloc(network.table.weight_floats, sizeof *weight);
     float *state = xcalloc(network.table.state_floats, sizeof *state);
     network_randomise(&network, 1, weight, state);
     fixture_shake(state, network.table.state_floats);
     T_INT(file_join(path, folder, "model.safetensors", &err), STATUS_OK);
-    T_INT(network_save(&network, &info, weight, state, 0, path, &err), STATUS_OK);
+    struct network_values values = {weight, state, 0};
+    T_INT(network_save(&network, &info, &values, path, &err), STATUS_OK);
     T_STR(err.message, "");
     free(weight);
     free(state);

@@ -13,7 +13,9 @@ static struct loss_row batch(const struct loss_terms *terms, double grad[ROWS][C
     struct loss_row mean = {.finite = true};
     for (int i = 0; i < ROWS; i++) {
         struct loss_row row = loss_reference(terms, student[i], teacher[i], labels[i], CLASSES,
-                                             1.0 / ROWS, grad ? grad[i] : NULL);
+                                             grad ? grad[i] : NULL);
+        for (int k = 0; grad && k < CLASSES; k++)
+            grad[i][k] /= ROWS;
         mean.loss += row.loss / ROWS;
         mean.ce += row.ce / ROWS;
         mean.distill += row.distill / ROWS;
@@ -83,13 +85,13 @@ static void test_gradient_is_the_slope_of_the_loss(void) {
         struct loss_terms terms = loss_terms_of(method, 3, 2.5, 0.7, 0.1);
         float z[CLASSES] = {0.5f, -0.25f, 1, 0.125f};
         double grad[CLASSES];
-        loss_reference(&terms, z, t, 1, CLASSES, 1, grad);
+        loss_reference(&terms, z, t, 1, CLASSES, grad);
         for (int k = 0; k < CLASSES; k++) {
             const float h = 0x1p-10f, middle = z[k];
             z[k] = middle + h;
-            double above = loss_reference(&terms, z, t, 1, CLASSES, 1, NULL).loss;
+            double above = loss_reference(&terms, z, t, 1, CLASSES, NULL).loss;
             z[k] = middle - h;
-            double below = loss_reference(&terms, z, t, 1, CLASSES, 1, NULL).loss;
+            double below = loss_reference(&terms, z, t, 1, CLASSES, NULL).loss;
             z[k] = middle;
             T_NEAR(grad[k], (above - below) / (2 * h), 1e-6);
         }
@@ -98,8 +100,7 @@ static void test_gradient_is_the_slope_of_the_loss(void) {
 
 static void test_plain_training_reads_no_teacher(void) {
     struct loss_terms terms = loss_terms_of(METHOD_CE, NAN, NAN, 1, 0);
-    T_NEAR(loss_reference(&terms, student[1], NULL, 3, CLASSES, 1, NULL).loss, 0.440189698561,
-           1e-10);
+    T_NEAR(loss_reference(&terms, student[1], NULL, 3, CLASSES, NULL).loss, 0.440189698561, 1e-10);
 }
 
 static void test_label_smoothing(void) {
@@ -107,9 +108,9 @@ static void test_label_smoothing(void) {
     struct loss_terms smooth = loss_terms_of(METHOD_CE, NAN, NAN, 1, 0.2);
     double expected = 0;
     for (int k = 0; k < CLASSES; k++)
-        expected += (k == 3 ? 0.85 : 0.05) *
-                    loss_reference(&plain, student[1], NULL, k, CLASSES, 1, NULL).ce;
-    T_NEAR(loss_reference(&smooth, student[1], NULL, 3, CLASSES, 1, NULL).ce, expected, 1e-12);
+        expected +=
+            (k == 3 ? 0.85 : 0.05) * loss_reference(&plain, student[1], NULL, k, CLASSES, NULL).ce;
+    T_NEAR(loss_reference(&smooth, student[1], NULL, 3, CLASSES, NULL).ce, expected, 1e-12);
 }
 
 /* A softmax raised to a power underflows here; the exact weight is exp(0) + exp(-11). */
@@ -117,8 +118,8 @@ static void test_power_weight_survives_a_wide_gap(void) {
     static const float t[2] = {0, -110}, z[2] = {0, 0};
     struct loss_terms wttm = loss_terms_of(METHOD_WTTM, 10, 1, 0, 0);
     struct loss_terms ttm = loss_terms_of(METHOD_TTM, 10, 1, 0, 0);
-    double weighted = loss_reference(&wttm, z, t, 0, 2, 1, NULL).distill;
-    double plain = loss_reference(&ttm, z, t, 0, 2, 1, NULL).distill;
+    double weighted = loss_reference(&wttm, z, t, 0, 2, NULL).distill;
+    double plain = loss_reference(&ttm, z, t, 0, 2, NULL).distill;
     T_NEAR(weighted / plain, 1 + exp(-11), 1e-12);
 }
 
@@ -126,7 +127,7 @@ static void test_large_logits_are_finite(void) {
     static const float z[3] = {1e30f, -1e30f, 0}, t[3] = {-1e4f, 1e4f, 0};
     struct loss_terms terms = loss_terms_of(METHOD_WTTM, 10, 1, 1, 0);
     double grad[3];
-    struct loss_row row = loss_reference(&terms, z, t, 0, 3, 1, grad);
+    struct loss_row row = loss_reference(&terms, z, t, 0, 3, grad);
     T_CHECK(row.finite && isfinite(grad[0]) && isfinite(grad[1]) && isfinite(grad[2]));
 }
 
@@ -135,13 +136,13 @@ static void test_rank_breaks_ties_by_lower_index(void) {
     struct loss_terms terms = loss_terms_of(METHOD_CE, NAN, NAN, 1, 0);
     static const int ranks[4] = {2, 0, 1, 3};
     for (int k = 0; k < 4; k++)
-        T_INT(loss_reference(&terms, z, NULL, k, 4, 1, NULL).rank, ranks[k]);
+        T_INT(loss_reference(&terms, z, NULL, k, 4, NULL).rank, ranks[k]);
 }
 
 static void test_not_a_number_is_reported_and_never_a_hit(void) {
     static const float z[3] = {NAN, 1, 2};
     struct loss_terms terms = loss_terms_of(METHOD_CE, NAN, NAN, 1, 0);
-    struct loss_row row = loss_reference(&terms, z, NULL, 0, 3, 1, NULL);
+    struct loss_row row = loss_reference(&terms, z, NULL, 0, 3, NULL);
     T_CHECK(!row.finite);
     T_INT(row.rank, 3);
 }

@@ -5,8 +5,9 @@
 #include "service/common/log.h"
 
 #include <math.h>
-
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     NS_PER_MS = 1000000,
@@ -116,11 +117,21 @@ void reporter_renew(struct reporter *reporter) {
     (void)status; /* the settling that follows finds out by itself */
 }
 
-static bool is_alive(struct reporter *reporter) {
+static int64_t silent_ms(struct reporter *reporter) {
     pthread_mutex_lock(&reporter->lock);
     int64_t silent_ns = clock_mono_ns() - reporter->ticked_ns;
     pthread_mutex_unlock(&reporter->lock);
-    return silent_ns < reporter->lease_ms * NS_PER_MS;
+    return silent_ns / NS_PER_MS;
+}
+
+/* Nothing ends a thread that hangs in a device or a file system but the end of its process; the
+ * supervisor starts another one. */
+static void end_if_hung(struct reporter *reporter) {
+    int64_t silent = silent_ms(reporter);
+    if (silent < reporter->hang_ms)
+        return;
+    log_fail("run_hangs", log_text("job", reporter->claim->job.id), log_int("silent_ms", silent));
+    _exit(EXIT_FAILURE);
 }
 
 static bool lease_may_be_over(struct reporter *reporter) {
@@ -133,7 +144,7 @@ static bool lease_may_be_over(struct reporter *reporter) {
 /* One round: points first, because an end that is noticed must find them published. */
 static enum status report(struct reporter *reporter, bool renewal_due, struct error *err) {
     enum status status = publish_all(reporter, err);
-    if (!status && renewal_due && is_alive(reporter))
+    if (!status && renewal_due && silent_ms(reporter) < reporter->lease_ms)
         status = renew(reporter, err);
     if (status == STATUS_CONFLICT || status == STATUS_NOT_FOUND) {
         log_warn("claim_lost", log_text("job", reporter->claim->job.id), log_error_field(err));
@@ -188,6 +199,7 @@ static void *report_thread(void *ctx) {
         struct error err = {0};
         int64_t now_ns = clock_mono_ns();
         bool due = now_ns >= renew_ns;
+        end_if_hung(reporter);
         if (is_gone(reporter)) {
             wake_ns = now_ns + period_ms * NS_PER_MS;
             continue;

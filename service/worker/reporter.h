@@ -30,6 +30,7 @@ struct reporter {
     const struct claim *claim;
     struct outbox *outbox;
     int64_t lease_ms, max_lost;
+    int64_t hang_ms;    /* a training thread that is silent for so long ends the process */
     int64_t claimed_ns; /* when the claim was asked for */
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */

@@ -13,7 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POLL_MS = 50, NS_PER_MS = 1000000 };
+enum {
+    POLL_MS = 50,
+    HANG_MS = 5 * 60 * 1000, /* longer than any step or preparation takes between two ticks */
+    NS_PER_MS = 1000000
+};
 
 /* ---- callbacks of the trainer ---- */
 
@@ -169,6 +173,7 @@ enum run_end run_claim(const struct config *config, struct redis_pool *pool,
                                       .outbox = &run->outbox,
                                       .lease_ms = config->lease_ms,
                                       .max_lost = config->max_lost,
+                                      .hang_ms = HANG_MS,
                                       .claimed_ns = claimed_ns};
     reporter_start(&run->reporter);
     enum status status = work(run, &err);

@@ -45,6 +45,12 @@ test-thread: setup-test
 	    CMAKE_ARGS="-DDISTILL_SANITIZE=thread -DDISTILL_ONEDNN=OFF"
 	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -R 'store|http|worker|batcher|system' $(CTEST_ARGS)
 
+# Looks for inputs that break the readers, FUZZ_SECONDS for each.
+fuzz: setup-test
+	@$(MAKE) --no-print-directory build BUILD=build/fuzz \
+	    CMAKE_ARGS="-DCMAKE_C_COMPILER=clang -DDISTILL_FUZZ=ON"
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+
 bench: setup-test build
 	@tests/bench/run
 

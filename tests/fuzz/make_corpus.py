@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Makes the seeds in corpus/: small inputs that are right, and the ways in which they go wrong.
+
+    tests/fuzz/make_corpus.py
+
+Inputs that a fuzzer found are added beside them by hand, named after what they broke. The pictures
+of tests/golden/pictures are seeds too."""
+
+import gzip
+import json
+import pathlib
+import struct
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+CIFAR10, CIFAR100, IDX, IDX_GZIP, TENSORS = range(5)
+
+
+def tensors_file(header, data, length=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def entry(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def tensors_seeds():
+    right = {
+        "__metadata__": {"format": "pt"},
+        "a": entry("F32", [2, 1], 0, 8),
+        "b": entry("BF16", [3], 8, 14),
+        "c": entry("I64", [], 14, 22),
+    }
+    data = bytes(range(22))
+    yield "right", tensors_file(right, data)
+    yield "empty", tensors_file({}, b"")
+    yield "no_file", b""
+    yield "short", struct.pack("<Q", 100) + b"{}"
+    yield "huge_header", tensors_file(right, data, 2**63)
+    yield "overlap", tensors_file(
+        {"a": entry("U8", [4], 0, 4), "b": entry("U8", [4], 2, 6)}, data[:6]
+    )
+    yield "hole", tensors_file({"a": entry("U8", [2], 0, 2), "b": entry("U8", [2], 4, 6)}, data[:6])
+    yield "out_of_range", tensors_file({"a": entry("U8", [40], 0, 40)}, data)
+    yield "overflow", tensors_file({"a": entry("F32", [2**32, 2**32, 2**32], 0, 0)}, b"")
+    yield "negative", tensors_file({"a": entry("F32", [-1], 0, -4)}, b"")
+    yield "zero", tensors_file({"a": entry("F32", [0, 2**62], 0, 0)}, b"")
+    twice = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8"}}'
+    yield "twice", tensors_file(twice, b"1")
+    yield "types", tensors_file({"a": {"dtype": 4, "shape": "x", "data_offsets": [[], {}]}}, b"")
+
+
+def json_seeds():
+    yield "values", b'{"a": [1, -2.5e3, true, false, null, "x\\u00e9\\n\\ud83d\\ude00"], "b": {}}'
+    yield "deep", b"[" * 40 + b"]" * 40
+    yield "surrogate", b'"\\ud83d"'
+    yield "zero_byte", b'"\\u0000"'
+    yield "twice", b'{"a": 1, "a": 2}'
+    yield "open", b'{"a": [1, '
+    yield "numbers", b"[0, -0, 01, 1., .5, 1e999, 9223372036854775807, 9223372036854775808, +1]"
+    yield "utf8", b'"\xc3\xa9 \xed\xa0\x80 \xff"'
+    yield "behind", b"{} {}"
+
+
+def fields_seeds():
+    yield "ce", b"student=resnet8\ndataset=x\nmilestones=1,2,3\nflip=0"
+    yield "wttm", b"method=wttm\nteacher=t\nstudent=s\ndataset=d\ngamma=0.25\nbeta=2\nepochs=3"
+    yield "both", b"method=kd\nteacher=t\nstudent=s\ndataset=d\ngamma=0.25\ntemperature=4"
+    yield "twice", b"epochs=1\nepochs=2"
+    yield "unknown", b"epoch=1\n=\nx\n\nlearning_rate=1e400"
+    yield "ranges", b"batch_size=-1\nmilestones=3,2\nlabel_smoothing=1\nseed=99999999999999999999"
+    yield "long", b"student=" + b"x" * 600
+
+
+def dataset_file(kind, first, second=b""):
+    return struct.pack("<BH", kind, len(first)) + first + second
+
+
+def idx(kind, dims, data):
+    return struct.pack(f">BBBB{len(dims)}I", 0, 0, kind, len(dims), *dims) + data
+
+
+def dataset_seeds():
+    yield "cifar10", dataset_file(CIFAR10, b"\3" + bytes(3072))
+    yield "cifar10_label", dataset_file(CIFAR10, b"\12" + bytes(3072))
+    yield "cifar10_cut", dataset_file(CIFAR10, b"\3" + bytes(1000))
+    yield "cifar100", dataset_file(CIFAR100, b"\3\7" + bytes(3072))
+    images, labels = idx(8, [2, 3, 2], bytes(range(12))), idx(8, [2], b"\0\1")
+    yield "idx", dataset_file(IDX, images, labels)
+    yield "idx_huge", dataset_file(IDX, idx(8, [2**31, 2**31, 2**31], b""), labels)
+    yield "idx_rank", dataset_file(IDX, idx(8, [2] * 9, b""), labels)
+    yield "idx_count", dataset_file(IDX, images, idx(8, [3], b"\0\1\2"))
+    packed = [gzip.compress(data, mtime=0) for data in (images, labels)]
+    yield "idx_gzip", dataset_file(IDX_GZIP, *packed)
+    yield "idx_gzip_cut", dataset_file(IDX_GZIP, packed[0][:-9], packed[1])
+    header = {"images": entry("U8", [2, 2, 2, 1], 0, 8), "labels": entry("I64", [2], 8, 24)}
+    data = bytes(range(8)) + struct.pack("<qq", 0, 1)
+    yield "tensors", dataset_file(TENSORS, tensors_file(header, data), b"cat\ndog\n")
+    wrong = bytes(range(8)) + struct.pack("<qq", -1, 2**40)
+    yield "tensors_labels", dataset_file(TENSORS, tensors_file(header, wrong))
+    header["images"] = entry("U8", [2, 2**31, 2**31, 0], 0, 0)
+    yield "tensors_empty", dataset_file(TENSORS, tensors_file(header, data))
+
+
+def picture_seeds():
+    png = b"\x89PNG\r\n\x1a\n"
+    size = struct.pack(">II5B", 2**30, 2**30, 8, 2, 0, 0, 0)
+    yield "huge_png", png + struct.pack(">I", 13) + b"IHDR" + size + bytes(4)
+    yield "only_png", png
+    yield "only_jpeg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
+    yield "no_segments", b"\xff\xd8" + b"\xff\xda\x00\x02" * 90 + b"\xff\xd9"
+    yield "text", b"GIF89a, but it is not"
+
+
+SEEDS = {
+    "json": json_seeds,
+    "safetensors": tensors_seeds,
+    "fields": fields_seeds,
+    "dataset": dataset_seeds,
+    "picture": picture_seeds,
+}
+
+
+def main():
+    for target, seeds in SEEDS.items():
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in seeds():
+            (folder / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

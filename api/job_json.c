@@ -42,6 +42,15 @@ static void add_metrics(struct str *out, const struct job *job) {
     str_add(out, "}");
 }
 
+/* Only a running job has a phase; the stored one is that of the last word from its worker. */
+static void add_progress(struct str *out, const struct job *job) {
+    struct job_progress progress = job->progress;
+    if (job->state != JOB_RUNNING)
+        progress.phase[0] = '\0';
+    add_key(out, "progress");
+    fields_add_json(&job_progress_table, &progress, 0, out);
+}
+
 void job_add_json(const struct job *job, struct str *out) {
     bool wished = job->requested != JOB_REQUEST_NONE;
     str_add(out, "{");
@@ -53,8 +62,7 @@ void job_add_json(const struct job *job, struct str *out) {
     add_key(out, "attempt");
     str_addf(out, "%lld", (long long)job->attempt);
     add_text(out, "worker", job->worker);
-    add_key(out, "progress");
-    fields_add_json(&job_progress_table, &job->progress, 0, out);
+    add_progress(out, job);
     add_metrics(out, job);
     add_text(out, "model", job->model);
     add_key(out, "reproducible");

@@ -104,6 +104,15 @@ static void test_a_running_job(void) {
     fields_default(&point_table, &job.train);
     job.train.seq = 3;
     job.train.loss = 0.5;
+    str_copy(job.progress.phase, sizeof job.progress.phase, "training");
+    job_add_json(&job, &json);
+    T_CONTAINS(str_text(&json), "\"phase\":\"training\"");
+    job.state = JOB_SUCCEEDED;
+    str_clear(&json);
+    job_add_json(&job, &json);
+    T_CONTAINS(str_text(&json), "\"phase\":null");
+    job.state = JOB_RUNNING;
+    str_clear(&json);
     job_add_json(&job, &json);
     T_CONTAINS(str_text(&json), "\"state\":\"running\",\"requested\":\"cancel\"");
     T_CONTAINS(str_text(&json), "\"metrics\":{\"train\":{\"seq\":3,");

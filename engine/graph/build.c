@@ -57,20 +57,30 @@ static int finish_layer(struct builder *builder, const struct op *op, const char
     return out;
 }
 
-int build_conv(struct builder *builder, int x, const struct conv_layer *layer) {
+int build_conv_as(struct builder *builder, int x, const struct conv_layer *layer,
+                  enum conv_style style) {
     int groups = layer->groups ? layer->groups : 1, k = layer->kernel;
-    struct shape in = builder->program->value[x].shape;
-    struct param weight = {.shape = {layer->channels, k, k, in.c / groups},
+    int inputs = builder->program->value[x].shape.c / groups;
+    bool fan_in = style == CONV_FAN_IN;
+    struct param weight = {.shape = {layer->channels, k, k, inputs},
                            .rank = 4,
-                           .init = INIT_NORMAL_FAN_OUT,
-                           .fan = k * k * layer->channels};
+                           .init = fan_in ? INIT_UNIFORM_FAN_IN : INIT_NORMAL_FAN_OUT,
+                           .fan = k * k * (fan_in ? inputs : layer->channels)};
+    struct param bias = {
+        .shape = {1, 1, 1, layer->channels}, .rank = 1, .init = INIT_ZERO, .norm = true};
     struct op op = op_new(OP_CONV, SECTION_FORWARD);
     op.in[0] = x;
     op.in[1] = use_param(builder, layer->name, "weight", &weight);
+    if (style == CONV_FAN_OUT_BIAS)
+        op.in[2] = use_param(builder, layer->name, "bias", &bias);
     op.attr.conv = (struct conv_attr){layer->stride, layer->pad, groups, false};
     int out = finish_layer(builder, &op, layer->name);
     builder->program->value[out].dtype = builder->dtype;
     return out;
+}
+
+int build_conv(struct builder *builder, int x, const struct conv_layer *layer) {
+    return build_conv_as(builder, x, layer, CONV_FAN_OUT);
 }
 
 /* The parameters of a batch norm, in the order of the original's state dict. */
@@ -91,37 +101,41 @@ static struct norm_params use_norm(struct builder *builder, const char *name, in
     return norm;
 }
 
-/* Takes the conv that writes x, and must still be bare, out of the program. */
+/* Takes the conv that writes x, and must still be without residual and activation, out of the
+ * program. */
 static struct op take_conv_before(struct program *program, int x) {
     int i = program->n_ops - 1;
     while (i >= 0 && program->op[i].out[0] != x)
         i--;
     CHECK(i >= 0 && program->op[i].code == OP_CONV);
     struct op conv = program->op[i];
-    CHECK(conv.in[2] == NO_VALUE && conv.in[3] == NO_VALUE && !conv.attr.conv.relu);
+    CHECK(conv.in[3] == NO_VALUE && !conv.attr.conv.relu);
     program->n_ops--;
     memmove(&program->op[i], &program->op[i + 1],
             (size_t)(program->n_ops - i) * sizeof *program->op);
     return conv;
 }
 
-/* The weights and bias that the prologue computes. */
-static void name_derived(struct program *program, const struct op *fold) {
-    static const char *const suffix[] = {"folded_weight", "folded_bias"};
-    const char *layer = program->value[fold->in[0]].name;
+/* Appends an op of the prologue; its two outputs are named after its first input. */
+static struct op emit_derived(struct program *program, const struct op *op,
+                              const char *const suffix[2]) {
+    struct op added = program_emit(program, op, 0);
+    const char *layer = program->value[added.in[0]].name;
     for (int i = 0; i < 2; i++) {
-        struct value *value = &program->value[fold->out[i]];
+        struct value *value = &program->value[added.out[i]];
         value->kind = VALUE_DERIVED;
         value->dtype = DTYPE_F32;
         char name[sizeof value->name];
         snprintf(name, sizeof name, "%.40s.%s", layer, suffix[i]);
         memcpy(value->name, name, sizeof name);
     }
+    return added;
 }
 
 /* The conv moves behind whatever computes the residual. */
 static int fold_into_conv(struct builder *builder, const struct norm_params *norm, int x,
                           int residual, bool relu) {
+    static const char *const suffix[] = {"folded_weight", "folded_bias"};
     struct program *program = builder->program;
     struct op fold = op_new(OP_FOLD_BN, SECTION_PROLOGUE);
     struct op conv = take_conv_before(program, x);
@@ -130,15 +144,34 @@ static int fold_into_conv(struct builder *builder, const struct norm_params *nor
     fold.in[2] = norm->beta;
     fold.in[3] = norm->mean;
     fold.in[4] = norm->var;
+    fold.in[5] = conv.in[2];
     fold.attr.norm.eps = NORM_EPS;
-    const struct op added = program_emit(program, &fold, 0);
-    name_derived(program, &added);
+    const struct op added = emit_derived(program, &fold, suffix);
     conv.in[1] = added.out[0];
     conv.in[2] = added.out[1];
     conv.in[3] = residual;
     conv.attr.conv.relu = relu;
     program_add_op(program, &conv, 0);
     return x;
+}
+
+/* The norm as an op of its own. */
+static int scale_and_shift(struct builder *builder, const struct norm_params *norm, int x,
+                           const char *name) {
+    static const char *const suffix[] = {"scale", "shift"};
+    struct op scale = op_new(OP_BN_SCALE, SECTION_PROLOGUE);
+    scale.in[0] = norm->gamma;
+    scale.in[1] = norm->beta;
+    scale.in[2] = norm->mean;
+    scale.in[3] = norm->var;
+    scale.attr.norm.eps = NORM_EPS;
+    scale = emit_derived(builder->program, &scale, suffix);
+    struct op op = op_new(OP_SCALE_ACT, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = scale.out[0];
+    op.in[2] = scale.out[1];
+    op.attr.norm.relu = true;
+    return finish_layer(builder, &op, name);
 }
 
 static void update_running(struct builder *builder, const struct norm_params *norm,
@@ -153,20 +186,79 @@ static void update_running(struct builder *builder, const struct norm_params *no
     program_add_op(builder->program, &op, 0);
 }
 
+/* Of the batch: with an update of the running statistics. */
+static int norm_of_batch(struct builder *builder, const char *name, const struct norm_params *norm,
+                         const struct op *inputs) {
+    struct op op = *inputs;
+    op.in[1] = norm->gamma;
+    op.in[2] = norm->beta;
+    op.attr.norm.eps = NORM_EPS;
+    int y = finish_layer(builder, &op, name);
+    update_running(builder, norm, &builder->program->op[builder->program->n_ops - 1]);
+    return y;
+}
+
 int build_bn_act(struct builder *builder, const char *name, int x, int residual, bool relu) {
-    struct program *program = builder->program;
-    struct norm_params norm = use_norm(builder, name, program->value[x].shape.c);
+    struct norm_params norm = use_norm(builder, name, builder->program->value[x].shape.c);
     if (builder->mode == BUILD_INFER)
         return fold_into_conv(builder, &norm, x, residual, relu);
     struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
     op.in[0] = x;
-    op.in[1] = norm.gamma;
-    op.in[2] = norm.beta;
     op.in[3] = residual;
-    op.attr.norm = (struct norm_attr){.eps = NORM_EPS, .relu = relu};
-    int y = finish_layer(builder, &op, name);
-    update_running(builder, &norm, &program->op[program->n_ops - 1]);
-    return y;
+    op.attr.norm.relu = relu;
+    return norm_of_batch(builder, name, &norm, &op);
+}
+
+int build_pre_act(struct builder *builder, const char *name, int x) {
+    struct norm_params norm = use_norm(builder, name, builder->program->value[x].shape.c);
+    if (builder->mode == BUILD_INFER)
+        return scale_and_shift(builder, &norm, x, name);
+    struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
+    op.in[0] = x;
+    op.attr.norm.relu = true;
+    return norm_of_batch(builder, name, &norm, &op);
+}
+
+int build_residual(struct builder *builder, int x, int other) {
+    if (builder->mode == BUILD_INFER) {
+        struct op conv = take_conv_before(builder->program, x);
+        conv.in[3] = other;
+        program_add_op(builder->program, &conv, 0);
+        return x;
+    }
+    struct op op = op_new(OP_ADD, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = other;
+    return program_emit(builder->program, &op, 0).out[0];
+}
+
+int build_pool(struct builder *builder, int x, const struct pool_attr *attr) {
+    struct op op = op_new(OP_POOL, SECTION_FORWARD);
+    op.in[0] = x;
+    op.attr.pool = *attr;
+    return program_emit(builder->program, &op, 0).out[0];
+}
+
+int build_concat(struct builder *builder, int a, int b) {
+    struct op op = op_new(OP_CONCAT, SECTION_FORWARD);
+    op.in[0] = a;
+    op.in[1] = b;
+    return program_emit(builder->program, &op, 0).out[0];
+}
+
+void build_split(struct builder *builder, int x, int first, int out[2]) {
+    struct op op = op_new(OP_SPLIT, SECTION_FORWARD);
+    op.in[0] = x;
+    op.attr.channel.first = first;
+    op = program_emit(builder->program, &op, 0);
+    memcpy(out, op.out, 2 * sizeof *out);
+}
+
+int build_channel_shuffle(struct builder *builder, int x, int groups) {
+    struct op op = op_new(OP_CHANNEL_SHUFFLE, SECTION_FORWARD);
+    op.in[0] = x;
+    op.attr.channel.groups = groups;
+    return program_emit(builder->program, &op, 0).out[0];
 }
 
 int build_global_pool(struct builder *builder, int x) {
@@ -177,20 +269,28 @@ int build_global_pool(struct builder *builder, int x) {
     return y;
 }
 
-int build_linear(struct builder *builder, const char *name, int x, int outputs) {
+int build_linear_layer(struct builder *builder, int x, const struct linear_layer *layer) {
     int inputs = builder->program->value[x].shape.c;
-    struct param weight = {
-        .shape = {outputs, 1, 1, inputs}, .rank = 2, .init = INIT_UNIFORM_FAN_IN, .fan = inputs};
-    struct param bias = {.shape = {1, 1, 1, outputs},
+    struct param weight = {.shape = {layer->outputs, 1, 1, inputs},
+                           .rank = 2,
+                           .init = layer->weight_init,
+                           .fan = inputs};
+    struct param bias = {.shape = {1, 1, 1, layer->outputs},
                          .rank = 1,
-                         .init = INIT_UNIFORM_FAN_IN,
+                         .init = layer->bias_init,
                          .fan = inputs,
                          .norm = true};
     struct op op = op_new(OP_LINEAR, SECTION_FORWARD);
     op.in[0] = x;
-    op.in[1] = use_param(builder, name, "weight", &weight);
-    op.in[2] = use_param(builder, name, "bias", &bias);
-    return finish_layer(builder, &op, name);
+    op.in[1] = use_param(builder, layer->name, "weight", &weight);
+    op.in[2] = use_param(builder, layer->name, "bias", &bias);
+    return finish_layer(builder, &op, layer->name);
+}
+
+int build_linear(struct builder *builder, const char *name, int x, int outputs) {
+    return build_linear_layer(
+        builder, x,
+        &(struct linear_layer){name, outputs, INIT_UNIFORM_FAN_IN, INIT_UNIFORM_FAN_IN});
 }
 
 /* A whole range of one of the network's arenas as a value. */

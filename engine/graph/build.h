@@ -2,8 +2,8 @@
  * build.h - layers that append ops to a program and name their parameters as PyTorch does.
  *
  * In BUILD_TRAIN a batch norm normalises with the batch's statistics and appends a bn_update. In
- * BUILD_INFER it is folded into the conv in front of it: the fold is an op of the prologue. In
- * BUILD_COLLECT only the parameter table is filled.
+ * BUILD_INFER it is folded into the conv in front of it, or becomes a scale and a shift: computed
+ * by an op of the prologue. In BUILD_COLLECT only the parameter table is filled.
  *
  * Ownership: the builder borrows program and table.
  */
@@ -28,6 +28,19 @@ struct conv_layer {
     int groups; /* 0 means 1 */
 };
 
+/* Initialisation and bias of a convolution. */
+enum conv_style {
+    CONV_FAN_OUT,      /* Kaiming normal */
+    CONV_FAN_OUT_BIAS, /* the same, with a bias that starts as zero */
+    CONV_FAN_IN        /* PyTorch's default: uniform */
+};
+
+struct linear_layer {
+    const char *name;
+    int outputs;
+    enum param_init weight_init, bias_init;
+};
+
 /* An input value, written from outside. */
 int build_input(struct builder *builder, const char *name, struct shape shape, enum dtype dtype);
 
@@ -35,16 +48,37 @@ int build_input(struct builder *builder, const char *name, struct shape shape, e
 int build_normalize(struct builder *builder, int x, int n, const float *mean,
                     const float *deviation);
 
-/* Convolution without bias, Kaiming normal fan-out initialisation. */
+int build_conv_as(struct builder *builder, int x, const struct conv_layer *layer,
+                  enum conv_style style); /* Convolution. */
+
+/* The same without bias, Kaiming normal fan-out initialisation. */
 int build_conv(struct builder *builder, int x, const struct conv_layer *layer);
 
-/* Batch norm (eps 1e-5, momentum 0.1), plus residual unless NO_VALUE, plus ReLU if asked. */
+/* Batch norm (eps 1e-5, momentum 0.1), plus residual unless NO_VALUE, plus ReLU if asked. x comes
+ * from a conv and goes nowhere else: for inference the conv takes all of it over. */
 int build_bn_act(struct builder *builder, const char *name, int x, int residual, bool relu);
+
+/* Batch norm with ReLU of any value. */
+int build_pre_act(struct builder *builder, const char *name, int x);
+
+/* x + other; x comes from a conv without batch norm, goes nowhere else, and takes the sum over. */
+int build_residual(struct builder *builder, int x, int other);
+
+int build_pool(struct builder *builder, int x, const struct pool_attr *attr); /* Windows. */
+
+int build_concat(struct builder *builder, int a, int b); /* Channels of a, then of b. */
+void build_split(struct builder *builder, int x, int first, int out[2]); /* Its inverse. */
+
+/* Channels as a matrix of so many rows, transposed. */
+int build_channel_shuffle(struct builder *builder, int x, int groups);
 
 /* Mean over the plane. */
 int build_global_pool(struct builder *builder, int x);
 
-/* Fully connected layer with bias, PyTorch's default initialisation; output is f32. */
+/* Fully connected layer with bias; output is f32. */
+int build_linear_layer(struct builder *builder, int x, const struct linear_layer *layer);
+
+/* The same with PyTorch's default initialisation. */
 int build_linear(struct builder *builder, const char *name, int x, int outputs);
 
 /* One sgd op per range of the network's weights: decayed, not decayed. */

@@ -46,7 +46,16 @@ static void add_attributes(const struct op *op, struct str *out) {
         break;
     case OP_BN_ACT:
     case OP_BN_ACT_BWD:
+    case OP_SCALE_ACT:
         str_add(out, attr->norm.relu ? " relu" : "");
+        break;
+    case OP_POOL:
+    case OP_POOL_BWD:
+        str_addf(out, " %s kernel=%d stride=%d pad=%d", attr->pool.average ? "mean" : "max",
+                 attr->pool.kernel, attr->pool.stride, attr->pool.pad);
+        break;
+    case OP_CHANNEL_SHUFFLE:
+        str_addf(out, " groups=%d", attr->channel.groups);
         break;
     case OP_AUGMENT:
         str_addf(out, " padding=%d flip=%d", attr->augment.padding, attr->augment.flip);

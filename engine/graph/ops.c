@@ -26,17 +26,18 @@ static void like_input(const struct program *program, const struct op *op, struc
 
 /* --- conv --- */
 
-static int conv_extent(int in, int kernel, const struct conv_attr *attr) {
-    CHECK(in + 2 * attr->pad >= kernel);
-    return (in + 2 * attr->pad - kernel) / attr->stride + 1;
+/* Windows along an axis. */
+static int extent(int in, int kernel, int stride, int pad) {
+    CHECK(in + 2 * pad >= kernel);
+    return (in + 2 * pad - kernel) / stride + 1;
 }
 
 static void conv_infer(const struct program *program, const struct op *op, struct value *out) {
     const struct conv_attr *attr = &op->attr.conv;
     struct shape x = in_shape(program, op, 0), w = in_shape(program, op, 1);
     CHECK(w.c * attr->groups == x.c && w.n % attr->groups == 0);
-    out[0].shape =
-        (struct shape){x.n, conv_extent(x.h, w.h, attr), conv_extent(x.w, w.w, attr), w.n};
+    out[0].shape = (struct shape){x.n, extent(x.h, w.h, attr->stride, attr->pad),
+                                  extent(x.w, w.w, attr->stride, attr->pad), w.n};
     out[0].dtype = in_dtype(program, op, 0);
     if (op->in[3] != NO_VALUE)
         CHECK(shape_equal(in_shape(program, op, 3), out[0].shape));
@@ -48,13 +49,15 @@ static void conv_grad(struct gradient *gradient, int index) {
     int dy = gradient_take(gradient, op.out[0]);
     if (dy == NO_VALUE)
         return;
-    CHECK(op.in[2] == NO_VALUE && op.in[3] == NO_VALUE && !op.attr.conv.relu);
+    CHECK(op.in[3] == NO_VALUE && !op.attr.conv.relu);
+    bool bias = op.in[2] != NO_VALUE;
     struct op dw = op_new(OP_CONV_DW, SECTION_BACKWARD);
     dw.in[0] = dy;
     dw.in[1] = op.in[0];
     dw.out[0] = gradient_of_weight(gradient, op.in[1]);
+    dw.out[1] = bias ? gradient_of_weight(gradient, op.in[2]) : NO_VALUE;
     dw.attr = op.attr;
-    program_add_op(program, &dw, 0);
+    program_add_op(program, &dw, bias ? 0 : 1u << 1);
     if (!gradient_wanted(gradient, op.in[0]))
         return;
     struct op dx = op_new(OP_CONV_DX, SECTION_BACKWARD);
@@ -133,6 +136,11 @@ static void fold_bn_infer(const struct program *program, const struct op *op, st
     out[1].shape = vector_shape(out[0].shape.n);
 }
 
+static void bn_scale_infer(const struct program *program, const struct op *op, struct value *out) {
+    like_input(program, op, out);
+    out[1] = out[0];
+}
+
 static double per_element_flops(const struct program *program, const struct op *op) {
     return 10 * product(in_shape(program, op, 0));
 }
@@ -206,6 +214,92 @@ static void global_pool_grad(struct gradient *gradient, int index) {
     gradient_give(gradient, op.in[0], bwd.out[0]);
 }
 
+static void pool_infer(const struct program *program, const struct op *op, struct value *out) {
+    const struct pool_attr *attr = &op->attr.pool;
+    CHECK(attr->pad < attr->kernel); /* no window lies in the padding alone */
+    like_input(program, op, out);
+    out[0].shape.h = extent(out[0].shape.h, attr->kernel, attr->stride, attr->pad);
+    out[0].shape.w = extent(out[0].shape.w, attr->kernel, attr->stride, attr->pad);
+}
+
+static void pool_grad(struct gradient *gradient, int index) {
+    struct program *program = gradient_program(gradient);
+    struct op op = program->op[index];
+    int dy = gradient_take(gradient, op.out[0]);
+    if (dy == NO_VALUE || !gradient_wanted(gradient, op.in[0]))
+        return;
+    struct op bwd = op_new(OP_POOL_BWD, SECTION_BACKWARD);
+    bwd.in[0] = dy;
+    bwd.in[1] = op.attr.pool.average ? NO_VALUE : op.in[0];
+    bwd.out[0] = gradient_like(gradient, op.in[0]);
+    bwd.attr = op.attr;
+    program_add_op(program, &bwd, 0);
+    gradient_give(gradient, op.in[0], bwd.out[0]);
+}
+
+/* --- channels: concat and split are each other's gradient --- */
+
+static void concat_infer(const struct program *program, const struct op *op, struct value *out) {
+    struct shape a = in_shape(program, op, 0), b = in_shape(program, op, 1);
+    CHECK(a.n == b.n && a.h == b.h && a.w == b.w);
+    CHECK(in_dtype(program, op, 0) == in_dtype(program, op, 1));
+    like_input(program, op, out);
+    out[0].shape.c += b.c;
+}
+
+static void concat_grad(struct gradient *gradient, int index) {
+    struct program *program = gradient_program(gradient);
+    struct op op = program->op[index];
+    int dy = gradient_take(gradient, op.out[0]);
+    if (dy == NO_VALUE)
+        return;
+    struct op split = op_new(OP_SPLIT, SECTION_BACKWARD);
+    split.in[0] = dy;
+    split.attr.channel.first = in_shape(program, &op, 0).c;
+    split = program_emit(program, &split, 0);
+    for (int i = 0; i < 2; i++)
+        if (gradient_wanted(gradient, op.in[i]))
+            gradient_give(gradient, op.in[i], split.out[i]);
+}
+
+static void split_infer(const struct program *program, const struct op *op, struct value *out) {
+    like_input(program, op, out);
+    out[1] = out[0];
+    out[0].shape.c = op->attr.channel.first;
+    out[1].shape.c -= op->attr.channel.first;
+    CHECK(out[0].shape.c > 0 && out[1].shape.c > 0);
+}
+
+static void split_grad(struct gradient *gradient, int index) {
+    struct program *program = gradient_program(gradient);
+    struct op op = program->op[index];
+    struct op concat = op_new(OP_CONCAT, SECTION_BACKWARD);
+    for (int i = 0; i < 2; i++)
+        concat.in[i] = gradient_take(gradient, op.out[i]);
+    if (!gradient_wanted(gradient, op.in[0]))
+        return;
+    CHECK(concat.in[0] != NO_VALUE && concat.in[1] != NO_VALUE); /* both parts are used */
+    gradient_give(gradient, op.in[0], program_emit(program, &concat, 0).out[0]);
+}
+
+static void channel_shuffle_infer(const struct program *program, const struct op *op,
+                                  struct value *out) {
+    like_input(program, op, out);
+    CHECK(op->attr.channel.groups > 0 && out[0].shape.c % op->attr.channel.groups == 0);
+}
+
+static void channel_shuffle_grad(struct gradient *gradient, int index) {
+    struct program *program = gradient_program(gradient);
+    struct op op = program->op[index];
+    int dy = gradient_take(gradient, op.out[0]);
+    if (dy == NO_VALUE || !gradient_wanted(gradient, op.in[0]))
+        return;
+    struct op back = op_new(OP_CHANNEL_SHUFFLE, SECTION_BACKWARD);
+    back.in[0] = dy;
+    back.attr.channel.groups = in_shape(program, &op, 0).c / op.attr.channel.groups;
+    gradient_give(gradient, op.in[0], program_emit(program, &back, 0).out[0]);
+}
+
 static void add_infer(const struct program *program, const struct op *op, struct value *out) {
     CHECK(shape_equal(in_shape(program, op, 0), in_shape(program, op, 1)));
     like_input(program, op, out);
@@ -256,11 +350,18 @@ const struct op_info op_table[OP_COUNT] = {
     .infer = bn_act_bwd_infer, .flops = per_element_flops, .inplace = {1, 0, 0, 2}
 #define ROW_BN_UPDATE .infer = NULL
 #define ROW_FOLD_BN .infer = fold_bn_infer
+#define ROW_BN_SCALE .infer = bn_scale_infer
+#define ROW_SCALE_ACT .infer = like_input, .flops = per_element_flops, .inplace = {1}
 #define ROW_LINEAR .infer = linear_infer, .grad = linear_grad, .flops = linear_flops
 #define ROW_LINEAR_DX .infer = linear_dx_infer, .flops = linear_flops
 #define ROW_LINEAR_DW .flops = linear_dw_flops
 #define ROW_GLOBAL_POOL .infer = global_pool_infer, .grad = global_pool_grad
 #define ROW_GLOBAL_POOL_BWD .infer = NULL
+#define ROW_POOL .infer = pool_infer, .grad = pool_grad
+#define ROW_POOL_BWD .infer = NULL
+#define ROW_CONCAT .infer = concat_infer, .grad = concat_grad
+#define ROW_SPLIT .infer = split_infer, .grad = split_grad
+#define ROW_CHANNEL_SHUFFLE .infer = channel_shuffle_infer, .grad = channel_shuffle_grad
 #define ROW_ADD .infer = add_infer, .grad = add_grad, .inplace = {1}
 #define ROW_DISTILL_LOSS .infer = loss_infer, .grad = loss_grad, .flops = loss_flops
 #define ROW_TALLY .infer = NULL

@@ -14,7 +14,8 @@ enum param_init {
     INIT_ZERO,
     INIT_ONE,
     INIT_NORMAL_FAN_OUT, /* N(0, sqrt(2 / fan)), fan = r s k */
-    INIT_UNIFORM_FAN_IN  /* U(+-1 / sqrt(fan)), fan = inputs */
+    INIT_NORMAL_SMALL,   /* N(0, 0.01) */
+    INIT_UNIFORM_FAN_IN  /* U(+-1 / sqrt(fan)), fan = r s c */
 };
 
 struct param {

@@ -82,6 +82,14 @@ struct norm_attr {
     int count;           /* elements per channel: bn_update */
     bool relu;
 };
+struct pool_attr {
+    int kernel, stride, pad;
+    bool average; /* else the maximum */
+};
+struct channel_attr {
+    int groups; /* channel_shuffle */
+    int first;  /* split: channels of the first output */
+};
 struct normalize_attr {
     float mean[4], deviation[4];
 };
@@ -102,6 +110,8 @@ struct sgd_attr {
 union op_attr {
     struct conv_attr conv;
     struct norm_attr norm;
+    struct pool_attr pool;
+    struct channel_attr channel;
     struct normalize_attr normalize;
     struct augment_attr augment;
     struct loss_attr loss;

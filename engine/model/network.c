@@ -75,6 +75,8 @@ static double draw(const struct param *param, uint64_t seed, uint32_t index, int
         return 1;
     case INIT_NORMAL_FAN_OUT:
         return sqrt(2.0 / param->fan) * sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+    case INIT_NORMAL_SMALL:
+        return 0.01 * sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
     case INIT_UNIFORM_FAN_IN:
         return (2 * u - 1) / sqrt(param->fan);
     }

@@ -40,24 +40,27 @@ static int optional_activation(struct problem *problem, const char *key, struct 
 
 /* --- conv --- */
 
-/* Weight and bias of a conv with a folded batch norm, by an op of the prologue. */
-static void fold(struct problem *problem, int weight, int folded[2]) {
-    const struct value from = problem->program.value[weight];
+/* Replaces weight and bias of a conv by those with a folded batch norm, an op of the prologue. */
+static void fold(struct problem *problem, struct op *conv) {
+    const struct value from = problem->program.value[conv->in[1]];
     struct op op = op_new(OP_FOLD_BN, SECTION_PROLOGUE);
     struct shape vector = vector_shape(from.shape.n);
-    op.in[0] = weight;
+    op.in[0] = conv->in[1];
     op.in[1] = problem_parameter(problem, VALUE_WEIGHT, vector, (struct range){0.5, 1.5});
     op.in[2] = problem_parameter(problem, VALUE_WEIGHT, vector, unit);
     op.in[3] = problem_parameter(problem, VALUE_STATE, vector, unit);
     op.in[4] = problem_parameter(problem, VALUE_STATE, vector, (struct range){0.5, 2});
-    op.out[0] = folded[0] = problem_empty(problem, VALUE_DERIVED, DTYPE_F32, from.shape);
-    op.out[1] = folded[1] = problem_empty(problem, VALUE_DERIVED, DTYPE_F32, vector);
+    op.in[5] = conv->in[2];
+    op.out[0] = problem_empty(problem, VALUE_DERIVED, DTYPE_F32, from.shape);
+    op.out[1] = problem_empty(problem, VALUE_DERIVED, DTYPE_F32, vector);
     op.attr.norm.eps = 1e-5f;
     problem_op(problem, &op, 0);
+    conv->in[1] = op.out[0];
+    conv->in[2] = op.out[1];
 }
 
 static void conv_gradient(struct problem *problem, const struct op *conv) {
-    int y = conv->out[0], x = conv->in[0], weight = conv->in[1];
+    int y = conv->out[0], x = conv->in[0], weight = conv->in[1], bias = conv->in[2];
     int dy = problem_activation(problem, problem->program.value[y].shape, unit);
     struct op dx = op_new(OP_CONV_DX, SECTION_BACKWARD);
     dx.in[0] = dy;
@@ -70,16 +73,20 @@ static void conv_gradient(struct problem *problem, const struct op *conv) {
     dw.in[0] = dy;
     dw.in[1] = x;
     dw.out[0] = gradient_place(problem, weight);
+    if (bias != NO_VALUE)
+        dw.out[1] = gradient_place(problem, bias);
     dw.attr = conv->attr;
-    problem_op(problem, &dw, 0);
+    problem_op(problem, &dw, bias == NO_VALUE ? 1u << 1 : 0);
     problem_pair(problem, weight, dw.out[0]);
+    if (bias != NO_VALUE)
+        problem_pair(problem, bias, dw.out[1]);
     problem_sum(problem, y, dy, NO_VALUE);
 }
 
 static void setup_conv(struct problem *problem) {
     struct shape x = picture_shape(problem);
     int k = problem_int(problem, "k", 1), r = problem_int(problem, "r", 1);
-    int groups = problem_int(problem, "groups", 1), folded[2];
+    int groups = problem_int(problem, "groups", 1), folded = problem_int(problem, "fold", 0);
     struct shape weight = {k, r, r, x.c / groups};
     struct op op = op_new(OP_CONV, SECTION_FORWARD);
     op.attr.conv = (struct conv_attr){.stride = problem_int(problem, "s", 1),
@@ -90,15 +97,13 @@ static void setup_conv(struct problem *problem) {
     op.in[1] = problem_parameter(problem, VALUE_WEIGHT, weight, unit);
     if (problem_int(problem, "bias", 0))
         op.in[2] = problem_parameter(problem, VALUE_WEIGHT, vector_shape(k), unit);
-    if (problem_int(problem, "fold", 0)) {
-        fold(problem, op.in[1], folded);
-        memcpy(&op.in[1], folded, sizeof folded);
-    }
+    if (folded)
+        fold(problem, &op);
     struct shape y = {x.n, (x.h + 2 * op.attr.conv.pad - r) / op.attr.conv.stride + 1,
                       (x.w + 2 * op.attr.conv.pad - r) / op.attr.conv.stride + 1, k};
     op.in[3] = optional_activation(problem, "residual", y);
     op = problem_op(problem, &op, 0);
-    if (op.in[2] == NO_VALUE && op.in[3] == NO_VALUE && !op.attr.conv.relu)
+    if (!folded && op.in[3] == NO_VALUE && !op.attr.conv.relu)
         conv_gradient(problem, &op);
 }
 
@@ -155,6 +160,25 @@ static void setup_bn_update(struct problem *problem) {
     problem_op(problem, &op, 0);
 }
 
+static void setup_scale_act(struct problem *problem) {
+    struct shape shape = picture_shape(problem), vector = vector_shape(shape.c);
+    struct op scale = op_new(OP_BN_SCALE, SECTION_PROLOGUE);
+    scale.in[0] = problem_parameter(problem, VALUE_WEIGHT, vector, unit);
+    scale.in[1] = problem_parameter(problem, VALUE_WEIGHT, vector, unit);
+    scale.in[2] = problem_parameter(problem, VALUE_STATE, vector, unit);
+    scale.in[3] = problem_parameter(problem, VALUE_STATE, vector, (struct range){0.5, 2});
+    scale.out[0] = problem_empty(problem, VALUE_DERIVED, DTYPE_F32, vector);
+    scale.out[1] = problem_empty(problem, VALUE_DERIVED, DTYPE_F32, vector);
+    scale.attr.norm.eps = 1e-5f;
+    problem_op(problem, &scale, 0);
+    struct op op = op_new(OP_SCALE_ACT, SECTION_FORWARD);
+    op.attr.norm.relu = problem_int(problem, "relu", 0) != 0;
+    op.in[0] = problem_activation(problem, shape, unit);
+    op.in[1] = scale.out[0];
+    op.in[2] = scale.out[1];
+    problem_op(problem, &op, 0);
+}
+
 /* --- linear, pool, add --- */
 
 static void linear_gradient(struct problem *problem, const struct op *linear) {
@@ -199,6 +223,57 @@ static void setup_global_pool(struct problem *problem) {
     problem_op(problem, &bwd, 0);
     problem_pair(problem, op.in[0], bwd.out[0]);
     problem_sum(problem, op.out[0], bwd.in[0], NO_VALUE);
+}
+
+static void setup_pool(struct problem *problem) {
+    struct op op = op_new(OP_POOL, SECTION_FORWARD);
+    int k = problem_int(problem, "k", 2);
+    op.attr.pool = (struct pool_attr){.kernel = k,
+                                      .stride = problem_int(problem, "s", k),
+                                      .pad = problem_int(problem, "p", 0),
+                                      .average = problem_int(problem, "mean", 0) != 0};
+    op.in[0] = problem_activation(problem, picture_shape(problem), unit);
+    op = problem_op(problem, &op, 0);
+    struct op bwd = op_new(OP_POOL_BWD, SECTION_BACKWARD);
+    bwd.in[0] = problem_activation(problem, problem->program.value[op.out[0]].shape, unit);
+    bwd.in[1] = op.attr.pool.average ? NO_VALUE : op.in[0];
+    bwd.out[0] = empty_like(problem, op.in[0]);
+    bwd.attr = op.attr;
+    problem_op(problem, &bwd, 0);
+    problem_pair(problem, op.in[0], bwd.out[0]);
+    problem_sum(problem, op.out[0], bwd.in[0], NO_VALUE);
+}
+
+/* --- channels --- */
+
+static void setup_concat(struct problem *problem) {
+    struct shape a = picture_shape(problem), b = a;
+    b.c = problem_int(problem, "d", a.c);
+    struct op op = op_new(OP_CONCAT, SECTION_FORWARD);
+    op.in[0] = problem_activation(problem, a, unit);
+    op.in[1] = problem_activation(problem, b, unit);
+    op = problem_op(problem, &op, 0);
+    struct op split = op_new(OP_SPLIT, SECTION_BACKWARD);
+    split.in[0] = problem_activation(problem, problem->program.value[op.out[0]].shape, unit);
+    split.attr.channel.first = a.c;
+    split = problem_op(problem, &split, 0);
+    for (int i = 0; i < 2; i++)
+        problem_pair(problem, op.in[i], split.out[i]);
+    problem_sum(problem, op.out[0], split.in[0], NO_VALUE);
+}
+
+static void setup_channel_shuffle(struct problem *problem) {
+    struct shape shape = picture_shape(problem);
+    struct op op = op_new(OP_CHANNEL_SHUFFLE, SECTION_FORWARD);
+    op.attr.channel.groups = problem_int(problem, "groups", 1);
+    op.in[0] = problem_activation(problem, shape, unit);
+    op = problem_op(problem, &op, 0);
+    struct op back = op_new(OP_CHANNEL_SHUFFLE, SECTION_BACKWARD);
+    back.attr.channel.groups = shape.c / op.attr.channel.groups;
+    back.in[0] = problem_activation(problem, shape, unit);
+    back = problem_op(problem, &back, 0);
+    problem_pair(problem, op.in[0], back.out[0]);
+    problem_sum(problem, op.out[0], back.in[0], NO_VALUE);
 }
 
 static void setup_add(struct problem *problem) {
@@ -320,8 +395,12 @@ static const struct problem_kind kinds[] = {
     {"conv", setup_conv, true},
     {"bn_act", setup_bn_act, true},
     {"bn_update", setup_bn_update, false},
+    {"scale_act", setup_scale_act, true},
     {"linear", setup_linear, true},
     {"global_pool", setup_global_pool, true},
+    {"pool", setup_pool, true},
+    {"concat", setup_concat, true},
+    {"channel_shuffle", setup_channel_shuffle, true},
     {"add", setup_add, true},
     {"distill_loss", setup_distill_loss, false},
     {"tally", setup_tally, false},

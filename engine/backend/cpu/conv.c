@@ -126,6 +126,8 @@ void cpu_conv_dw(void *state, const struct kernel_args *args) {
     struct dnn_pointers pointers = {
         .x = args->in[1], .y = args->in[0], .weight = args->out[0], .workspace = args->workspace};
     run(state, args, &pointers);
+    if (args->out[1])
+        cpu_sum_channels(args, args->out[1]);
 }
 
 void cpu_conv_release(void *state) {

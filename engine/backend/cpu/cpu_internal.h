@@ -66,6 +66,14 @@ kernel_formats_fn cpu_global_pool_formats, cpu_global_pool_bwd_formats, cpu_add_
 kernel_prepare_fn cpu_blocked_prepare; /* of all kernels that only need the types checked */
 kernel_run_fn cpu_global_pool, cpu_global_pool_bwd, cpu_add, cpu_reorder;
 
+kernel_formats_fn cpu_pool_formats, cpu_channels_formats, cpu_scale_act_formats;
+kernel_prepare_fn cpu_pool_bwd_prepare, cpu_scale_act_prepare;
+kernel_run_fn cpu_pool, cpu_pool_bwd, cpu_scale_act;
+kernel_run_fn cpu_concat, cpu_split, cpu_channel_shuffle;
+
+/* The gradient of a conv's bias: the sums of dy, the op's first input, by channel. */
+void cpu_sum_channels(const struct kernel_args *args, float *dbias);
+
 kernel_prepare_fn cpu_normalize_prepare, cpu_distill_loss_prepare;
 kernel_run_fn cpu_normalize, cpu_distill_loss, cpu_sgd;
 kernel_release_fn cpu_normalize_release;

@@ -208,9 +208,21 @@ enum status ref_conv_dw_prepare(const struct kernel_context *context, void **sta
     return STATUS_OK;
 }
 
+static void sum_channels(const float *dy, struct shape shape, float *dbias) {
+    int64_t pixels = shape_elements(shape) / shape.c;
+    for (int c = 0; c < shape.c; c++) {
+        double sum = 0;
+        for (int64_t i = 0; i < pixels; i++)
+            sum += dy[i * shape.c + c];
+        dbias[c] = (float)sum;
+    }
+}
+
 void ref_conv_dw(void *state, const struct kernel_args *args) {
     struct geometry g = conv_dw_geometry(args->context);
     (void)state;
+    if (args->out[1])
+        sum_channels(args->in[0], g.y, args->out[1]);
     memset(args->workspace, 0, weight_count(&g) * sizeof(double));
     for (int n = 0; n < g.y.n; n++)
         for (int h = 0; h < g.y.h; h++)

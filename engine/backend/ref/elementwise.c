@@ -8,3 +8,17 @@ void ref_add(void *state, const struct kernel_args *args) {
     for (int64_t i = 0; i < count; i++)
         y[i] = (float)((double)a[i] + b[i]);
 }
+
+void ref_scale_act(void *state, const struct kernel_args *args) {
+    struct shape shape = context_in(args->context, 0)->shape;
+    int64_t pixels = shape_elements(shape) / shape.c;
+    const float *x = args->in[0], *scale = args->in[1], *shift = args->in[2];
+    bool relu = args->context->op->attr.norm.relu;
+    float *y = args->out[0];
+    (void)state;
+    for (int64_t i = 0; i < pixels; i++)
+        for (int c = 0; c < shape.c; c++) {
+            double value = (double)*x++ * scale[c] + shift[c];
+            *y++ = (float)(relu && value < 0 ? 0 : value);
+        }
+}

@@ -17,16 +17,17 @@ extern const struct backend backend_ref; /* Also declared by the generated table
 /* One row of the kernel table each; the names are those of ops.def. */
 kernel_run_fn ref_normalize, ref_augment;
 kernel_run_fn ref_conv, ref_conv_dx, ref_conv_dw;
-kernel_run_fn ref_bn_act, ref_bn_act_bwd, ref_bn_update, ref_fold_bn;
+kernel_run_fn ref_bn_act, ref_bn_act_bwd, ref_bn_update, ref_fold_bn, ref_bn_scale, ref_scale_act;
 kernel_run_fn ref_linear, ref_linear_dx, ref_linear_dw;
-kernel_run_fn ref_global_pool, ref_global_pool_bwd, ref_add;
+kernel_run_fn ref_global_pool, ref_global_pool_bwd, ref_pool, ref_pool_bwd;
+kernel_run_fn ref_concat, ref_split, ref_channel_shuffle, ref_add;
 kernel_run_fn ref_distill_loss, ref_tally, ref_sgd;
 
 /* Say how much workspace the kernel of the same name needs. */
 kernel_prepare_fn ref_conv_prepare, ref_conv_dx_prepare, ref_conv_dw_prepare;
 kernel_prepare_fn ref_bn_act_prepare, ref_bn_act_bwd_prepare;
 kernel_prepare_fn ref_linear_prepare, ref_linear_dx_prepare, ref_linear_dw_prepare;
-kernel_prepare_fn ref_global_pool_prepare, ref_distill_loss_prepare;
+kernel_prepare_fn ref_global_pool_prepare, ref_pool_bwd_prepare, ref_distill_loss_prepare;
 
 /* Rows of floats that are added up with a factor each. */
 struct ref_rows {

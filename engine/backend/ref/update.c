@@ -20,7 +20,7 @@ void ref_bn_update(void *state, const struct kernel_args *args) {
 void ref_fold_bn(void *state, const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     const float *weight = args->in[0], *gamma = args->in[1], *beta = args->in[2];
-    const float *mean = args->in[3], *var = args->in[4];
+    const float *mean = args->in[3], *var = args->in[4], *conv_bias = args->in[5];
     float *folded = args->out[0], *bias = args->out[1];
     size_t taps = (size_t)shape.h * shape.w * shape.c;
     (void)state;
@@ -28,7 +28,20 @@ void ref_fold_bn(void *state, const struct kernel_args *args) {
         double scale = gamma[k] / sqrt((double)var[k] + args->context->op->attr.norm.eps);
         for (size_t i = 0; i < taps; i++)
             *folded++ = (float)(*weight++ * scale);
-        bias[k] = (float)(beta[k] - mean[k] * scale);
+        bias[k] = (float)(beta[k] + ((conv_bias ? conv_bias[k] : 0.0) - mean[k]) * scale);
+    }
+}
+
+void ref_bn_scale(void *state, const struct kernel_args *args) {
+    int channels = context_in(args->context, 0)->shape.c;
+    const float *gamma = args->in[0], *beta = args->in[1];
+    const float *mean = args->in[2], *var = args->in[3];
+    float *scale = args->out[0], *shift = args->out[1];
+    (void)state;
+    for (int c = 0; c < channels; c++) {
+        double s = gamma[c] / sqrt((double)var[c] + args->context->op->attr.norm.eps);
+        scale[c] = (float)s;
+        shift[c] = (float)(beta[c] - mean[c] * s);
     }
 }
 

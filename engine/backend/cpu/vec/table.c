@@ -12,6 +12,8 @@ const struct vec_kernels VEC(vec) = {
     ROW(add),
     ROW(pool_mean),
     ROW(pool_fill),
+    ROW(pool),
+    ROW(pool_dx),
     ROW(block_in),
     ROW(block_out),
     .product = VEC(product),

@@ -32,6 +32,15 @@ struct vec_norm {
     const float *mean_g, *slope;      /* dx = scale (g - mean_g - (x - mean) slope) */
 };
 
+/* Pooling of planes, and its gradient. */
+struct vec_pool {
+    const void *x, *dy; /* x of a gradient: for maxima only */
+    void *y, *dx;
+    float *sum; /* of the gradient: scratch of a plane of x */
+    int h, w, y_h, y_w, kernel, stride, pad;
+    bool average;
+};
+
 /* A block's channels in a PLAIN tensor. */
 struct vec_pixels {
     float *first;
@@ -86,6 +95,9 @@ struct vec_kernels {
     /* mean[lane] of numbers at..at+n-1, and the same number to all pixels of a plane. */
     void (*pool_mean[2])(const void *x, size_t at, size_t n, float *mean);
     void (*pool_fill[2])(void *x, size_t at, size_t n, const float *value);
+    /* The plane of x that begins at x_at, that of y at y_at. */
+    void (*pool[2])(const struct vec_pool *pool, size_t x_at, size_t y_at);
+    void (*pool_dx[2])(const struct vec_pool *pool, size_t x_at, size_t y_at);
     /* Numbers at..at+n-1 from or to the channels of as many pixels. */
     void (*block_in[2])(const struct vec_pixels *pixels, void *x, size_t at, size_t n);
     void (*block_out[2])(const struct vec_pixels *pixels, const void *x, size_t at, size_t n);

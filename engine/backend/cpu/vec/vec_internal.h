@@ -116,6 +116,8 @@ VEC_BOTH(norm_dx, const struct vec_norm *norm, size_t at, size_t n, int channel)
 VEC_BOTH(add, const void *a, const void *b, void *y, size_t at, size_t n);
 VEC_BOTH(pool_mean, const void *x, size_t at, size_t n, float *mean);
 VEC_BOTH(pool_fill, void *x, size_t at, size_t n, const float *value);
+VEC_BOTH(pool, const struct vec_pool *it, size_t x_at, size_t y_at);
+VEC_BOTH(pool_dx, const struct vec_pool *it, size_t x_at, size_t y_at);
 VEC_BOTH(block_in, const struct vec_pixels *pixels, void *x, size_t at, size_t n);
 VEC_BOTH(block_out, const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
 void VEC(product)(const struct vec_product *product, int i, int i_end, int j, int j_end);

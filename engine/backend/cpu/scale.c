@@ -1,0 +1,101 @@
+/*
+ * What a batch norm is in inference, and the gradient of a bias: numbers by channel.
+ */
+#include "engine/backend/cpu/cpu_internal.h"
+
+#include <string.h>
+
+/* --- scale_act --- */
+
+struct job {
+    const struct vec_kernels *vec;
+    struct blocked blocked;
+    struct vec_norm norm;
+};
+
+static size_t padded_channels(const struct blocked *blocked) {
+    return (size_t)blocked->blocks * (size_t)blocked->lanes;
+}
+
+void cpu_scale_act_formats(const struct kernel_context *context, enum format *in,
+                           enum format *out) {
+    (void)context;
+    in[0] = out[0] = FORMAT_NATIVE;
+}
+
+enum status cpu_scale_act_prepare(const struct kernel_context *context, void **state,
+                                  size_t *workspace_bytes, struct error *err) {
+    struct blocked blocked = blocked_of(context, context_in(context, 0));
+    (void)state;
+    *workspace_bytes = 3 * padded_channels(&blocked) * sizeof(float);
+    return cpu_check_types(context, err);
+}
+
+static void scale_planes(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    const struct blocked *blocked = &job->blocked;
+    (void)worker;
+    for (int i = begin; i < end; i++)
+        job->vec->norm_apply[blocked->bf16](&job->norm, (size_t)i * blocked->plane, blocked->plane,
+                                            i % blocked->blocks * blocked->lanes);
+}
+
+/* A batch norm whose mean is zero; scale and shift are padded with zeros, as channels are. */
+void cpu_scale_act(void *state, const struct kernel_args *args) {
+    struct blocked blocked = blocked_of(args->context, context_in(args->context, 0));
+    size_t padded = padded_channels(&blocked), bytes = (size_t)blocked.channels * sizeof(float);
+    float *zero = args->workspace, *scale = zero + padded, *shift = scale + padded;
+    struct job job = {.vec = cpu_of(args->context)->vec,
+                      .blocked = blocked,
+                      .norm = {.x = args->in[0],
+                               .y = args->out[0],
+                               .relu = args->context->op->attr.norm.relu,
+                               .mean = zero,
+                               .scale = scale,
+                               .beta = shift}};
+    (void)state;
+    memset(zero, 0, 3 * padded * sizeof(float));
+    memcpy(scale, args->in[1], bytes);
+    memcpy(shift, args->in[2], bytes);
+    parallel_run(args->context->device->threads, blocked.n * blocked.blocks,
+                 blocked_count(&blocked), scale_planes, &job);
+}
+
+/* --- bias --- */
+
+struct sum_job {
+    const struct vec_kernels *vec;
+    struct blocked blocked;
+    const void *dy;
+    float *dbias;
+};
+
+static void sum_block(const struct sum_job *job, int block) {
+    const struct blocked *blocked = &job->blocked;
+    double sum[VEC_MAX_LANES] = {0}, pixels = (double)(blocked->plane / (size_t)blocked->lanes);
+    float mean[VEC_MAX_LANES];
+    for (int n = 0; n < blocked->n; n++) {
+        job->vec->pool_mean[blocked->bf16](job->dy, blocked_at(blocked, n, block), blocked->plane,
+                                           mean);
+        for (int lane = 0; lane < blocked->lanes; lane++)
+            sum[lane] += (double)mean[lane];
+    }
+    for (int lane = 0; lane < blocked_width(blocked, block); lane++)
+        job->dbias[block * blocked->lanes + lane] = (float)(sum[lane] * pixels);
+}
+
+static void sum_blocks(const void *context, int worker, int begin, int end) {
+    const struct sum_job *job = context;
+    (void)worker;
+    for (int block = begin; block < end; block++)
+        sum_block(job, block);
+}
+
+void cpu_sum_channels(const struct kernel_args *args, float *dbias) {
+    struct sum_job job = {.vec = cpu_of(args->context)->vec,
+                          .blocked = blocked_of(args->context, context_in(args->context, 0)),
+                          .dy = args->in[0],
+                          .dbias = dbias};
+    parallel_run(args->context->device->threads, job.blocked.blocks, blocked_count(&job.blocked),
+                 sum_blocks, &job);
+}

@@ -1,52 +1,88 @@
 #include "engine/model/resnet.h"
 
+#include "engine/model/layers.h"
+
 #include <stdio.h>
 
-enum { LAYER_NAME_BYTES = 40 };
-
-static int conv3x3(struct builder *builder, const char *name, int x, int channels, int stride) {
-    return build_conv(builder, x, &(struct conv_layer){name, channels, 3, stride, 1, 1});
+static int conv(struct builder *builder, const char *block, const char *suffix, int x,
+                struct conv_layer layer) {
+    layer.pad = layer.kernel / 2;
+    return block_conv(builder, block, suffix, x, &layer);
 }
 
-/* Identity, or 1x1 conv with batch norm where the shape changes. */
-static int shortcut(struct builder *builder, const char *block, int x, int channels, int stride) {
-    if (stride == 1 && builder->program->value[x].shape.c == channels)
-        return x;
-    char name[LAYER_NAME_BYTES];
-    snprintf(name, sizeof name, "%s.downsample.0", block);
-    int y = build_conv(builder, x, &(struct conv_layer){name, channels, 1, stride, 0, 1});
-    snprintf(name, sizeof name, "%s.downsample.1", block);
-    return build_bn_act(builder, name, y, NO_VALUE, false);
-}
+/* A block of one of the families; it ends with so many channels. */
+typedef int block_fn(struct builder *builder, const char *block, int x, int channels, int stride);
 
 static int basic_block(struct builder *builder, const char *block, int x, int channels,
                        int stride) {
-    char name[LAYER_NAME_BYTES];
-    snprintf(name, sizeof name, "%s.conv1", block);
-    int y = conv3x3(builder, name, x, channels, stride);
-    snprintf(name, sizeof name, "%s.bn1", block);
-    y = build_bn_act(builder, name, y, NO_VALUE, true);
-    int residual = shortcut(builder, block, x, channels, stride);
-    snprintf(name, sizeof name, "%s.conv2", block);
-    y = conv3x3(builder, name, y, channels, 1);
-    snprintf(name, sizeof name, "%s.bn2", block);
-    return build_bn_act(builder, name, y, residual, true);
+    struct conv_layer first = {.channels = channels, .kernel = 3, .stride = stride};
+    struct conv_layer second = {.channels = channels, .kernel = 3, .stride = 1};
+    struct conv_layer side = {.channels = channels, .kernel = 1, .stride = stride};
+    int y = conv(builder, block, "conv1", x, first);
+    y = block_norm(builder, block, "bn1", y, true);
+    int residual = x;
+    if (stride != 1 || channels_of(builder, x) != channels) {
+        residual = conv(builder, block, "downsample.0", x, side);
+        residual = block_norm(builder, block, "downsample.1", residual, false);
+    }
+    y = conv(builder, block, "conv2", y, second);
+    return block_norm_residual(builder, block, "bn2", y, residual);
+}
+
+/* The 3x3 conv works on a quarter of the channels. */
+static int bottleneck(struct builder *builder, const char *block, int x, int channels, int stride) {
+    struct conv_layer reduce = {.channels = channels / 4, .kernel = 1, .stride = 1};
+    struct conv_layer middle = {.channels = channels / 4, .kernel = 3, .stride = stride};
+    struct conv_layer expand = {.channels = channels, .kernel = 1, .stride = 1};
+    struct conv_layer side = {.channels = channels, .kernel = 1, .stride = stride};
+    int y = conv(builder, block, "conv1", x, reduce);
+    y = block_norm(builder, block, "bn1", y, true);
+    y = conv(builder, block, "conv2", y, middle);
+    y = block_norm(builder, block, "bn2", y, true);
+    int residual = x;
+    if (stride != 1 || channels_of(builder, x) != channels) {
+        residual = conv(builder, block, "shortcut.0", x, side);
+        residual = block_norm(builder, block, "shortcut.1", residual, false);
+    }
+    y = conv(builder, block, "conv3", y, expand);
+    return block_norm_residual(builder, block, "bn3", y, residual);
+}
+
+/* The blocks of one resolution; all groups but the first begin with stride 2. */
+static int group(struct builder *builder, int number, int x, int blocks, int channels,
+                 block_fn *block) {
+    for (int i = 0; i < blocks; i++) {
+        char name[BLOCK_NAME_BYTES];
+        snprintf(name, sizeof name, "layer%d.%d", number, i);
+        x = block(builder, name, x, channels, number > 1 && i == 0 ? 2 : 1);
+    }
+    return x;
+}
+
+static int stem(struct builder *builder, int x, int channels) {
+    int y = conv(builder, "", "conv1", x,
+                 (struct conv_layer){.channels = channels, .kernel = 3, .stride = 1});
+    return block_norm(builder, "", "bn1", y, true);
 }
 
 int resnet_build(const struct architecture *architecture, struct builder *builder, int x,
                  int classes) {
     int blocks = (architecture->depth - 2) / 6, width = 16 * architecture->width;
     /* the stem of the x4 networks is 32, not 64: so their first block has a 1x1 shortcut too */
-    int stem = architecture->width == 4 ? 32 : 16;
-    int y = conv3x3(builder, "conv1", x, stem, 1);
-    y = build_bn_act(builder, "bn1", y, NO_VALUE, true);
-    for (int group = 0; group < 3; group++) {
-        for (int i = 0; i < blocks; i++) {
-            char block[LAYER_NAME_BYTES / 2];
-            snprintf(block, sizeof block, "layer%d.%d", group + 1, i);
-            y = basic_block(builder, block, y, width << group, group && !i ? 2 : 1);
-        }
-    }
+    int y = stem(builder, x, architecture->width == 4 ? 32 : 16);
+    for (int i = 0; i < 3; i++)
+        y = group(builder, i + 1, y, blocks, width << i, basic_block);
     y = build_global_pool(builder, y);
     return build_linear(builder, "fc", y, classes);
+}
+
+int resnet50_build(const struct architecture *architecture, struct builder *builder, int x,
+                   int classes) {
+    static const int blocks[] = {3, 4, 6, 3};
+    int y = stem(builder, x, 64);
+    (void)architecture;
+    for (int i = 0; i < 4; i++)
+        y = group(builder, i + 1, y, blocks[i], 256 << i, bottleneck);
+    y = build_global_pool(builder, y);
+    return build_linear(builder, "linear", y, classes);
 }

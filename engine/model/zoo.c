@@ -1,8 +1,12 @@
+#include "engine/model/mobilenet.h"
 #include "engine/model/resnet.h"
+#include "engine/model/shufflenet.h"
+#include "engine/model/vgg.h"
+#include "engine/model/wrn.h"
 
 #include <string.h>
 
-/* RepDistiller's CIFAR ResNets: depth 6n + 2, width in multiples of 16, 32, 64. */
+/* RepDistiller's CIFAR networks: depth and width as the family counts them. */
 const struct architecture zoo[] = {
     {"resnet8", "CIFAR ResNet, 8 layers", resnet_build, 8, 1},
     {"resnet14", "CIFAR ResNet, 14 layers", resnet_build, 14, 1},
@@ -13,6 +17,19 @@ const struct architecture zoo[] = {
     {"resnet110", "CIFAR ResNet, 110 layers", resnet_build, 110, 1},
     {"resnet8x4", "CIFAR ResNet, 8 layers, 4 times as wide", resnet_build, 8, 4},
     {"resnet32x4", "CIFAR ResNet, 32 layers, 4 times as wide", resnet_build, 32, 4},
+    {"wrn_16_1", "wide residual network, 16 layers", wrn_build, 16, 1},
+    {"wrn_16_2", "wide residual network, 16 layers, twice as wide", wrn_build, 16, 2},
+    {"wrn_40_1", "wide residual network, 40 layers", wrn_build, 40, 1},
+    {"wrn_40_2", "wide residual network, 40 layers, twice as wide", wrn_build, 40, 2},
+    {"vgg8", "VGG with batch norm, 8 layers", vgg_build, 8, 1},
+    {"vgg11", "VGG with batch norm, 11 layers", vgg_build, 11, 1},
+    {"vgg13", "VGG with batch norm, 13 layers", vgg_build, 13, 1},
+    {"vgg16", "VGG with batch norm, 16 layers", vgg_build, 16, 1},
+    {"vgg19", "VGG with batch norm, 19 layers", vgg_build, 19, 1},
+    {"mobilenetv2", "MobileNetV2 for CIFAR, half the width", mobilenetv2_build, 0, 0},
+    {"shufflenetv1", "ShuffleNetV1 for CIFAR, 3 groups", shufflenetv1_build, 0, 0},
+    {"shufflenetv2", "ShuffleNetV2 for CIFAR", shufflenetv2_build, 0, 0},
+    {"resnet50", "ResNet for CIFAR with bottlenecks, 50 layers", resnet50_build, 50, 1},
     {0},
 };
 

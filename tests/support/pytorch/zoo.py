@@ -3,9 +3,9 @@
 import numpy
 import torch
 
-from pytorch import resnet
+from pytorch import bottleneck, mobilenet, resnet, shufflenet, vgg, wrn
 
-FAMILIES = (resnet,)
+FAMILIES = (resnet, wrn, vgg, mobilenet, shufflenet, bottleneck)
 NAMES = [name for family in FAMILIES for name in family.FAMILY]
 
 

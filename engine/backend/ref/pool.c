@@ -1,5 +1,6 @@
 #include "engine/backend/ref/ref_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 enum status ref_global_pool_prepare(const struct kernel_context *context, void **state,
@@ -59,7 +60,7 @@ static size_t largest_at(const float *plane, struct shape x, const struct window
     for (int h = window->h; h < window->h_end; h++)
         for (int w = window->w; w < window->w_end; w++) {
             size_t at = ((size_t)h * x.w + w) * x.c;
-            if (plane[at] > plane[best] || plane[at] != plane[at])
+            if (plane[at] > plane[best] || isnan(plane[at]))
                 best = at;
         }
     return best;

@@ -1,5 +1,7 @@
 #include "engine/backend/cpu/vec/vec_internal.h"
 
+#include <math.h>
+
 /* The part of a window that lies inside of the plane. */
 struct window {
     int h, h_end, w, w_end;
@@ -16,7 +18,7 @@ VEC_INLINE size_t pixel_at(const struct vec_pool *it, int h, int w) {
     return ((size_t)h * (size_t)it->w + (size_t)w) * VEC_LANES;
 }
 
-/* The largest element of each lane, or the last that is no number; place: its pixel. */
+/* The first largest element of each lane, or the last that is no number; place: its pixel. */
 VEC_INLINE vec_f32 largest(const struct vec_pool *it, size_t at, const struct window *window,
                            vec_i32 *place, bool bf16) {
     vec_f32 best = vec_get(it->x, at + pixel_at(it, window->h, window->w), bf16);
@@ -24,7 +26,7 @@ VEC_INLINE vec_f32 largest(const struct vec_pool *it, size_t at, const struct wi
     for (int h = window->h; h < window->h_end; h++)
         for (int w = window->w; w < window->w_end; w++) {
             vec_f32 v = vec_get(it->x, at + pixel_at(it, h, w), bf16);
-            vec_i32 better = (v > best) | (v != v);
+            vec_i32 better = (v > best) | ~(v <= vec_set(INFINITY)); /* or no number */
             best = vec_select(better, v, best);
             found = (((vec_i32){0} + (h * it->w + w)) & better) | (found & ~better);
         }

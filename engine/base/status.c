@@ -37,7 +37,8 @@ static enum status fill(struct error *err, enum status status, const char *field
     return status;
 }
 
-enum status error_set(struct error *err, enum status status, const char *format, ...) {
+/* In parentheses, because of the macro of the same name. */
+enum status(error_set)(struct error *err, enum status status, const char *format, ...) {
     if (!err)
         return status;
     va_list args;
@@ -47,8 +48,8 @@ enum status error_set(struct error *err, enum status status, const char *format,
     return status;
 }
 
-enum status error_set_field(struct error *err, enum status status, const char *field,
-                            const char *format, ...) {
+enum status(error_set_field)(struct error *err, enum status status, const char *field,
+                             const char *format, ...) {
     if (!err)
         return status;
     va_list args;

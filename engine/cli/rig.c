@@ -83,7 +83,9 @@ static void upload_random(struct params *params, const struct network *network, 
 
 static enum status open_params(struct rig *rig, struct error *err) {
     const struct network *const networks[] = {&rig->plan->student, &rig->plan->teacher};
-    for (int i = 0; i < rig->plan->run.program.n_nets; i++) {
+    int n_nets = rig->plan->run.program.n_nets;
+    CHECK(n_nets <= 2);
+    for (int i = 0; i < n_nets; i++) {
         enum status status = params_create(&rig->params[i], &rig->device, &networks[i]->table,
                                            rig->plan->training && i == NET_STUDENT, err);
         if (status)

@@ -55,6 +55,7 @@ static enum status parse_header(struct idx *idx, const uint8_t *header, size_t l
     static const char *const names[IMAGES_RANK] = {"count", "height", "width"};
     static const int64_t limits[IMAGES_RANK] = {INT32_MAX, DATASET_MAX_SIDE, DATASET_MAX_SIDE};
     uint8_t magic[4] = {0, 0, TYPE_U8, (uint8_t)idx->rank};
+    CHECK(idx->rank <= IMAGES_RANK);
     idx->header_bytes = 4 + 4 * (size_t)idx->rank;
     if (len < idx->header_bytes)
         return error_set(err, STATUS_CORRUPT, "%s: the header is truncated", idx->path);

@@ -16,6 +16,7 @@ static struct metric_point *slot(const struct outbox *outbox, int index) {
 static void grow(struct outbox *outbox) {
     if (outbox->count < outbox->capacity)
         return;
+    CHECK(outbox->count == outbox->capacity);
     int capacity = outbox->capacity ? 2 * outbox->capacity : 64;
     struct metric_point *larger = xcalloc((size_t)capacity, sizeof *larger);
     for (int i = 0; i < outbox->count; i++)

@@ -88,8 +88,8 @@ static void chunk_moments(const struct job *job, int block, int chunk) {
     float shift[VEC_MAX_LANES] = {0};
     double sums[2 * VEC_MAX_LANES] = {0}, *part = part_at(job, block, chunk);
     int begin = chunk_begin(job, chunk), end = chunk_begin(job, chunk + 1);
-    size_t plane = job->blocked.plane;
-    double count = (double)(end - begin) * (double)(plane / (size_t)lanes);
+    size_t plane = job->blocked.plane, pixels = plane / (size_t)lanes;
+    double count = (double)(end - begin) * (double)pixels;
     job->vec->pool_mean[bf16](job->norm.x, blocked_at(&job->blocked, begin, block), plane, shift);
     for (int n = begin; n < end; n++)
         job->vec->norm_moments[bf16](job->norm.x, blocked_at(&job->blocked, n, block), plane, shift,

@@ -95,8 +95,8 @@ void cpu_global_pool_bwd_formats(const struct kernel_context *context, enum form
 
 static void fill_planes(const void *context, int worker, int begin, int end) {
     const struct planes *it = context;
-    size_t plane = it->blocked.plane;
-    float pixels = (float)(plane / (size_t)it->blocked.lanes);
+    size_t plane = it->blocked.plane, count = plane / (size_t)it->blocked.lanes;
+    float pixels = (float)count;
     (void)worker;
     for (int i = begin; i < end; i++) {
         float value[VEC_MAX_LANES] = {0}, *in = plain_at(it, i, 1);

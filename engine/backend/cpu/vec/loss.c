@@ -119,13 +119,13 @@ struct stretch {
 };
 
 VEC_INLINE void distil(const struct formula *formula, const struct row *row, struct stretch *sum,
-                       int k, vec_f32 d, vec_f32 e_d) {
+                       int k, vec_f32 d) {
     int width = width_at(k, row->classes);
     vec_f32 t = get(row->t, k, width) - row->top_t;
-    vec_f32 v = t * formula->gamma, e_v = exponential(v), u = d, e_u = e_d;
+    vec_f32 v = t * formula->gamma, e_v = exponential(v), u = d;
     if (formula->softens) {
         u = d * formula->inverse_tau;
-        e_u = exponential(u);
+        vec_f32 e_u = exponential(u);
         sum->e_u += e_u;
         if (row->e_u)
             vec_store(row->e_u + k, e_u);
@@ -148,7 +148,7 @@ VEC_INLINE void add_stretch(const struct formula *formula, struct row *row, int 
         if (row->e_d)
             put(row->e_d, k, e_d, width);
         if (formula->distils)
-            distil(formula, row, &sum, k, d, e_d);
+            distil(formula, row, &sum, k, d);
     }
     row->sum_d += (double)vec_sum(sum.d);
     row->sum_e_d += (double)vec_sum(sum.e_d);

@@ -84,7 +84,7 @@ VEC_INLINE void vec_put(void *to, size_t i, vec_f32 v, bool bf16) {
         return;
     }
     vec_u32 bits = (vec_u32)v, rounded = bits + 0x7fff + ((bits >> 16) & 1);
-    vec_u32 nan = (vec_u32)(v != v);
+    vec_u32 nan = (vec_u32)((bits & 0x7fffffff) > 0x7f800000);
     bits = (rounded & ~nan) | ((bits | 0x400000) & nan);
     vec_u16 half = __builtin_convertvector(bits >> 16, vec_u16);
     memcpy((uint16_t *)to + i, &half, sizeof half);

@@ -60,8 +60,8 @@ int problem_int(struct problem *problem, const char *key, int fallback) {
 static void default_steps(struct problem *problem) {
     for (int i = 0; i < PROBLEM_STEPS; i++) {
         struct step *step = &problem->step[i];
-        step->index = (uint64_t)(10 + i);
-        step->data_seed = (uint64_t)(77 + 3 * i);
+        step->index = 10 + (uint64_t)i;
+        step->data_seed = 77 + 3 * (uint64_t)i;
         step->epoch = (uint32_t)(1 + i);
         step->n_valid = 1;
         for (int student = 0; student < STEP_STUDENTS_MAX; student++) {

@@ -8,8 +8,8 @@
 /* The header allows one grey level; what is reached is none. */
 static void check_case(const struct safetensors *file, const struct tensor *in) {
     char name[64];
-    CHECK(str_copy(name, sizeof name, in->name));
-    strcpy(strrchr(name, '.'), ".out");
+    int stem = (int)(strrchr(in->name, '.') - in->name);
+    CHECK(snprintf(name, sizeof name, "%.*s.out", stem, in->name) < (int)sizeof name);
     const struct tensor *out = safetensors_find(file, name);
     struct picture picture = {(int)in->dim[0], (int)in->dim[1], (int)in->dim[2],
                               xmalloc(in->bytes)};

@@ -1,6 +1,6 @@
 """Ratios against PyTorch and the machine's own limits, measured side by side.
 
-    bench.py [rows=step,kd,loss,http] [rounds=3] [steps=10] [threads=2] [record=NAME]
+    bench.py [rows=step_f32,step_bf16,kd_f32,kd_bf16,loss,http] [rounds=3] [steps=10] [threads=2] [record=NAME]
 
 The participants of a row take turns, each in a process of its own, `rounds` times; what counts is
 the fastest median. PyTorch runs as it comes, and at its best: channels_last, its threads set, and
@@ -8,6 +8,7 @@ malloc kept from giving memory back after every step. One JSON line a row, then 
 record=NAME writes the lines to tests/bench/records/<date>-<NAME>.jsonl too.
 """
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -25,7 +26,7 @@ TUNED = {
 
 
 def options_of(arguments):
-    options = {"rows": "step,kd,loss,http", "rounds": "3", "steps": "10", "threads": "2", "record": ""}
+    options = {"rows": ",".join(KINDS), "rounds": "3", "steps": "10", "threads": "2", "record": ""}
     for word in arguments:
         key, value = word.split("=", 1)
         if key not in options:
@@ -93,7 +94,8 @@ def step_row(kind, precision, options):
         "ratio_to_default_torch": peers["torch_default"]["ms_median"] / mine["ms_median"],
         "activation_bytes": mine["activation_bytes"],
         "workspace_bytes": mine["workspace_bytes"], "torch_step_memory_bytes": memory,
-        "memory_share": (mine["activation_bytes"] + mine["workspace_bytes"]) / memory,
+        "share_of_torch_memory": mine["activation_bytes"] / memory,
+        "share_with_workspace": (mine["activation_bytes"] + mine["workspace_bytes"]) / memory,
         "allocations_per_step": mine["allocations_per_step"],
         "torch_version": peers["torch_default"]["version"], "device": mine["device"],
     }
@@ -124,16 +126,6 @@ def loss_row(rows, classes, options):
     }
 
 
-def step_rows(options):
-    for precision in ("f32", "bf16"):
-        yield from step_row("step", precision, options)
-
-
-def kd_rows(options):
-    for precision in ("f32", "bf16"):
-        yield from step_row("kd", precision, options)
-
-
 def loss_rows(options):
     for rows, classes in ((64, 100), (1024, 1000), (4096, 21843)):
         yield from loss_row(rows, classes, options)
@@ -145,7 +137,12 @@ def http_rows(options):
     yield from http_load.rows(BUILD, int(options["threads"]))
 
 
-KINDS = {"step": step_rows, "kd": kd_rows, "loss": loss_rows, "http": http_rows}
+KINDS = {
+    **{f"{kind}_{precision}": functools.partial(step_row, kind, precision)
+       for kind in ("step", "kd") for precision in ("f32", "bf16")},
+    "loss": loss_rows,
+    "http": http_rows,
+}
 
 
 def machine():
@@ -161,7 +158,7 @@ def table(rows):
     print(f"\n{'row':22} {'ours':>12}  ratios")
     for row in rows:
         ratios = ", ".join(f"{key} {value:.2f}" for key, value in row.items()
-                           if isinstance(value, float) and key.startswith(("ratio", "share", "memory")))
+                           if isinstance(value, float) and key.startswith(("ratio", "share")))
         value = f"{row['ms']:.3f} ms" if "ms" in row else f"{row['requests_per_s']:.0f}/s"
         print(f"{row['row']:22} {value:>12}  {ratios}")
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 struct bench_command {
     struct rig_options rig;
@@ -43,7 +44,19 @@ typedef enum status bench_step_fn(void *ctx, struct error *err);
 
 struct measurement {
     double median_ms, min_ms, allocations;
+    int64_t rss_growth_bytes; /* over the timed steps */
 };
+
+/* Memory that is resident now; 0 where /proc is not there. */
+static int64_t resident_bytes(void) {
+    long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file && fscanf(file, "%*d %lld", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * sysconf(_SC_PAGESIZE);
+}
 
 static enum status measure(const struct bench_command *command, bench_step_fn *step, void *ctx,
                            struct measurement *out, struct error *err) {
@@ -53,12 +66,14 @@ static enum status measure(const struct bench_command *command, bench_step_fn *s
         status = step(ctx, err);
     samples_init(&samples, command->steps);
     uint64_t allocations = mem_allocations();
+    int64_t resident = resident_bytes();
     for (int64_t i = 0; i < command->steps && !status; i++) {
         int64_t start = clock_mono_ns();
         status = step(ctx, err);
         samples_add(&samples, (double)(clock_mono_ns() - start) / 1e6);
     }
     out->allocations = (double)(mem_allocations() - allocations) / (double)command->steps;
+    out->rss_growth_bytes = resident_bytes() - resident;
     out->median_ms = samples_median(&samples);
     out->min_ms = samples_min(&samples);
     samples_release(&samples);
@@ -75,6 +90,7 @@ static void add_measurement(struct line *line, const struct bench_command *comma
     line_number(line, "ms_median", measured->median_ms);
     line_number(line, "ms_min", measured->min_ms);
     line_number(line, "allocations_per_step", measured->allocations);
+    line_integer(line, "rss_growth_bytes", measured->rss_growth_bytes);
     line_integer(line, "peak_rss_bytes", (int64_t)usage.ru_maxrss * 1024);
 }
 

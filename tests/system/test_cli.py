@@ -454,6 +454,7 @@ class Programs(Case):
         self.assertGreater(line["ms_median"], 0)
         self.assertLessEqual(line["ms_min"], line["ms_median"])
         self.assertEqual(line["allocations_per_step"], 0)
+        self.assertLess(line["rss_growth_bytes"], 1 << 20)
         self.assertTrue(any("conv_dw" in row for row in table))
         line = json.loads(self.succeed("bench", *self.SMALL, "device=ref", "mode=infer",
                                        "steps=1"))

@@ -67,7 +67,7 @@ start_service() {
 # What a job is doing, as one line of words; a number that is not known yet is "-".
 job_words='def or_dash: if . == null then "-" else . end;
     def percent: if . == null then "-" else . * 1000 | round / 10 end;
-    [.state, .progress.phase, .progress.epoch, .spec.epochs,
+    [.state, (.progress.phase | or_dash), .progress.epoch, .spec.epochs,
      (.progress.fraction * 100 | floor),
      (.progress.images_per_s | if . then round else "-" end),
      (.progress.remaining_s | if . then ceil else "-" end),

@@ -43,37 +43,32 @@ void dataset_entry_release(struct dataset_entry *entry) {
 }
 
 struct dataset_search {
-    const char *data, *after;
-    int limit;
+    const char *data;
     struct dataset_list *list;
 };
 
-/* Names come in ascending order; the first one too many makes the cursor. */
-static enum status add_dataset(void *ctx, const char *name, struct error *err) {
-    (void)err;
+static bool take_dataset(void *ctx, const char *name) {
     struct dataset_search *search = ctx;
     struct dataset_list *list = search->list;
-    if (list->next[0] || (search->after && strcmp(name, search->after) <= 0))
-        return STATUS_OK;
-    if (list->count == search->limit) {
-        str_copy(list->next, sizeof list->next, list->item[list->count - 1].card.name);
-        return STATUS_OK;
-    }
-    if (datasets_find(&list->item[list->count], search->data, name, NULL) == STATUS_OK)
-        list->count++;
-    return STATUS_OK;
+    if (datasets_find(&list->item[list->count], search->data, name, NULL) != STATUS_OK)
+        return false;
+    list->count++;
+    return true;
 }
 
 enum status datasets_list(struct dataset_list *list, const char *data, const char *after, int limit,
                           struct error *err) {
     char folder[FILE_PATH_BYTES];
+    bool more = false;
     memset(list, 0, sizeof *list);
-    enum status status = folder_path(folder, data, KIND, NULL, err);
-    if (status || !file_is_dir(folder))
-        return status;
     list->item = xcalloc((size_t)limit, sizeof *list->item);
-    struct dataset_search search = {data, after, limit, list};
-    status = folder_each(folder, false, add_dataset, &search, err);
+    struct dataset_search search = {data, list};
+    struct folder_page page = {after, false, limit, take_dataset, &search};
+    enum status status = folder_path(folder, data, KIND, NULL, err);
+    if (!status)
+        status = folder_read_page(folder, &page, &more, err);
+    if (more)
+        str_copy(list->next, sizeof list->next, list->item[list->count - 1].card.name);
     if (status)
         dataset_list_release(list);
     return status;

@@ -107,3 +107,36 @@ enum status folder_each(const char *path, bool descending, folder_fn *each, void
     free(names);
     return status;
 }
+
+struct page_state {
+    const struct folder_page *page;
+    int taken;
+    bool *more;
+};
+
+/* Does the name come before the page? */
+static bool is_before(const struct folder_page *page, const char *name) {
+    if (!page->after || !page->after[0])
+        return false;
+    int order = strcmp(name, page->after);
+    return page->descending ? order >= 0 : order <= 0;
+}
+
+static enum status offer(void *ctx, const char *name, struct error *err) {
+    (void)err;
+    struct page_state *state = ctx;
+    if (*state->more || is_before(state->page, name))
+        return STATUS_OK;
+    if (state->taken == state->page->limit)
+        *state->more = true;
+    else
+        state->taken += state->page->take(state->page->ctx, name);
+    return STATUS_OK;
+}
+
+enum status folder_read_page(const char *path, const struct folder_page *page, bool *more,
+                             struct error *err) {
+    struct page_state state = {page, 0, more};
+    *more = false;
+    return file_is_dir(path) ? folder_each(path, page->descending, offer, &state, err) : STATUS_OK;
+}

@@ -31,4 +31,20 @@ typedef enum status folder_fn(void *ctx, const char *name, struct error *err);
 MUST_CHECK enum status folder_each(const char *path, bool descending, folder_fn *each, void *ctx,
                                    struct error *err);
 
+/* Says whether it took the name into the page; what it does not take does not count. */
+typedef bool folder_take_fn(void *ctx, const char *name);
+
+struct folder_page {
+    const char *after; /* names behind this one; NULL or "": from the first */
+    bool descending;
+    int limit; /* names to take */
+    folder_take_fn *take;
+    void *ctx;
+};
+
+/* Offers the names of a folder, in order, that are not hidden or temporary, until the page is
+ * full; *more says whether names were left. A missing folder is empty. */
+MUST_CHECK enum status folder_read_page(const char *path, const struct folder_page *page,
+                                        bool *more, struct error *err);
+
 #endif

@@ -58,37 +58,32 @@ void model_release(struct model *model) {
 }
 
 struct model_search {
-    const char *data, *after;
-    int limit;
+    const char *data;
     struct model_list *list;
 };
 
-/* Names come in descending order; the first one too many makes the cursor. */
-static enum status add_model(void *ctx, const char *name, struct error *err) {
-    (void)err;
+static bool take_model(void *ctx, const char *name) {
     struct model_search *search = ctx;
     struct model_list *list = search->list;
-    if (list->next[0] || (search->after && search->after[0] && strcmp(name, search->after) >= 0))
-        return STATUS_OK;
-    if (list->count == search->limit) {
-        str_copy(list->next, sizeof list->next, list->item[list->count - 1].card.id);
-        return STATUS_OK;
-    }
-    if (models_find(&list->item[list->count], search->data, name, NULL) == STATUS_OK)
-        list->count++;
-    return STATUS_OK;
+    if (models_find(&list->item[list->count], search->data, name, NULL) != STATUS_OK)
+        return false;
+    list->count++;
+    return true;
 }
 
 enum status models_list(struct model_list *list, const char *data, const char *after, int limit,
                         struct error *err) {
     char folder[FILE_PATH_BYTES];
+    bool more = false;
     memset(list, 0, sizeof *list);
-    enum status status = folder_path(folder, data, KIND, NULL, err);
-    if (status || !file_is_dir(folder))
-        return status;
     list->item = xcalloc((size_t)limit, sizeof *list->item);
-    struct model_search search = {data, after, limit, list};
-    status = folder_each(folder, true, add_model, &search, err);
+    struct model_search search = {data, list};
+    struct folder_page page = {after, true, limit, take_model, &search};
+    enum status status = folder_path(folder, data, KIND, NULL, err);
+    if (!status)
+        status = folder_read_page(folder, &page, &more, err);
+    if (more)
+        str_copy(list->next, sizeof list->next, list->item[list->count - 1].card.id);
     if (status)
         model_list_release(list);
     return status;

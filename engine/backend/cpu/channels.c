@@ -73,6 +73,7 @@ static void gather_plane(const struct job *job, int n, int block) {
     const struct blocked *to = &job->to;
     const char *lane[VEC_MAX_LANES];
     int width = blocked_width(to, block);
+    CHECK(width > 0);
     char *out = job->out + blocked_at(to, n, block) * job->bytes;
     for (int k = 0; k < width; k++)
         lane[k] = lane_at(job, n, block * to->lanes + k);

@@ -72,7 +72,8 @@ struct sum_job {
 
 static void sum_block(const struct sum_job *job, int block) {
     const struct blocked *blocked = &job->blocked;
-    double sum[VEC_MAX_LANES] = {0}, pixels = (double)(blocked->plane / (size_t)blocked->lanes);
+    size_t pixels = blocked->plane / (size_t)blocked->lanes;
+    double sum[VEC_MAX_LANES] = {0};
     float mean[VEC_MAX_LANES];
     for (int n = 0; n < blocked->n; n++) {
         job->vec->pool_mean[blocked->bf16](job->dy, blocked_at(blocked, n, block), blocked->plane,
@@ -81,7 +82,7 @@ static void sum_block(const struct sum_job *job, int block) {
             sum[lane] += (double)mean[lane];
     }
     for (int lane = 0; lane < blocked_width(blocked, block); lane++)
-        job->dbias[block * blocked->lanes + lane] = (float)(sum[lane] * pixels);
+        job->dbias[block * blocked->lanes + lane] = (float)(sum[lane] * (double)pixels);
 }
 
 static void sum_blocks(const void *context, int worker, int begin, int end) {

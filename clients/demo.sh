@@ -47,6 +47,7 @@ post() {
 }
 
 start_service() {
+    : >"$work/ready" # it is looked at before the background shell may have made it
     "$build/distilld" up data="$work/service" port=0 import_roots="$dataset" \
         >"$work/ready" 2>"$work/log" &
     service=$!

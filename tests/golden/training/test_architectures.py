@@ -43,7 +43,7 @@ NOT_ON_REF = ("resnet50", "vgg13", "vgg16", "vgg19")  # slow, and nothing in the
 # Relative: of the loss, of the changes of running statistics and of weights.
 Tolerance = collections.namedtuple("Tolerance", "loss state weight")
 TIGHT = Tolerance(1e-5, 1e-4, 1e-3)
-ROUGH = Tolerance(2e-5, 2e-4, 2e-1)
+ROUGH = Tolerance(1e-4, 2e-4, 2e-1)  # vgg19 with Winograd: 1.3e-5 as a rule, 2.1e-5 has been seen
 
 
 def distance(got, expected, start):

@@ -16,12 +16,7 @@ static struct config config;
 static struct error why;
 static char plain_sha256[80];
 
-/* Under ThreadSanitizer a step takes some 20 times as long. */
-#ifdef __SANITIZE_THREAD__
-enum { LEASE_MS = 6000, EPOCHS = 4, BATCH = 4 };
-#else
 enum { LEASE_MS = 1500, EPOCHS = 12, BATCH = 16 };
-#endif
 enum { TRAIN_COUNT = 10 * BATCH - 1, STEPS = 10 * EPOCHS, EARLY = STEPS / 6, SIDE = 8 };
 
 static void must(enum status status, const char *what) {

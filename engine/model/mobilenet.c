@@ -29,8 +29,8 @@ static int inverted_residual(struct builder *builder, const char *block, int x,
     return block_norm_linear(builder, block, "conv.7", y, residual ? x : NO_VALUE);
 }
 
-int mobilenetv2_build(const struct architecture *architecture, struct builder *builder, int x,
-                      int classes) {
+int mobilenetv2_cifar_build(const struct architecture *architecture, struct builder *builder, int x,
+                            int classes) {
     struct conv_layer first = {.channels = 16, .kernel = 3, .stride = 2, .pad = 1};
     struct conv_layer last = {.channels = 1280, .kernel = 1, .stride = 1};
     int y = block_conv(builder, "conv1", "0", x, &first);

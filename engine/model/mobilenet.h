@@ -7,7 +7,7 @@
 #include "engine/model/zoo.h"
 
 /* See architecture_build_fn; it has no parameters. */
-int mobilenetv2_build(const struct architecture *architecture, struct builder *builder, int x,
-                      int classes);
+int mobilenetv2_cifar_build(const struct architecture *architecture, struct builder *builder, int x,
+                            int classes);
 
 #endif

@@ -76,8 +76,8 @@ int resnet_build(const struct architecture *architecture, struct builder *builde
     return build_linear(builder, "fc", y, classes);
 }
 
-int resnet50_build(const struct architecture *architecture, struct builder *builder, int x,
-                   int classes) {
+int resnet50_cifar_build(const struct architecture *architecture, struct builder *builder, int x,
+                         int classes) {
     static const int blocks[] = {3, 4, 6, 3};
     int y = stem(builder, x, 64);
     (void)architecture;

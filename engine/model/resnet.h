@@ -12,7 +12,7 @@ int resnet_build(const struct architecture *architecture, struct builder *builde
                  int classes);
 
 /* 50 layers in bottlenecks, four resolutions; the stem keeps that of the picture. */
-int resnet50_build(const struct architecture *architecture, struct builder *builder, int x,
-                   int classes);
+int resnet50_cifar_build(const struct architecture *architecture, struct builder *builder, int x,
+                         int classes);
 
 #endif

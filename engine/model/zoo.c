@@ -26,10 +26,10 @@ const struct architecture zoo[] = {
     {"vgg13", "VGG with batch norm, 13 layers", vgg_build, 13, 1},
     {"vgg16", "VGG with batch norm, 16 layers", vgg_build, 16, 1},
     {"vgg19", "VGG with batch norm, 19 layers", vgg_build, 19, 1},
-    {"mobilenetv2", "MobileNetV2 for CIFAR, half the width", mobilenetv2_build, 0, 0},
+    {"mobilenetv2_cifar", "MobileNetV2 for CIFAR, half the width", mobilenetv2_cifar_build, 0, 0},
     {"shufflenetv1", "ShuffleNetV1 for CIFAR, 3 groups", shufflenetv1_build, 0, 0},
     {"shufflenetv2", "ShuffleNetV2 for CIFAR", shufflenetv2_build, 0, 0},
-    {"resnet50", "ResNet for CIFAR with bottlenecks, 50 layers", resnet50_build, 50, 1},
+    {"resnet50_cifar", "ResNet for CIFAR with bottlenecks, 50 layers", resnet50_cifar_build, 50, 1},
     {0},
 };
 

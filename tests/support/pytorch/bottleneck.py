@@ -5,7 +5,7 @@ from torch import nn
 
 from pytorch.resnet import conv3x3
 
-FAMILY = {"resnet50": (3, 4, 6, 3)}
+FAMILY = {"resnet50_cifar": (3, 4, 6, 3)}
 
 
 class Bottleneck(nn.Module):

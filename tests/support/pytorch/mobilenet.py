@@ -12,7 +12,7 @@ STAGES = (  # factor of the channels inside, channels, blocks, stride of the fir
     (6, 80, 3, 2),
     (6, 160, 1, 1),
 )
-FAMILY = {"mobilenetv2": STAGES}
+FAMILY = {"mobilenetv2_cifar": STAGES}
 
 
 class InvertedResidual(nn.Module):

@@ -14,7 +14,7 @@
  * receive their gradients in the gradient arena. */
 void program_add_gradient(struct program *program, int first_op);
 
-/* For the rules in ops.c only: */
+/* For the rules in ops_*.c only: */
 struct program *gradient_program(struct gradient *gradient);      /* The program being extended. */
 bool gradient_wanted(const struct gradient *gradient, int value); /* Does a weight precede it? */
 void gradient_give(struct gradient *gradient, int value, int grad); /* Adds one contribution. */

@@ -8,8 +8,10 @@ of tests/golden/pictures are seeds too."""
 
 import gzip
 import json
+import io
 import pathlib
 import struct
+import tarfile
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 CIFAR10, CIFAR100, IDX, IDX_GZIP, TENSORS = range(5)
@@ -112,12 +114,44 @@ def picture_seeds():
     yield "text", b"GIF89a, but it is not"
 
 
+def tar_file(form, entries):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as archive:
+        for name, kind, data in entries:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.linkname = kind, len(data), "elsewhere"
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def tar_seeds():
+    files = [("a", tarfile.DIRTYPE, b""), ("./a//" + "n" * 120, tarfile.REGTYPE, b"picture")]
+    yield "ustar", tar_file(tarfile.USTAR_FORMAT, [("b/c", tarfile.REGTYPE, bytes(513))])
+    yield "gnu", tar_file(tarfile.GNU_FORMAT, files)
+    yield "pax", tar_file(tarfile.PAX_FORMAT, files)
+    yield "cut", tar_file(tarfile.PAX_FORMAT, files)[:2000]
+    yield "no_end", tar_file(tarfile.USTAR_FORMAT, files[:1])[:512]
+    for name, path, kind in [
+        ("climbs", "a/../../b", tarfile.REGTYPE),
+        ("absolute", "/etc/passwd", tarfile.REGTYPE),
+        ("symlink", "a/b", tarfile.SYMTYPE),
+        ("hard_link", "a/b", tarfile.LNKTYPE),
+        ("fifo", "a/b", tarfile.FIFOTYPE),
+    ]:
+        yield name, tar_file(tarfile.USTAR_FORMAT, [(path, kind, b"")])
+    huge = bytearray(tar_file(tarfile.USTAR_FORMAT, [("a", tarfile.REGTYPE, b"x")]))
+    huge[124:136] = b"\x80" + b"\xff" * 11
+    huge[148:156] = b"%06o\0 " % (sum(huge[:512]) - sum(huge[148:156]) + 8 * 32)
+    yield "huge", bytes(huge)
+
+
 SEEDS = {
     "json": json_seeds,
     "safetensors": tensors_seeds,
     "fields": fields_seeds,
     "dataset": dataset_seeds,
     "picture": picture_seeds,
+    "tar": tar_seeds,
 }
 
 

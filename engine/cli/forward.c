@@ -84,7 +84,7 @@ static enum status load_bare(const struct forward_command *command, const struct
         fill_info(&model->info, network);
         model->weight = xcalloc(network->table.weight_floats, sizeof *model->weight);
         model->state = xcalloc(network->table.state_floats, sizeof *model->state);
-        status = network_load(network, &weights, model->weight, model->state, err);
+        status = network_load(network, &weights, model->weight, model->state, NULL, err);
     }
     safetensors_close(&weights);
     if (status)

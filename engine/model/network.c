@@ -1,6 +1,7 @@
 #include "engine/model/network.h"
 
 #include "engine/base/rng.h"
+#include "engine/model/state_dict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -93,158 +94,45 @@ void network_randomise(const struct network *network, uint64_t seed, float *weig
     }
 }
 
-/* The shape in files: OIHW, [out, in], or [n]. */
-static void file_shape(const struct param *param, int64_t dim[4]) {
-    struct shape s = param->shape;
-    const int64_t conv[] = {s.n, s.c, s.h, s.w}, linear[] = {s.n, s.c}, vector[] = {s.c};
-    const int64_t *const of_rank[] = {NULL, vector, linear, NULL, conv};
-    memcpy(dim, of_rank[param->rank], (size_t)param->rank * sizeof *dim);
-}
-
-/* OIHW <-> KRSC; both are plain copies for other ranks, whose planes are 1x1. */
-static void permute(const struct param *param, const float *from, float *to, bool to_file) {
-    struct shape s = param->shape;
-    for (int k = 0; k < s.n; k++)
-        for (int r = 0; r < s.h; r++)
-            for (int q = 0; q < s.w; q++)
-                for (int c = 0; c < s.c; c++) {
-                    int64_t krsc = (((int64_t)k * s.h + r) * s.w + q) * s.c + c;
-                    int64_t oihw = (((int64_t)k * s.c + c) * s.h + r) * s.w + q;
-                    if (to_file)
-                        to[oihw] = from[krsc];
-                    else
-                        to[krsc] = from[oihw];
-                }
-}
-
-static void add_dims(struct str *out, const int64_t *dim, int rank) {
-    str_add(out, "[");
-    for (int i = 0; i < rank; i++)
-        str_addf(out, "%s%lld", i ? "," : "", (long long)dim[i]);
-    str_add(out, "]");
-}
-
-static enum status check_shape(const struct param *param, const struct tensor *tensor,
-                               struct error *err) {
-    int64_t dim[4];
-    file_shape(param, dim);
-    if (tensor->rank == param->rank &&
-        memcmp(dim, tensor->dim, (size_t)param->rank * sizeof *dim) == 0)
-        return STATUS_OK;
-    struct str text = STR_INIT;
-    str_addf(&text, "tensor %s has shape ", param->name);
-    add_dims(&text, tensor->dim, tensor->rank);
-    str_add(&text, ", the network needs ");
-    add_dims(&text, dim, param->rank);
-    enum status status = error_set(err, STATUS_INVALID, "%s", str_text(&text));
-    str_release(&text);
-    return status;
-}
-
-static enum status check_finite(const struct param *param, const float *values, struct error *err) {
-    int64_t n = shape_elements(param->shape);
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(values[i]))
-            return error_set(err, STATUS_INVALID, "tensor %s is not finite at element %lld",
-                             param->name, (long long)i);
-    return STATUS_OK;
-}
-
-static enum status load_param(const struct param *param, const struct safetensors *file, float *to,
-                              struct error *err) {
-    const struct tensor *tensor = safetensors_find(file, param->name);
-    if (!tensor)
-        return error_set(err, STATUS_INVALID, "tensor %s is missing", param->name);
-    enum status status = check_shape(param, tensor, err);
-    if (status != STATUS_OK)
-        return status;
+/* Values that are not finite are added to the misfits; the shape fits. */
+static enum status load_param(const struct param *param, const struct tensor *tensor, float *to,
+                              struct misfits *misfits, struct error *err) {
     float *values = xmalloc((size_t)shape_elements(param->shape) * sizeof *values);
-    status = tensor_to_f32(tensor, values, err);
-    if (status == STATUS_OK)
-        status = check_finite(param, values, err);
-    if (status == STATUS_OK)
-        permute(param, values, to, false);
+    enum status status = tensor_to_f32(tensor, values, err);
+    if (status == STATUS_OK) {
+        misfits_add_values(misfits, param, tensor, values);
+        state_dict_from_file(param, values, to);
+    }
     free(values);
     return status;
 }
 
-/* Every tensor of the file must be a parameter, or a batch norm's counter. */
-static enum status check_unexpected(const struct network *network, const struct safetensors *file,
-                                    struct error *err) {
-    for (size_t i = 0; i < file->count; i++) {
-        const char *name = file->tensors[i].name;
-        if (!param_table_find(&network->table, name) &&
-            !str_has_suffix(name, ".num_batches_tracked"))
-            return error_set(err, STATUS_INVALID, "tensor %s does not belong to %s", name,
-                             network->architecture->name);
-    }
-    return STATUS_OK;
-}
-
 enum status network_load(const struct network *network, const struct safetensors *file,
-                         float *weight, float *state, struct error *err) {
-    for (int i = 0; i < network->table.count; i++) {
+                         float *weight, float *state, struct misfits *misfits, struct error *err) {
+    struct misfits own;
+    if (!misfits)
+        misfits = &own;
+    *misfits = (struct misfits){0};
+    misfits_find(misfits, &network->table, file);
+    enum status status = misfits_status(misfits, network->architecture->name, err);
+    for (int i = 0; i < network->table.count && status == STATUS_OK; i++) {
         const struct param *param = &network->table.param[i];
         float *to = (param->state ? state : weight) + param->offset;
-        enum status status = load_param(param, file, to, err);
-        if (status != STATUS_OK)
-            return status;
+        status = load_param(param, safetensors_find(file, param->name), to, misfits, err);
     }
-    return check_unexpected(network, file, err);
-}
-
-/* The tensors of a state dict in its order: a batch norm's counter follows its running_var. */
-struct state_dict {
-    struct tensor *tensor;
-    size_t count;
-    float *data;
-    char (*counter_name)[MODEL_NAME_BYTES];
-};
-
-static void add_counter(struct state_dict *dict, const char *running_var, const int64_t *counter) {
-    size_t stem = strlen(running_var) - strlen("running_var");
-    char *name = dict->counter_name[dict->count];
-    snprintf(name, MODEL_NAME_BYTES, "%.*snum_batches_tracked", (int)stem, running_var);
-    dict->tensor[dict->count++] =
-        (struct tensor){.name = name, .type = TENSOR_I64, .data = counter, .bytes = 8};
-}
-
-static void fill_state_dict(struct state_dict *dict, const struct network *network,
-                            const struct network_values *values) {
-    float *to = dict->data;
-    for (int i = 0; i < network->table.count; i++) {
-        const struct param *param = &network->table.param[i];
-        struct tensor *tensor = &dict->tensor[dict->count++];
-        size_t n = (size_t)shape_elements(param->shape);
-        *tensor = (struct tensor){.name = param->name,
-                                  .type = TENSOR_F32,
-                                  .rank = param->rank,
-                                  .data = to,
-                                  .bytes = n * sizeof *to};
-        file_shape(param, tensor->dim);
-        permute(param, (param->state ? values->state : values->weight) + param->offset, to, true);
-        to += n;
-        if (str_has_suffix(param->name, ".running_var"))
-            add_counter(dict, param->name, &values->batches_tracked);
-    }
+    return status ? status : misfits_status(misfits, network->architecture->name, err);
 }
 
 enum status network_save(const struct network *network, const struct model_info *info,
                          const struct network_values *values, const char *path, struct error *err) {
-    const struct param_table *table = &network->table;
-    size_t most = 2 * (size_t)table->count;
-    struct state_dict dict = {xcalloc(most, sizeof *dict.tensor), 0,
-                              xcalloc(table->weight_floats + table->state_floats, sizeof(float)),
-                              xcalloc(most, sizeof *dict.counter_name)};
-    fill_state_dict(&dict, network, values);
+    struct state_dict dict;
     struct model_notes notes;
+    state_dict_init(&dict, network, values);
     model_notes_init(&notes, info);
     enum status status =
         safetensors_write(path, dict.tensor, dict.count, notes.note, MODEL_NOTE_COUNT, err);
     model_notes_release(&notes);
-    free(dict.tensor);
-    free(dict.data);
-    free(dict.counter_name);
+    state_dict_release(&dict);
     return status;
 }
 
@@ -261,7 +149,7 @@ static enum status load_file(struct loaded_model *model, const struct safetensor
     const struct param_table *table = &model->network.table;
     model->weight = xcalloc(table->weight_floats, sizeof(float));
     model->state = xcalloc(table->state_floats + 1, sizeof(float));
-    return network_load(&model->network, file, model->weight, model->state, err);
+    return network_load(&model->network, file, model->weight, model->state, NULL, err);
 }
 
 enum status model_load(struct loaded_model *model, const char *path, struct error *err) {

@@ -4,11 +4,12 @@
  * Weights travel between three forms: the arenas (KRSC), files (OIHW, PyTorch's names), and
  * random initialisation (a pure function of the seed).
  *
- * Errors: INVALID names what is missing, unexpected or misshapen.
+ * Errors: INVALID names what is missing, unexpected, misshapen or not finite.
  */
 #ifndef ENGINE_MODEL_NETWORK_H
 #define ENGINE_MODEL_NETWORK_H
 
+#include "engine/model/misfits.h"
 #include "engine/model/model_file.h"
 #include "engine/model/zoo.h"
 
@@ -34,9 +35,11 @@ int network_build(const struct network *network, struct builder *builder, int x)
 /* Random weights: the originals' distributions, drawn from the seed. Arrays as in the table. */
 void network_randomise(const struct network *network, uint64_t seed, float *weight, float *state);
 
-/* Copies an open file's tensors into the arrays; num_batches_tracked may be there or not. */
+/* Copies an open file's tensors into the arrays; num_batches_tracked may be there or not. misfits,
+ * unless NULL, receives all that is wrong. */
 MUST_CHECK enum status network_load(const struct network *network, const struct safetensors *file,
-                                    float *weight, float *state, struct error *err);
+                                    float *weight, float *state, struct misfits *misfits,
+                                    struct error *err);
 
 /* What a trained network holds, as in its table, and how many batches it has seen. */
 struct network_values {

@@ -72,7 +72,7 @@ static enum status load_init(const struct trainer *trainer, float *weight, float
         status = safetensors_open(&file, path, err);
     if (status != STATUS_OK)
         return status;
-    status = network_load(&trainer->student, &file, weight, state, err);
+    status = network_load(&trainer->student, &file, weight, state, NULL, err);
     safetensors_close(&file);
     return error_wrap(err, status, "init %s", path);
 }

@@ -42,19 +42,25 @@ class Case(unittest.TestCase):
 
 
 class Recipes(Case):
-    def test_there_are_all(self):
-        pairs = ["resnet56-resnet20", "resnet110-resnet20", "resnet110-resnet32",
-                 "resnet32x4-resnet8x4"]
+    def test_there_are_all_of_cifar100(self):
+        alike = ["wrn_40_2-wrn_16_2", "wrn_40_2-wrn_40_1", "resnet56-resnet20",
+                 "resnet110-resnet20", "resnet110-resnet32", "resnet32x4-resnet8x4", "vgg13-vgg8"]
+        unlike = ["vgg13-mobilenetv2_cifar", "resnet50_cifar-mobilenetv2_cifar",
+                  "resnet50_cifar-vgg8", "resnet32x4-shufflenetv1", "resnet32x4-shufflenetv2",
+                  "wrn_40_2-shufflenetv1"]
+        pairs = alike + unlike
         names = {f"{method}-{pair}" for method in ("kd", "ttm", "wttm") for pair in pairs}
+        names |= {f"wttm_alone-{pair}" for pair in alike}
         names |= {f"ce-{network}" for pair in pairs for network in pair.split("-")}
-        self.assertEqual({path.name for path in RECIPES}, names)
+        self.assertEqual({path.name for path in RECIPES if path.parent.name == "cifar100"}, names)
 
     def test_names_and_contents_agree(self):
         for path in RECIPES:
             with self.subTest(path.name):
                 method, *networks = path.name.split("-")
                 said = fields(path)
-                self.assertEqual((said["method"], said["student"]), (method, networks[-1]))
+                loss = method.removesuffix("_alone")
+                self.assertEqual((said["method"], said["student"]), (loss, networks[-1]))
                 if method != "ce":
                     self.assertIn(f"ce-{networks[0]}", path.read_text())
 
@@ -67,6 +73,14 @@ class Recipes(Case):
                 done = self.train(recipe=path, dataset=missing, out=self.folder / "out", **teacher)
                 self.assertIn(str(missing), done.stderr)
                 self.assertNotEqual(done.returncode, USAGE, done.stderr)
+
+    def test_networks_are_known(self):
+        for path in RECIPES:
+            with self.subTest(path.name):
+                done = subprocess.run([executable("distill"), "explain",
+                                       f"student={fields(path)['student']}", "classes=100"],
+                                      capture_output=True, text=True, timeout=60)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_one_runs(self):
         data = write_dataset(self.folder / "data", train=32, test=16)

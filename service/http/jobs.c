@@ -203,12 +203,21 @@ void handle_job_show(struct request *request, struct reply *reply) {
 
 /* ---- wishes ---- */
 
+/* A job that was cancelled while nobody ran it leaves a checkpoint that is of no use. */
+static enum status clear_up(struct request *request, const struct job *job, struct error *err) {
+    if (job->state != JOB_CANCELLED)
+        return STATUS_OK;
+    return folders_remove_job(request->app->config->data, job->id, err);
+}
+
 static void change(struct request *request, struct reply *reply, enum job_event event) {
     struct job job;
     struct error err;
     enum status status = request_check_query(request, "", &err);
     if (!status)
         status = jobs_change(request->app->pool, event, request->arg, &job, &err);
+    if (!status)
+        status = clear_up(request, &job, &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;
@@ -219,6 +228,14 @@ static void change(struct request *request, struct reply *reply, enum job_event 
 
 void handle_job_cancel(struct request *request, struct reply *reply) {
     change(request, reply, JOB_EVENT_CANCEL);
+}
+
+void handle_job_pause(struct request *request, struct reply *reply) {
+    change(request, reply, JOB_EVENT_PAUSE);
+}
+
+void handle_job_resume(struct request *request, struct reply *reply) {
+    change(request, reply, JOB_EVENT_RESUME);
 }
 
 void handle_job_retry(struct request *request, struct reply *reply) {

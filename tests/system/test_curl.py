@@ -77,10 +77,13 @@ class CurlTest(unittest.TestCase):
         job = self.json("submit", stdin=json.dumps({**SPEC, "epochs": 100000}))
         self.assertEqual(self.json("remove", job["id"], status=REFUSED)["status"], 409)
         self.assertEqual(self.json("retry", job["id"], status=REFUSED)["status"], 409)
+        self.json("pause", job["id"])
+        wait_until(lambda: self.json("job", job["id"])["state"] == "paused")
+        self.assertEqual(self.json("resume", job["id"])["state"], "queued")
         self.json("cancel", job["id"])
         wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")
         self.assertEqual(self.run_script("remove", job["id"]), "")
-        for name in ("job", "watch", "curve", "cancel"):
+        for name in ("job", "watch", "curve", "cancel", "pause", "resume"):
             self.assertEqual(self.json(name, job["id"], status=REFUSED)["status"], 404)
         self.assertEqual(self.json("submit", "{}", status=REFUSED)["status"], 422)
 

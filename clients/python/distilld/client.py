@@ -80,6 +80,14 @@ class Client:
         """Cancels a job; one that runs has `requested` set until its worker has stopped."""
         return cast(Job, self._json("POST", f"/jobs/{job_id}/cancel"))
 
+    def pause(self, job_id: str) -> Job:
+        """Lets a job wait; one that runs has `requested` set until its checkpoint is written."""
+        return cast(Job, self._json("POST", f"/jobs/{job_id}/pause"))
+
+    def resume(self, job_id: str) -> Job:
+        """Lets a paused job go on from its checkpoint."""
+        return cast(Job, self._json("POST", f"/jobs/{job_id}/resume", safe=False))
+
     def retry(self, job_id: str) -> Job:
         """Queues a failed job again."""
         return cast(Job, self._json("POST", f"/jobs/{job_id}/retry", safe=False))

@@ -10,6 +10,7 @@ import pytest
 import pictures
 from distilld import Client, JobFailed, ProblemError, ServiceUnreachable
 from distilld.progress import ProgressLine, describe
+from service import wait_until
 
 
 def test_submit_and_wait(client, trained):
@@ -74,6 +75,16 @@ def test_cancel_and_remove(client, fields):
     with pytest.raises(ProblemError) as gone:
         client.job(job["id"])
     assert gone.value.status == 404
+
+
+def test_pause_and_resume(client, fields):
+    job = client.submit(**{**fields, "epochs": 100000})
+    wait_until(lambda: client.curve(job["id"]))
+    assert client.pause(job["id"])["requested"] == "pause"
+    wait_until(lambda: client.job(job["id"])["state"] == "paused")
+    assert client.resume(job["id"])["state"] == "queued"
+    wait_until(lambda: client.job(job["id"])["state"] == "running")
+    client.cancel(job["id"])
 
 
 def test_wait_gives_up(client, fields):

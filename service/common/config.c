@@ -1,5 +1,6 @@
 #include "service/common/config.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -55,8 +56,15 @@ static const struct field rows[] = {
 
 const struct field_table config_table = {"distilld", rows, sizeof rows / sizeof *rows};
 
+/* Addresses by their numbers: a name like 127.example.org may mean any machine. */
 static bool is_loopback(const char *host) {
-    return str_equal(host, "localhost") || str_equal(host, "::1") || str_has_prefix(host, "127.");
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return str_equal(host, "localhost");
 }
 
 /* Names are made absolute once, so that children and log lines mean the same place. */

@@ -73,7 +73,7 @@ int build_conv_as(struct builder *builder, int x, const struct conv_layer *layer
     op.in[1] = use_param(builder, layer->name, "weight", &weight);
     if (style == CONV_FAN_OUT_BIAS)
         op.in[2] = use_param(builder, layer->name, "bias", &bias);
-    op.attr.conv = (struct conv_attr){layer->stride, layer->pad, groups, false};
+    op.attr.conv = (struct conv_attr){layer->stride, layer->pad, groups, ACT_NONE};
     int out = finish_layer(builder, &op, layer->name);
     builder->program->value[out].dtype = builder->dtype;
     return out;
@@ -109,7 +109,7 @@ static struct op take_conv_before(struct program *program, int x) {
         i--;
     CHECK(i >= 0 && program->op[i].code == OP_CONV);
     struct op conv = program->op[i];
-    CHECK(conv.in[3] == NO_VALUE && !conv.attr.conv.relu);
+    CHECK(conv.in[3] == NO_VALUE && conv.attr.conv.act == ACT_NONE);
     program->n_ops--;
     memmove(&program->op[i], &program->op[i + 1],
             (size_t)(program->n_ops - i) * sizeof *program->op);
@@ -134,7 +134,7 @@ static struct op emit_derived(struct program *program, const struct op *op,
 
 /* The conv moves behind whatever computes the residual. */
 static int fold_into_conv(struct builder *builder, const struct norm_params *norm, int x,
-                          int residual, bool relu) {
+                          int residual, enum activation act) {
     static const char *const suffix[] = {"folded_weight", "folded_bias"};
     struct program *program = builder->program;
     struct op fold = op_new(OP_FOLD_BN, SECTION_PROLOGUE);
@@ -150,7 +150,7 @@ static int fold_into_conv(struct builder *builder, const struct norm_params *nor
     conv.in[1] = added.out[0];
     conv.in[2] = added.out[1];
     conv.in[3] = residual;
-    conv.attr.conv.relu = relu;
+    conv.attr.conv.act = act;
     program_add_op(program, &conv, 0);
     return x;
 }
@@ -170,7 +170,7 @@ static int scale_and_shift(struct builder *builder, const struct norm_params *no
     op.in[0] = x;
     op.in[1] = scale.out[0];
     op.in[2] = scale.out[1];
-    op.attr.norm.relu = true;
+    op.attr.norm.act = ACT_RELU;
     return finish_layer(builder, &op, name);
 }
 
@@ -182,7 +182,7 @@ static void update_running(struct builder *builder, const struct norm_params *no
     op.in[1] = bn->out[2];
     op.out[0] = norm->mean;
     op.out[1] = norm->var;
-    op.attr.norm = (struct norm_attr){NORM_EPS, NORM_MOMENTUM, x.n * x.h * x.w, false};
+    op.attr.norm = (struct norm_attr){NORM_EPS, NORM_MOMENTUM, x.n * x.h * x.w, ACT_NONE};
     program_add_op(builder->program, &op, 0);
 }
 
@@ -198,14 +198,15 @@ static int norm_of_batch(struct builder *builder, const char *name, const struct
     return y;
 }
 
-int build_bn_act(struct builder *builder, const char *name, int x, int residual, bool relu) {
+int build_bn_act(struct builder *builder, const char *name, int x, int residual,
+                 enum activation act) {
     struct norm_params norm = use_norm(builder, name, builder->program->value[x].shape.c);
     if (builder->mode == BUILD_INFER)
-        return fold_into_conv(builder, &norm, x, residual, relu);
+        return fold_into_conv(builder, &norm, x, residual, act);
     struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
     op.in[0] = x;
     op.in[3] = residual;
-    op.attr.norm.relu = relu;
+    op.attr.norm.act = act;
     return norm_of_batch(builder, name, &norm, &op);
 }
 
@@ -215,7 +216,7 @@ int build_pre_act(struct builder *builder, const char *name, int x) {
         return scale_and_shift(builder, &norm, x, name);
     struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
     op.in[0] = x;
-    op.attr.norm.relu = true;
+    op.attr.norm.act = ACT_RELU;
     return norm_of_batch(builder, name, &norm, &op);
 }
 

@@ -54,9 +54,10 @@ int build_conv_as(struct builder *builder, int x, const struct conv_layer *layer
 /* The same without bias, Kaiming normal fan-out initialisation. */
 int build_conv(struct builder *builder, int x, const struct conv_layer *layer);
 
-/* Batch norm (eps 1e-5, momentum 0.1), plus residual unless NO_VALUE, plus ReLU if asked. x comes
- * from a conv and goes nowhere else: for inference the conv takes all of it over. */
-int build_bn_act(struct builder *builder, const char *name, int x, int residual, bool relu);
+/* Batch norm (eps 1e-5, momentum 0.1), plus residual unless NO_VALUE, and activation. x comes from
+ * a conv and goes nowhere else: for inference the conv takes all of it over. */
+int build_bn_act(struct builder *builder, const char *name, int x, int residual,
+                 enum activation act);
 
 /* Batch norm with ReLU of any value. */
 int build_pre_act(struct builder *builder, const char *name, int x);

@@ -33,6 +33,9 @@ static void add_values(const struct program *program, const int *index, int coun
     }
 }
 
+static const char *const act_text[] = {
+    [ACT_NONE] = "", [ACT_RELU] = " relu", [ACT_RELU6] = " relu6"};
+
 static void add_attributes(const struct op *op, struct str *out) {
     const union op_attr *attr = &op->attr;
     switch (op->code) {
@@ -42,12 +45,12 @@ static void add_attributes(const struct op *op, struct str *out) {
         str_addf(out, " stride=%d pad=%d", attr->conv.stride, attr->conv.pad);
         if (attr->conv.groups != 1)
             str_addf(out, " groups=%d", attr->conv.groups);
-        str_add(out, attr->conv.relu ? " relu" : "");
+        str_add(out, act_text[attr->conv.act]);
         break;
     case OP_BN_ACT:
     case OP_BN_ACT_BWD:
     case OP_SCALE_ACT:
-        str_add(out, attr->norm.relu ? " relu" : "");
+        str_add(out, act_text[attr->norm.act]);
         break;
     case OP_POOL:
     case OP_POOL_BWD:

@@ -22,7 +22,7 @@ void conv_grad(struct gradient *gradient, int index) {
     int dy = gradient_take(gradient, op.out[0]);
     if (dy == NO_VALUE)
         return;
-    CHECK(op.in[3] == NO_VALUE && !op.attr.conv.relu);
+    CHECK(op.in[3] == NO_VALUE && op.attr.conv.act == ACT_NONE);
     bool bias = op.in[2] != NO_VALUE;
     struct op dw = op_new(OP_CONV_DW, SECTION_BACKWARD);
     dw.in[0] = dy;

@@ -23,7 +23,7 @@ void bn_act_grad(struct gradient *gradient, int index) {
     bwd.in[0] = pair[0];
     bwd.in[1] = pair[1];
     bwd.in[2] = op.in[0];
-    bwd.in[3] = residual && op.attr.norm.relu ? op.out[0] : NO_VALUE;
+    bwd.in[3] = residual && op.attr.norm.act != ACT_NONE ? op.out[0] : NO_VALUE;
     bwd.in[4] = op.in[1];
     bwd.in[5] = op.in[2];
     bwd.in[6] = op.out[1];
@@ -40,6 +40,7 @@ void bn_act_grad(struct gradient *gradient, int index) {
 void bn_act_bwd_infer(const struct program *program, const struct op *op, struct value *out) {
     like_input(program, op, out);
     CHECK(shape_equal(in_shape(program, op, 2), out[0].shape));
+    CHECK(op->in[3] == NO_VALUE || op->attr.norm.act != ACT_RELU6);
     out[3] = out[0];
 }
 

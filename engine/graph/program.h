@@ -73,14 +73,18 @@ enum tally_field {
     TALLY_FIELDS
 };
 
+/* relu is max(y, 0), relu6 also min(y, 6). */
+enum activation { ACT_NONE, ACT_RELU, ACT_RELU6 };
+enum { RELU6_TOP = 6 };
+
 struct conv_attr {
     int stride, pad, groups;
-    bool relu;
+    enum activation act;
 };
 struct norm_attr {
     float eps, momentum; /* momentum: bn_update */
     int count;           /* elements per channel: bn_update */
-    bool relu;
+    enum activation act;
 };
 struct pool_attr {
     int kernel, stride, pad;

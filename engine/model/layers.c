@@ -22,21 +22,22 @@ int block_conv(struct builder *builder, const char *block, const char *suffix, i
     return block_conv_as(builder, block, suffix, x, layer, CONV_FAN_OUT);
 }
 
-int block_norm(struct builder *builder, const char *block, const char *suffix, int x, bool relu) {
+int block_norm(struct builder *builder, const char *block, const char *suffix, int x,
+               enum activation act) {
     char name[LAYER_NAME_BYTES];
-    return build_bn_act(builder, join(name, block, suffix), x, NO_VALUE, relu);
+    return build_bn_act(builder, join(name, block, suffix), x, NO_VALUE, act);
 }
 
 int block_norm_residual(struct builder *builder, const char *block, const char *suffix, int x,
                         int residual) {
     char name[LAYER_NAME_BYTES];
-    return build_bn_act(builder, join(name, block, suffix), x, residual, true);
+    return build_bn_act(builder, join(name, block, suffix), x, residual, ACT_RELU);
 }
 
 int block_norm_linear(struct builder *builder, const char *block, const char *suffix, int x,
                       int residual) {
     char name[LAYER_NAME_BYTES];
-    return build_bn_act(builder, join(name, block, suffix), x, residual, false);
+    return build_bn_act(builder, join(name, block, suffix), x, residual, ACT_NONE);
 }
 
 int block_pre_act(struct builder *builder, const char *block, const char *suffix, int x) {

@@ -18,7 +18,8 @@ int block_conv(struct builder *builder, const char *block, const char *suffix, i
                const struct conv_layer *layer);
 
 /* See build_bn_act; without residual. */
-int block_norm(struct builder *builder, const char *block, const char *suffix, int x, bool relu);
+int block_norm(struct builder *builder, const char *block, const char *suffix, int x,
+               enum activation act);
 
 /* See build_bn_act; with residual and ReLU. */
 int block_norm_residual(struct builder *builder, const char *block, const char *suffix, int x,

@@ -22,9 +22,9 @@ static int inverted_residual(struct builder *builder, const char *block, int x,
     struct conv_layer project = {.channels = stage->channels, .kernel = 1, .stride = 1};
     bool residual = stride == 1 && inputs == stage->channels;
     int y = block_conv(builder, block, "conv.0", x, &expand);
-    y = block_norm(builder, block, "conv.1", y, true);
+    y = block_norm(builder, block, "conv.1", y, ACT_RELU);
     y = block_conv(builder, block, "conv.3", y, &depthwise);
-    y = block_norm(builder, block, "conv.4", y, true);
+    y = block_norm(builder, block, "conv.4", y, ACT_RELU);
     y = block_conv(builder, block, "conv.6", y, &project);
     return block_norm_linear(builder, block, "conv.7", y, residual ? x : NO_VALUE);
 }
@@ -35,7 +35,7 @@ int mobilenetv2_cifar_build(const struct architecture *architecture, struct buil
     struct conv_layer last = {.channels = 1280, .kernel = 1, .stride = 1};
     int y = block_conv(builder, "conv1", "0", x, &first);
     (void)architecture;
-    y = block_norm(builder, "conv1", "1", y, true);
+    y = block_norm(builder, "conv1", "1", y, ACT_RELU);
     for (size_t s = 0; s < sizeof stages / sizeof stages[0]; s++) {
         for (int i = 0; i < stages[s].blocks; i++) {
             char block[BLOCK_NAME_BYTES];
@@ -44,7 +44,7 @@ int mobilenetv2_cifar_build(const struct architecture *architecture, struct buil
         }
     }
     y = block_conv(builder, "conv2", "0", y, &last);
-    y = block_norm(builder, "conv2", "1", y, true);
+    y = block_norm(builder, "conv2", "1", y, ACT_RELU);
     y = build_global_pool(builder, y);
     return build_linear_layer(
         builder, y, &(struct linear_layer){"classifier.0", classes, INIT_NORMAL_SMALL, INIT_ZERO});

@@ -19,11 +19,11 @@ static int basic_block(struct builder *builder, const char *block, int x, int ch
     struct conv_layer second = {.channels = channels, .kernel = 3, .stride = 1};
     struct conv_layer side = {.channels = channels, .kernel = 1, .stride = stride};
     int y = conv(builder, block, "conv1", x, first);
-    y = block_norm(builder, block, "bn1", y, true);
+    y = block_norm(builder, block, "bn1", y, ACT_RELU);
     int residual = x;
     if (stride != 1 || channels_of(builder, x) != channels) {
         residual = conv(builder, block, "downsample.0", x, side);
-        residual = block_norm(builder, block, "downsample.1", residual, false);
+        residual = block_norm(builder, block, "downsample.1", residual, ACT_NONE);
     }
     y = conv(builder, block, "conv2", y, second);
     return block_norm_residual(builder, block, "bn2", y, residual);
@@ -36,13 +36,13 @@ static int bottleneck(struct builder *builder, const char *block, int x, int cha
     struct conv_layer expand = {.channels = channels, .kernel = 1, .stride = 1};
     struct conv_layer side = {.channels = channels, .kernel = 1, .stride = stride};
     int y = conv(builder, block, "conv1", x, reduce);
-    y = block_norm(builder, block, "bn1", y, true);
+    y = block_norm(builder, block, "bn1", y, ACT_RELU);
     y = conv(builder, block, "conv2", y, middle);
-    y = block_norm(builder, block, "bn2", y, true);
+    y = block_norm(builder, block, "bn2", y, ACT_RELU);
     int residual = x;
     if (stride != 1 || channels_of(builder, x) != channels) {
         residual = conv(builder, block, "shortcut.0", x, side);
-        residual = block_norm(builder, block, "shortcut.1", residual, false);
+        residual = block_norm(builder, block, "shortcut.1", residual, ACT_NONE);
     }
     y = conv(builder, block, "conv3", y, expand);
     return block_norm_residual(builder, block, "bn3", y, residual);
@@ -62,7 +62,7 @@ static int group(struct builder *builder, int number, int x, int blocks, int cha
 static int stem(struct builder *builder, int x, int channels) {
     int y = conv(builder, "", "conv1", x,
                  (struct conv_layer){.channels = channels, .kernel = 3, .stride = 1});
-    return block_norm(builder, "", "bn1", y, true);
+    return block_norm(builder, "", "bn1", y, ACT_RELU);
 }
 
 int resnet_build(const struct architecture *architecture, struct builder *builder, int x,

@@ -26,7 +26,7 @@ static int depthwise(struct builder *builder, const char *block, const char *suf
 static int mix(struct builder *builder, const char *block, const char *const name[2], int x,
                int channels) {
     int y = pointwise(builder, block, name[0], x, channels, 1);
-    return block_norm(builder, block, name[1], y, true);
+    return block_norm(builder, block, name[1], y, ACT_RELU);
 }
 
 static const char *const name1[] = {"conv1", "bn1"}, *const name2[] = {"conv2", "bn2"},
@@ -56,15 +56,15 @@ static int bottleneck(struct builder *builder, const char *block, int x, int cha
     int inputs = channels_of(builder, x), outputs = down ? channels - inputs : channels;
     int groups = inputs == STEM_CHANNELS ? 1 : 3, inside = outputs / 4;
     int y = pointwise(builder, block, "conv1", x, inside, groups);
-    y = block_norm(builder, block, "bn1", y, true);
+    y = block_norm(builder, block, "bn1", y, ACT_RELU);
     if (groups > 1)
         y = build_channel_shuffle(builder, y, groups);
     y = depthwise(builder, block, "conv2", y, down ? 2 : 1);
-    y = block_norm(builder, block, "bn2", y, true);
+    y = block_norm(builder, block, "bn2", y, ACT_RELU);
     y = pointwise(builder, block, "conv3", y, outputs, 3);
     if (!down)
         return block_norm_residual(builder, block, "bn3", y, x);
-    y = block_norm(builder, block, "bn3", y, true);
+    y = block_norm(builder, block, "bn3", y, ACT_RELU);
     return build_concat(builder, y, build_pool(builder, x, &(struct pool_attr){3, 2, 1, true}));
 }
 
@@ -81,11 +81,11 @@ int shufflenetv1_build(const struct architecture *architecture, struct builder *
 /* Both branches halve the picture. */
 static int down_block(struct builder *builder, const char *block, int x, int channels) {
     int left = depthwise(builder, block, "conv1", x, 2);
-    left = block_norm(builder, block, "bn1", left, false);
+    left = block_norm(builder, block, "bn1", left, ACT_NONE);
     left = mix(builder, block, name2, left, channels / 2);
     int right = mix(builder, block, name3, x, channels / 2);
     right = depthwise(builder, block, "conv4", right, 2);
-    right = block_norm(builder, block, "bn4", right, false);
+    right = block_norm(builder, block, "bn4", right, ACT_NONE);
     right = mix(builder, block, name5, right, channels / 2);
     return build_channel_shuffle(builder, build_concat(builder, left, right), 2);
 }
@@ -96,7 +96,7 @@ static int half_block(struct builder *builder, const char *block, int x, int cha
     build_split(builder, x, channels / 2, half);
     int y = mix(builder, block, name1, half[1], channels / 2);
     y = depthwise(builder, block, "conv2", y, 1);
-    y = block_norm(builder, block, "bn2", y, false);
+    y = block_norm(builder, block, "bn2", y, ACT_NONE);
     y = mix(builder, block, name3, y, channels / 2);
     return build_channel_shuffle(builder, build_concat(builder, half[0], y), 2);
 }

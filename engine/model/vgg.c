@@ -32,7 +32,7 @@ static int block(struct builder *builder, int number, int x, int convs) {
         snprintf(place, sizeof place, "%d", 3 * i);
         x = block_conv_as(builder, name, place, x, &layer, CONV_FAN_OUT_BIAS);
         snprintf(place, sizeof place, "%d", 3 * i + 1);
-        x = block_norm(builder, name, place, x, true);
+        x = block_norm(builder, name, place, x, ACT_RELU);
     }
     return x;
 }

@@ -10,7 +10,7 @@ static int block(struct builder *builder, const char *name, int x, int channels,
     struct conv_layer side = {.channels = channels, .kernel = 1, .stride = stride};
     int active = block_pre_act(builder, name, "bn1", x), shortcut = x;
     int y = block_conv(builder, name, "conv1", active, &first);
-    y = block_norm(builder, name, "bn2", y, true);
+    y = block_norm(builder, name, "bn2", y, ACT_RELU);
     y = block_conv(builder, name, "conv2", y, &second);
     if (channels_of(builder, x) != channels)
         shortcut = block_conv(builder, name, "convShortcut", active, &side);

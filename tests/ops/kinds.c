@@ -34,6 +34,17 @@ static int gradient_place(struct problem *problem, int weight) {
     return place;
 }
 
+/* Factor of a batch norm's weights: spreads what an op with relu6 sees over both kinks. */
+static double gain_of(struct problem *problem) {
+    return problem_number(problem, "gain", 1);
+}
+
+/* "relu" or "relu6" */
+static enum activation act_of(struct problem *problem) {
+    int relu = problem_int(problem, "relu", 0);
+    return relu == RELU6_TOP ? ACT_RELU6 : relu ? ACT_RELU : ACT_NONE;
+}
+
 static int optional_activation(struct problem *problem, const char *key, struct shape shape) {
     return problem_int(problem, key, 0) ? problem_activation(problem, shape, unit) : NO_VALUE;
 }
@@ -92,7 +103,7 @@ static void setup_conv(struct problem *problem) {
     op.attr.conv = (struct conv_attr){.stride = problem_int(problem, "s", 1),
                                       .pad = problem_int(problem, "p", 0),
                                       .groups = groups,
-                                      .relu = problem_int(problem, "relu", 0) != 0};
+                                      .act = act_of(problem)};
     op.in[0] = problem_activation(problem, x, unit);
     op.in[1] = problem_parameter(problem, VALUE_WEIGHT, weight, unit);
     if (problem_int(problem, "bias", 0))
@@ -103,7 +114,7 @@ static void setup_conv(struct problem *problem) {
                       (x.w + 2 * op.attr.conv.pad - r) / op.attr.conv.stride + 1, k};
     op.in[3] = optional_activation(problem, "residual", y);
     op = problem_op(problem, &op, 0);
-    if (!folded && op.in[3] == NO_VALUE && !op.attr.conv.relu)
+    if (!folded && op.in[3] == NO_VALUE && op.attr.conv.act == ACT_NONE)
         conv_gradient(problem, &op);
 }
 
@@ -117,7 +128,9 @@ static void bn_act_gradient(struct problem *problem, const struct op *forward) {
     op.in[0] = problem_activation(problem, shape, unit);
     op.in[1] = optional_activation(problem, "two", shape);
     op.in[2] = forward->in[0];
-    op.in[3] = forward->attr.norm.relu && (residual || problem_int(problem, "y", 0)) ? y : NO_VALUE;
+    op.in[3] = forward->attr.norm.act != ACT_NONE && (residual || problem_int(problem, "y", 0))
+                   ? y
+                   : NO_VALUE;
     op.in[4] = forward->in[1];
     op.in[5] = forward->in[2];
     op.in[6] = forward->out[1];
@@ -136,12 +149,12 @@ static void bn_act_gradient(struct problem *problem, const struct op *forward) {
 
 static void setup_bn_act(struct problem *problem) {
     struct shape shape = picture_shape(problem);
-    double center = problem_number(problem, "center", 0.5);
+    double center = problem_number(problem, "center", 0.5), gain = gain_of(problem);
+    struct range gamma = {0.5 * gain, 1.5 * gain};
     struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
-    op.attr.norm = (struct norm_attr){.eps = 1e-5f, .relu = problem_int(problem, "relu", 0) != 0};
+    op.attr.norm = (struct norm_attr){.eps = 1e-5f, .act = act_of(problem)};
     op.in[0] = problem_activation(problem, shape, (struct range){center - 2, center + 2});
-    op.in[1] =
-        problem_parameter(problem, VALUE_WEIGHT, vector_shape(shape.c), (struct range){0.5, 1.5});
+    op.in[1] = problem_parameter(problem, VALUE_WEIGHT, vector_shape(shape.c), gamma);
     op.in[2] = problem_parameter(problem, VALUE_WEIGHT, vector_shape(shape.c), unit);
     op.in[3] = optional_activation(problem, "residual", shape);
     op = problem_op(problem, &op, 0);
@@ -162,8 +175,9 @@ static void setup_bn_update(struct problem *problem) {
 
 static void setup_scale_act(struct problem *problem) {
     struct shape shape = picture_shape(problem), vector = vector_shape(shape.c);
+    double gain = gain_of(problem);
     struct op scale = op_new(OP_BN_SCALE, SECTION_PROLOGUE);
-    scale.in[0] = problem_parameter(problem, VALUE_WEIGHT, vector, unit);
+    scale.in[0] = problem_parameter(problem, VALUE_WEIGHT, vector, (struct range){-gain, gain});
     scale.in[1] = problem_parameter(problem, VALUE_WEIGHT, vector, unit);
     scale.in[2] = problem_parameter(problem, VALUE_STATE, vector, unit);
     scale.in[3] = problem_parameter(problem, VALUE_STATE, vector, (struct range){0.5, 2});
@@ -172,7 +186,7 @@ static void setup_scale_act(struct problem *problem) {
     scale.attr.norm.eps = 1e-5f;
     problem_op(problem, &scale, 0);
     struct op op = op_new(OP_SCALE_ACT, SECTION_FORWARD);
-    op.attr.norm.relu = problem_int(problem, "relu", 0) != 0;
+    op.attr.norm.act = act_of(problem);
     op.in[0] = problem_activation(problem, shape, unit);
     op.in[1] = scale.out[0];
     op.in[2] = scale.out[1];

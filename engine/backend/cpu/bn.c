@@ -158,7 +158,7 @@ void cpu_bn_act(void *state, const struct kernel_args *args) {
     job.norm.x = args->in[0];
     job.norm.residual = args->in[3];
     job.norm.y = args->out[0];
-    job.norm.relu = attr->relu;
+    job.norm.act = attr->act;
     for_chunks(args, &job, take_moments);
     for (int c = 0; c < job.blocked.channels; c++) {
         combine_moments(&job, c, &mean[c], &var[c]);
@@ -234,10 +234,10 @@ static void finish_sums(const struct kernel_args *args, const struct job *job) {
     }
 }
 
-static enum vec_sign sign_of(const struct kernel_args *args) {
-    if (!args->context->op->attr.norm.relu)
-        return VEC_NO_RELU;
-    return args->in[3] ? VEC_SIGN_OF_Y : VEC_SIGN_OF_X;
+static enum vec_gate gate_of(const struct kernel_args *args) {
+    if (args->context->op->attr.norm.act == ACT_NONE)
+        return VEC_ALL_PASS;
+    return args->in[3] ? VEC_GATE_OF_Y : VEC_GATE_OF_X;
 }
 
 void cpu_bn_act_bwd(void *state, const struct kernel_args *args) {
@@ -252,7 +252,8 @@ void cpu_bn_act_bwd(void *state, const struct kernel_args *args) {
     job.norm.y = args->in[3];
     job.norm.dx = args->out[0];
     job.norm.dresidual = args->out[3];
-    job.norm.sign = sign_of(args);
+    job.norm.act = attr->act;
+    job.norm.gate = gate_of(args);
     for (int c = 0; c < job.blocked.channels; c++) {
         job.by_channel[c] = mean[c];
         job.by_channel[channels + (size_t)c] =

@@ -74,7 +74,7 @@ enum status cpu_conv_dx_prepare(const struct kernel_context *context, void **sta
         .weight = context_in(context, 1)->shape,
         .attr = context->op->attr.conv,
     };
-    problem.attr.relu = false;
+    problem.attr.act = ACT_NONE;
     return prepare(context, &problem, state, workspace_bytes, err);
 }
 
@@ -87,7 +87,7 @@ enum status cpu_conv_dw_prepare(const struct kernel_context *context, void **sta
         .weight = context_out(context, 0)->shape,
         .attr = context->op->attr.conv,
     };
-    problem.attr.relu = false;
+    problem.attr.act = ACT_NONE;
     return prepare(context, &problem, state, workspace_bytes, err);
 }
 

@@ -104,8 +104,10 @@ static dnnl_status_t create_attr(const struct dnn_problem *problem, dnnl_primiti
         status = dnnl_post_ops_create(&post_ops);
     if (status == dnnl_success && problem->residual)
         status = dnn_append_sum(post_ops);
-    if (status == dnnl_success && problem->attr.relu)
-        status = dnn_append_relu(post_ops);
+    if (status == dnnl_success && problem->attr.act == ACT_RELU)
+        status = dnn_append_eltwise(post_ops, dnnl_eltwise_relu, 0, 0);
+    if (status == dnnl_success && problem->attr.act == ACT_RELU6)
+        status = dnn_append_eltwise(post_ops, dnnl_eltwise_clip, 0, RELU6_TOP);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_post_ops(*out, post_ops);
     if (post_ops)

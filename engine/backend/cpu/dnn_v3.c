@@ -17,8 +17,9 @@ dnnl_status_t dnn_append_sum(dnnl_post_ops_t post_ops) {
     return dnnl_post_ops_append_sum(post_ops, 1, 0, dnnl_data_type_undef);
 }
 
-dnnl_status_t dnn_append_relu(dnnl_post_ops_t post_ops) {
-    return dnnl_post_ops_append_eltwise(post_ops, dnnl_eltwise_relu, 0, 0);
+dnnl_status_t dnn_append_eltwise(dnnl_post_ops_t post_ops, dnnl_alg_kind_t f, float alpha,
+                                 float beta) {
+    return dnnl_post_ops_append_eltwise(post_ops, f, alpha, beta);
 }
 
 typedef dnnl_status_t create_fn(dnnl_primitive_desc_t *out, const struct dnn_conv_desc *d);

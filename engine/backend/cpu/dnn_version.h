@@ -15,8 +15,10 @@
 void *dnn_md_create(int rank, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag);
 void dnn_md_free(void *md);
 
-dnnl_status_t dnn_append_sum(dnnl_post_ops_t post_ops);  /* y += what it held before */
-dnnl_status_t dnn_append_relu(dnnl_post_ops_t post_ops); /* y = max(y, 0) */
+dnnl_status_t dnn_append_sum(dnnl_post_ops_t post_ops); /* y += what it held before */
+/* y = f(y); oneDNN's elementwise functions have up to two numbers. */
+dnnl_status_t dnn_append_eltwise(dnnl_post_ops_t post_ops, dnnl_alg_kind_t f, float alpha,
+                                 float beta);
 
 /* A convolution of one of the directions. */
 struct dnn_conv_desc {

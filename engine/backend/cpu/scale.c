@@ -49,7 +49,7 @@ void cpu_scale_act(void *state, const struct kernel_args *args) {
                       .blocked = blocked,
                       .norm = {.x = args->in[0],
                                .y = args->out[0],
-                               .relu = args->context->op->attr.norm.relu,
+                               .act = args->context->op->attr.norm.act,
                                .mean = zero,
                                .scale = scale,
                                .beta = shift}};

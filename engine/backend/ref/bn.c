@@ -1,6 +1,7 @@
 /*
  * Batch norm with statistics of the batch. Mean and variance are rounded to f32 before they are
- * used, because the backward pass sees them so: both passes then agree on the sign under the ReLU.
+ * used, because the backward pass sees them so: both passes then agree on where the activation is
+ * flat.
  */
 #include "engine/backend/ref/ref_internal.h"
 
@@ -78,20 +79,20 @@ void ref_bn_act(void *state, const struct kernel_args *args) {
     for (size_t i = 0; i < pixels; i++)
         for (int c = 0; c < shape.c; c++, at++) {
             double value = scaled(&channel[c], x[at]) + (residual ? residual[at] : 0.0);
-            y[at] = (float)(attr->relu && value < 0 ? 0 : value);
+            y[at] = (float)ref_activate(attr->act, value);
         }
 }
 
 /* The gradient that arrives behind the activation. */
 struct incoming {
     const float *dy, *dy2, *x, *y;
-    bool relu;
+    enum activation act;
 };
 
 static inline double incoming_at(const struct incoming *in, const struct channel *channel,
                                  size_t at) {
-    bool passes = !in->relu || (in->y ? in->y[at] > 0 : scaled(channel, in->x[at]) > 0);
-    return passes ? (double)in->dy[at] + (in->dy2 ? in->dy2[at] : 0.0) : 0.0;
+    double y = in->y ? (double)in->y[at] : scaled(channel, in->x[at]);
+    return ref_passes(in->act, y) ? (double)in->dy[at] + (in->dy2 ? in->dy2[at] : 0.0) : 0.0;
 }
 
 /* dbeta = sum of g, dgamma = sum of g times standardised x, for each channel. */
@@ -124,7 +125,7 @@ void ref_bn_act_bwd(void *state, const struct kernel_args *args) {
                           .dy2 = args->in[1],
                           .x = args->in[2],
                           .y = args->in[3],
-                          .relu = attr->relu};
+                          .act = attr->act};
     const float *gamma = args->in[4], *beta = args->in[5];
     const float *mean = args->in[6], *var = args->in[7];
     float *dx = args->out[0], *dresidual = args->out[3];

@@ -110,7 +110,7 @@ enum status ref_conv_prepare(const struct kernel_context *context, void **state,
 void ref_conv(void *state, const struct kernel_args *args) {
     struct geometry g = conv_geometry(args->context);
     const float *bias = args->in[2], *residual = args->in[3];
-    bool relu = args->context->op->attr.conv.relu;
+    enum activation act = args->context->op->attr.conv.act;
     double *sum = args->workspace;
     float *transposed = (float *)(sum + g.y.c), *y = args->out[0];
     struct place at = {0, 0, 0};
@@ -123,7 +123,7 @@ void ref_conv(void *state, const struct kernel_args *args) {
         conv_pixel(&g, args->in[0], transposed, at, sum);
         for (int k = 0; k < g.y.c; k++) {
             double value = sum[k] + (residual ? residual[first + k] : 0.0);
-            y[first + k] = (float)(relu && value < 0 ? 0 : value);
+            y[first + k] = (float)ref_activate(act, value);
         }
     } while (next_pixel(g.y, &at));
 }

@@ -13,12 +13,10 @@ void ref_scale_act(void *state, const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     int64_t pixels = shape_elements(shape) / shape.c;
     const float *x = args->in[0], *scale = args->in[1], *shift = args->in[2];
-    bool relu = args->context->op->attr.norm.relu;
+    enum activation act = args->context->op->attr.norm.act;
     float *y = args->out[0];
     (void)state;
     for (int64_t i = 0; i < pixels; i++)
-        for (int c = 0; c < shape.c; c++) {
-            double value = (double)*x++ * scale[c] + shift[c];
-            *y++ = (float)(relu && value < 0 ? 0 : value);
-        }
+        for (int c = 0; c < shape.c; c++)
+            *y++ = (float)ref_activate(act, (double)*x++ * scale[c] + shift[c]);
 }

@@ -43,4 +43,16 @@ void ref_accumulate(double *sum, int n, const struct ref_rows *rows);
 /* Rounds n sums to floats. */
 void ref_round(float *out, const double *sum, size_t n);
 
+/* What is not a number stays so. */
+static inline double ref_activate(enum activation act, double y) {
+    if (act == ACT_RELU6 && y > RELU6_TOP)
+        return RELU6_TOP;
+    return act != ACT_NONE && y < 0 ? 0 : y;
+}
+
+/* Whether the activation's gradient at its input or output y is 1; else it is 0. */
+static inline bool ref_passes(enum activation act, double y) {
+    return act == ACT_NONE || (y > 0 && (act == ACT_RELU || y < RELU6_TOP));
+}
+
 #endif

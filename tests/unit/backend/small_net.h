@@ -28,7 +28,7 @@ static int small_layer(struct builder *builder, int x, int residual,
                        const struct conv_layer *layer) {
     char norm[64];
     snprintf(norm, sizeof norm, "%s.bn", layer->name);
-    return build_bn_act(builder, norm, build_conv(builder, x, layer), residual, true);
+    return build_bn_act(builder, norm, build_conv(builder, x, layer), residual, ACT_RELU);
 }
 
 static int small_body(struct builder *builder, int x) {

@@ -64,7 +64,8 @@ static void check_layers(struct dnn *dnn, enum dtype dtype) {
 static void check_folded(struct dnn *dnn, enum dtype dtype) {
     for (int layer = 0; layer < LAYERS; layer++) {
         struct dnn_problem problem = problem_of(layer, DNN_FORWARD, dtype);
-        problem.bias = problem.constant_weight = problem.attr.relu = true;
+        problem.bias = problem.constant_weight = true;
+        problem.attr.act = ACT_RELU;
         problem.residual = problem.x.shape.c == problem.y.shape.c;
         check_problem(dnn, &problem);
     }

@@ -26,7 +26,7 @@ static void training_keeps_norms_and_updates_statistics(void) {
     T_INT(net_count(&net, OP_FOLD_BN), 0);
     T_INT(net_count(&net, OP_BN_UPDATE), 2);
     const struct op *bn = net_op(&net, OP_BN_ACT, 1), *update = net_op(&net, OP_BN_UPDATE, 1);
-    T_CHECK(bn->attr.norm.relu);
+    T_CHECK(bn->attr.norm.act == ACT_RELU);
     T_INT(bn->in[3], net_op(&net, OP_BN_ACT, 0)->out[0]);
     T_INT(update->in[0], bn->out[1]);
     T_INT(update->in[1], bn->out[2]);
@@ -49,7 +49,7 @@ static void inference_folds_norms_into_convs(void) {
     T_INT(conv->in[1], fold->out[0]);
     T_INT(conv->in[2], fold->out[1]);
     T_INT(conv->in[3], net_op(&net, OP_CONV, 0)->out[0]);
-    T_CHECK(conv->attr.conv.relu);
+    T_CHECK(conv->attr.conv.act == ACT_RELU);
     const struct value *weight = &net.program.value[fold->out[0]];
     T_INT(weight->kind, VALUE_DERIVED);
     T_STR(weight->name, "conv2.weight.folded_weight");

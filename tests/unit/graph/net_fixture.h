@@ -20,9 +20,9 @@ struct net {
 
 static inline int net_append(struct builder *builder, int x) {
     int y = build_conv(builder, x, &(struct conv_layer){"conv1", 8, 3, 1, 1, 1});
-    int first = build_bn_act(builder, "bn1", y, NO_VALUE, true);
+    int first = build_bn_act(builder, "bn1", y, NO_VALUE, ACT_RELU);
     y = build_conv(builder, first, &(struct conv_layer){"conv2", 8, 3, 1, 1, 1});
-    y = build_bn_act(builder, "bn2", y, first, true);
+    y = build_bn_act(builder, "bn2", y, first, ACT_RELU);
     return build_linear(builder, "fc", build_global_pool(builder, y), 10);
 }
 

@@ -30,9 +30,7 @@ VEC_INLINE void apply(const struct vec_norm *norm, size_t at, size_t n, int chan
         vec_f32 v = (vec_get(it.x, i, bf16) - mean) * scale + beta;
         if (it.residual)
             v += vec_get(it.residual, i, bf16);
-        if (it.relu)
-            v = vec_relu(v);
-        vec_put(it.y, i, v, bf16);
+        vec_put(it.y, i, vec_activate(it.act, v), bf16);
     }
 }
 
@@ -42,10 +40,10 @@ VEC_INLINE vec_f32 incoming(const struct vec_norm *it, size_t i, vec_f32 x, vec_
     vec_f32 g = vec_get(it->dy, i, bf16);
     if (it->dy2)
         g += vec_get(it->dy2, i, bf16);
-    if (it->sign == VEC_SIGN_OF_Y)
-        g = vec_keep(vec_get(it->y, i, bf16) > vec_set(0), g);
-    if (it->sign == VEC_SIGN_OF_X)
-        g = vec_keep(x * scale + beta > vec_set(0), g);
+    if (it->gate == VEC_GATE_OF_Y)
+        g = vec_pass(it->act, vec_get(it->y, i, bf16), g);
+    if (it->gate == VEC_GATE_OF_X)
+        g = vec_pass(it->act, x * scale + beta, g);
     return g;
 }
 

@@ -17,15 +17,15 @@
 
 enum { VEC_MAX_LANES = 16 };
 
-/* Where batch norm takes the sign under the ReLU from. */
-enum vec_sign { VEC_NO_RELU, VEC_SIGN_OF_Y, VEC_SIGN_OF_X };
+/* What tells a batch norm where the activation lets gradients pass. */
+enum vec_gate { VEC_ALL_PASS, VEC_GATE_OF_Y, VEC_GATE_OF_X };
 
 /* The tensors of a batch norm and its numbers by channel. Absent ones are NULL. */
 struct vec_norm {
     const void *x, *residual; /* forward */
     void *y;                  /* forward: written; backward: read */
-    bool relu;                /* forward */
-    enum vec_sign sign;       /* backward */
+    enum activation act;
+    enum vec_gate gate; /* backward */
     const void *dy, *dy2;
     void *dresidual, *dx;
     const float *mean, *scale, *beta; /* y = (x - mean) scale + beta */

@@ -63,9 +63,18 @@ VEC_INLINE vec_f32 vec_max(vec_f32 a, vec_f32 b) {
     return vec_select(a > b, a, b);
 }
 
-/* max(a, 0), but what is not a number stays so: a fault must not be hidden. */
-VEC_INLINE vec_f32 vec_relu(vec_f32 a) {
-    return (vec_f32)((vec_i32)a & ~(a < vec_set(0)));
+/* What is not a number stays so: a fault must not be hidden. */
+VEC_INLINE vec_f32 vec_activate(enum activation act, vec_f32 y) {
+    if (act == ACT_RELU6)
+        y = vec_select(y > vec_set(RELU6_TOP), vec_set(RELU6_TOP), y);
+    return act == ACT_NONE ? y : (vec_f32)((vec_i32)y & ~(y < vec_set(0)));
+}
+
+/* The gradient behind an activation that is not ACT_NONE, at its input or output y. */
+VEC_INLINE vec_f32 vec_pass(enum activation act, vec_f32 y, vec_f32 gradient) {
+    if (act == ACT_RELU6)
+        gradient = vec_keep(y < vec_set(RELU6_TOP), gradient);
+    return vec_keep(y > vec_set(0), gradient);
 }
 
 /* Number i of f32 or bf16 memory. */

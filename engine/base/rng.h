@@ -20,7 +20,16 @@
 
 /* What a draw is for; keeps the streams of one seed apart. Values are part of the bytes a spec
  * produces: never renumber. */
-enum rng_stream { RNG_INIT = 1, RNG_SHUFFLE = 2, RNG_AUGMENT = 3, RNG_TEST = 4 };
+enum rng_stream {
+    RNG_INIT = 1,
+    RNG_SHUFFLE = 2,
+    RNG_AUGMENT = 3,
+    RNG_TEST = 4,
+    RNG_CROP = 5,
+    RNG_MIRROR = 6,
+    RNG_RAND_AUGMENT = 7,
+    RNG_ERASE = 8,
+};
 
 struct rng_block {
     uint32_t word[4];

@@ -29,6 +29,7 @@ enum rng_stream {
     RNG_MIRROR = 6,
     RNG_RAND_AUGMENT = 7,
     RNG_ERASE = 8,
+    RNG_DROP_PATH = 9,
 };
 
 struct rng_block {

@@ -59,6 +59,12 @@ int gradient_take(struct gradient *gradient, int value) {
     return pair[1] == NO_VALUE ? pair[0] : add_values(gradient->program, pair[0], pair[1]);
 }
 
+int gradient_withdraw(struct gradient *gradient, int value) {
+    int sum = gradient_take(gradient, value);
+    gradient->pending[value].count = 0;
+    return sum;
+}
+
 int gradient_like(struct gradient *gradient, int value) {
     const struct value *of = &gradient->program->value[value];
     struct value added = {.shape = of->shape, .dtype = of->dtype, .kind = VALUE_ACTIVATION};

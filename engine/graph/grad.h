@@ -20,6 +20,8 @@ bool gradient_wanted(const struct gradient *gradient, int value); /* Does a weig
 void gradient_give(struct gradient *gradient, int value, int grad); /* Adds one contribution. */
 int gradient_take(struct gradient *gradient, int value);            /* The sum, or NO_VALUE. */
 void gradient_take_pair(struct gradient *gradient, int value, int pair[2]); /* Up to two. */
+/* The sum of what has been given so far; more may follow, which does not include it. */
+int gradient_withdraw(struct gradient *gradient, int value);
 int gradient_like(struct gradient *gradient, int value);       /* A new value of the same shape. */
 int gradient_of_weight(struct gradient *gradient, int weight); /* Its place in the arena. */
 

@@ -36,6 +36,25 @@ const struct op_info op_table[OP_COUNT] = {
 #define ROW_SPLIT .infer = split_infer, .grad = split_grad
 #define ROW_CHANNEL_SHUFFLE .infer = channel_shuffle_infer, .grad = channel_shuffle_grad
 #define ROW_ADD .infer = add_infer, .grad = add_grad, .inplace = {1}
+#define ROW_EMBED .infer = embed_infer, .grad = embed_grad
+#define ROW_EMBED_BWD .infer = NULL
+#define ROW_FIRST_TOKEN .infer = first_token_infer, .grad = first_token_grad
+#define ROW_FIRST_TOKEN_BWD .infer = NULL
+#define ROW_LAYER_NORM                                                                             \
+    .infer = layer_norm_infer, .grad = layer_norm_grad, .flops = per_element_flops
+#define ROW_LAYER_NORM_BWD .infer = layer_norm_bwd_infer, .flops = per_element_flops, .inplace = {6}
+#define ROW_TOKEN_LINEAR                                                                           \
+    .infer = token_linear_infer, .grad = token_linear_grad, .flops = token_linear_flops,           \
+    .inplace = {4}
+#define ROW_TOKEN_LINEAR_DX .flops = token_linear_dx_flops
+#define ROW_TOKEN_LINEAR_DW .flops = token_linear_dw_flops
+#define ROW_GELU .infer = like_input, .grad = gelu_grad, .flops = per_element_flops
+#define ROW_GELU_BWD .infer = like_input, .flops = per_element_flops, .inplace = {1}
+#define ROW_ATTENTION .infer = attention_infer, .grad = attention_grad, .flops = attention_flops
+#define ROW_ATTENTION_BWD .flops = attention_bwd_flops
+#define ROW_RESIDUAL .infer = residual_infer, .grad = residual_grad, .inplace = {1}
+#define ROW_RESIDUAL_BWD .infer = like_input
+#define ROW_FOLD_SCALE .infer = fold_scale_infer
 #define ROW_DISTILL_LOSS .infer = loss_infer, .grad = loss_grad, .flops = loss_flops
 #define ROW_TALLY .infer = NULL
 #define ROW_SGD .infer = NULL

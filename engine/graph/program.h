@@ -94,6 +94,16 @@ struct channel_attr {
     int groups; /* channel_shuffle */
     int first;  /* split: channels of the first output */
 };
+struct token_linear_attr {
+    bool gelu;
+};
+struct attention_attr {
+    int heads, queries; /* queries: tokens that ask, the first ones; 0 means all */
+};
+struct residual_attr {
+    float drop; /* share of the pictures whose branch is dropped */
+    int layer;  /* which branch of the network it is: keeps the draws apart */
+};
 struct normalize_attr {
     float mean[4], deviation[4];
 };
@@ -116,6 +126,9 @@ union op_attr {
     struct norm_attr norm;
     struct pool_attr pool;
     struct channel_attr channel;
+    struct token_linear_attr token_linear;
+    struct attention_attr attention;
+    struct residual_attr residual;
     struct normalize_attr normalize;
     struct augment_attr augment;
     struct loss_attr loss;
@@ -143,6 +156,7 @@ struct program {
 enum { STEP_STUDENTS_MAX = PROGRAM_MAX_NETS };
 struct step {
     uint64_t index; /* steps done before this one */
+    uint64_t seed;  /* of what is random inside the network */
     uint64_t data_seed;
     uint32_t epoch;  /* 1-based */
     int32_t n_valid; /* rows that count in tally */

@@ -2,32 +2,23 @@
  * kinds.c - how the program of a problem line is built, one function an op. A new op with its
  * gradient is one function and one row at the end.
  */
-#include "tests/ops/problem.h"
+#include "tests/ops/kinds.h"
 
 #include <math.h>
 #include <string.h>
 
-static const struct range unit = {-1, 1};
-
-static struct shape vector_shape(int c) {
-    return (struct shape){1, 1, 1, c};
-}
-
-/* [n,h,w,c] of a line; w is h unless given. */
-static struct shape picture_shape(struct problem *problem) {
+struct shape picture_shape(struct problem *problem) {
     int h = problem_int(problem, "h", 1);
     return (struct shape){problem_int(problem, "n", 1), h, problem_int(problem, "w", h),
                           problem_int(problem, "c", 1)};
 }
 
-/* An activation that is empty until an op of the backward section writes it. */
-static int empty_like(struct problem *problem, int value) {
+int empty_like(struct problem *problem, int value) {
     const struct value *like = &problem->program.value[value];
     return problem_empty(problem, VALUE_ACTIVATION, like->dtype, like->shape);
 }
 
-/* The place of a weight's gradient. */
-static int gradient_place(struct problem *problem, int weight) {
+int gradient_place(struct problem *problem, int weight) {
     const struct value like = problem->program.value[weight];
     int place = problem_empty(problem, VALUE_GRADIENT, DTYPE_F32, like.shape);
     problem->program.value[place].offset = like.offset;
@@ -45,7 +36,7 @@ static enum activation act_of(struct problem *problem) {
     return relu == RELU6_TOP ? ACT_RELU6 : relu ? ACT_RELU : ACT_NONE;
 }
 
-static int optional_activation(struct problem *problem, const char *key, struct shape shape) {
+int optional_activation(struct problem *problem, const char *key, struct shape shape) {
     return problem_int(problem, key, 0) ? problem_activation(problem, shape, unit) : NO_VALUE;
 }
 
@@ -425,5 +416,8 @@ const struct problem_kind *problem_kind_find(const char *name) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i].name, name) == 0)
             return &kinds[i];
+    for (const struct problem_kind *row = token_kinds; row->name; row++)
+        if (strcmp(row->name, name) == 0)
+            return row;
     return NULL;
 }

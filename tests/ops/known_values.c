@@ -50,6 +50,23 @@ static const struct known {
      .out = {{6, {1.5, 2, -7, -0.5, 0.5, -5}}}},
     {"global_pool n1 c2 h2", OP_GLOBAL_POOL, .in = {{8, {1, 10, 2, 20, 3, 30, 6, 60}}},
      .out = {{2, {3, 30}}}},
+    {"embed n1 c1 h1 all", OP_EMBED, .in = {{1, {5}}, {1, {2}}, {2, {10, 20}}},
+     .out = {{2, {12, 25}}}},
+    {"embed n1 c1 h1", OP_EMBED, .in = {{1, {5}}, {1, {2}}, {1, {20}}}, .out = {{2, {2, 25}}}},
+    {"layer_norm n1 t2 c2 eps3", /* deviations 2 and 3 with eps */
+     OP_LAYER_NORM, .in = {{4, {1, 3, 10, 10 - 4.898979486}}, {2, {2, 4}}, {2, {0.5, 0}}},
+     .out = {{4, {-0.5, 2, 2.132993162, -3.265986324}},
+             {2, {2, 7.550510257}},
+             {2, {0.5, 1.0 / 3}}}},
+    {"gelu n1 c4", OP_GELU, .in = {{4, {1, -2, 0.5, -1}}},
+     .out = {{4, {0.841344746, -0.045500264, 0.345731231, -0.158655254}}}},
+    {"attention n1 t2 c1", /* q k v of each token; k is 0 and log 3 */
+     OP_ATTENTION, .in = {{6, {1, 0, 3, 2, 1.098612289, 7}}},
+     .out = {{2, {6, 6.6}}, {2, {1.386294361, 2.302585093}}}},
+    {"token_linear n1 t2 c2 k1 residual", OP_TOKEN_LINEAR,
+     .in = {{4, {1, 2, 3, 4}}, {2, {1, -1}}, {1, {0.5}}, {2, {10, 20}}}, .out = {{2, {9.5, 19.5}}}},
+    {"token_linear n1 t1 c1 k1 fold", OP_FOLD_SCALE, .in = {{1, {3}}, {1, {-1}}, {1, {0.5}}},
+     .out = {{1, {1.5}}, {1, {-0.5}}}},
     {"sgd count2 decay0.1", /* rate 0.1, momentum 0.9 */
      OP_SGD, .in = {{2, {0.5, -1}}}, .before = {{2, {1, 2}}, {2, {0.2, 0}}},
      .out = {{2, {0.922, 2.08}}, {2, {0.78, -0.8}}}},
@@ -273,6 +290,42 @@ static void check_augment(const char *line, enum device_kind kind) {
     problem_release(&problem);
 }
 
+/* --- residual --- */
+
+/* Kept pictures by the definition, straight from the random words: branch / (1 - drop), or x. */
+static void check_kept(const struct problem *problem, const struct op *op, const float *y) {
+    struct shape shape = problem->program.value[op->in[0]].shape;
+    const float *x = problem->data[op->in[0]], *branch = problem->data[op->in[1]];
+    const struct step *step = &problem->step[0];
+    int kept = 0, wrong = 0;
+    for (int n = 0; n < shape.n; n++) {
+        struct rng_block block = rng_philox(step->seed, (uint32_t)n, (uint32_t)step->index,
+                                            RNG_DROP_PATH, (uint32_t)op->attr.residual.layer);
+        bool keep = rng_unit(block.word[0]) >= op->attr.residual.drop;
+        double factor = keep ? 1 / (1 - (double)op->attr.residual.drop) : 0;
+        kept += keep;
+        for (int c = 0; c < shape.c; c++)
+            wrong += fabs((double)*x++ + factor * (double)*branch++ - (double)*y++) > 1e-6;
+    }
+    T_INT(wrong, 0);
+    T_INT(kept > 64 && kept < 128, 1); /* three quarters of 128 are 96 */
+}
+
+static void check_residual(enum device_kind kind) {
+    struct problem problem;
+    struct snapshot snapshot = {{0}};
+    struct rig rig;
+    problem_init(&problem, "residual n128 c8 drop0.25 layer5", DTYPE_F32);
+    const struct op *op = op_of(&problem, OP_RESIDUAL);
+    if (open_or_fail(&rig, &problem, kind)) {
+        rig_run_ops(&rig, &problem.step[0], &snapshot);
+        check_kept(&problem, op, snapshot.data[op->out[0]]);
+        rig_close(&rig);
+    }
+    snapshot_release(&snapshot);
+    problem_release(&problem);
+}
+
 /* --- */
 
 static void check_all(enum device_kind kind) {
@@ -284,6 +337,7 @@ static void check_all(enum device_kind kind) {
     check_augment("augment n32 c3 h6 w5 p2 flip", kind);
     check_augment("augment n8 c1 h4 p0 flip", kind);
     check_augment("augment n8 c3 h4 p6", kind);
+    check_residual(kind);
 }
 
 static void on_ref(void) {

@@ -61,6 +61,7 @@ static void default_steps(struct problem *problem) {
     for (int i = 0; i < PROBLEM_STEPS; i++) {
         struct step *step = &problem->step[i];
         step->index = 10 + (uint64_t)i;
+        step->seed = 5 + (uint64_t)i;
         step->data_seed = 77 + 3 * (uint64_t)i;
         step->epoch = (uint32_t)(1 + i);
         step->n_valid = 1;

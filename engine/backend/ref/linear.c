@@ -2,13 +2,15 @@
 
 #include <string.h>
 
-/* x [n,c], weight [k,c], y [n,k]; c counts everything of x behind n. */
+/* linear, and token_linear, which is the same with an activation and a residual.
+ * x [n,c], weight [k,c], y [n,k]; n counts tokens where a picture has several. */
 struct matrices {
     int n, c, k;
 };
 
 static struct matrices matrices_of(const struct value *weight, const struct value *y) {
-    return (struct matrices){.n = y->shape.n, .c = weight->shape.c, .k = weight->shape.n};
+    int rows = y->shape.n * y->shape.h * y->shape.w;
+    return (struct matrices){.n = rows, .c = weight->shape.c, .k = weight->shape.n};
 }
 
 enum status ref_linear_prepare(const struct kernel_context *context, void **state,
@@ -20,10 +22,21 @@ enum status ref_linear_prepare(const struct kernel_context *context, void **stat
     return STATUS_OK;
 }
 
+/* y = act(sum) + residual, for a row of y. */
+static void finish_row(const struct kernel_args *args, int k, ptrdiff_t at, double *sum) {
+    const float *residual = args->in[3];
+    for (int i = 0; i < k; i++) {
+        if (args->context->op->attr.token_linear.gelu)
+            sum[i] = ref_gelu_of(sum[i]);
+        if (residual)
+            sum[i] += (double)residual[at + i];
+    }
+    ref_round((float *)args->out[0] + at, sum, (size_t)k);
+}
+
 void ref_linear(void *state, const struct kernel_args *args) {
     struct matrices m = matrices_of(context_in(args->context, 1), context_out(args->context, 0));
     const float *x = args->in[0], *weight = args->in[1], *bias = args->in[2];
-    float *y = args->out[0];
     double *sum = args->workspace;
     float *transposed = (float *)(sum + m.k); /* [c,k], so that the sums run over contiguous k */
     (void)state;
@@ -39,7 +52,7 @@ void ref_linear(void *state, const struct kernel_args *args) {
                                 .row_stride = m.k,
                                 .count = m.c};
         ref_accumulate(sum, m.k, &rows);
-        ref_round(y + (size_t)n * m.k, sum, (size_t)m.k);
+        finish_row(args, m.k, (ptrdiff_t)n * m.k, sum);
     }
 }
 

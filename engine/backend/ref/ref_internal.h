@@ -21,12 +21,18 @@ kernel_run_fn ref_bn_act, ref_bn_act_bwd, ref_bn_update, ref_fold_bn, ref_bn_sca
 kernel_run_fn ref_linear, ref_linear_dx, ref_linear_dw;
 kernel_run_fn ref_global_pool, ref_global_pool_bwd, ref_pool, ref_pool_bwd;
 kernel_run_fn ref_concat, ref_split, ref_channel_shuffle, ref_add;
+kernel_run_fn ref_embed, ref_embed_bwd, ref_first_token, ref_first_token_bwd;
+kernel_run_fn ref_layer_norm, ref_layer_norm_bwd, ref_gelu, ref_gelu_bwd;
+kernel_run_fn ref_attention, ref_attention_bwd;
+kernel_run_fn ref_residual, ref_residual_bwd, ref_fold_scale;
 kernel_run_fn ref_distill_loss, ref_tally, ref_sgd;
 
 /* Say how much workspace the kernel of the same name needs. */
 kernel_prepare_fn ref_conv_prepare, ref_conv_dx_prepare, ref_conv_dw_prepare;
 kernel_prepare_fn ref_bn_act_prepare, ref_bn_act_bwd_prepare;
 kernel_prepare_fn ref_linear_prepare, ref_linear_dx_prepare, ref_linear_dw_prepare;
+kernel_prepare_fn ref_layer_norm_bwd_prepare, ref_residual_bwd_prepare;
+kernel_prepare_fn ref_attention_prepare, ref_attention_bwd_prepare;
 kernel_prepare_fn ref_global_pool_prepare, ref_pool_bwd_prepare, ref_distill_loss_prepare;
 
 /* Rows of floats that are added up with a factor each. */
@@ -39,6 +45,9 @@ struct ref_rows {
 
 /* sum[i] += factor[j] * row[j][i] for all rows j and i < n; the loop below conv and linear. */
 void ref_accumulate(double *sum, int n, const struct ref_rows *rows);
+
+/* x Phi(x). */
+double ref_gelu_of(double x);
 
 /* Rounds n sums to floats. */
 void ref_round(float *out, const double *sum, size_t n);

@@ -32,6 +32,13 @@ void network_release(struct network *network); /* Zeroed or initialised. */
 /* Appends the network behind x, with the arenas of builder->net; returns the logits. */
 int network_build(const struct network *network, struct builder *builder, int x);
 
+/* What a network costs: learnable parameters, and multiply-adds of its products (convolutions,
+ * linear layers, attention) for one picture. */
+struct network_cost {
+    int64_t parameters, multiply_adds;
+};
+struct network_cost network_cost(const struct network *network);
+
 /* Random weights: the originals' distributions, drawn from the seed. Arrays as in the table. */
 void network_randomise(const struct network *network, uint64_t seed, float *weight, float *state);
 

@@ -134,6 +134,11 @@ void field_add_range(const struct field *field, struct str *out);
  * any of the hidden flags are left out. */
 void fields_add_help(const struct field_table *table, unsigned hidden, struct str *out);
 
+/* Appends a JSON Schema of the table's objects; defaults is an object that fields_default filled.
+ * Rows with any of the hidden flags are left out. */
+void fields_add_schema(const struct field_table *table, const void *defaults, unsigned hidden,
+                       struct str *out);
+
 /* Sets fields from argv items "key=value"; unknown keys are INVALID with the nearest name
  * suggested; a key given twice is INVALID; rows with any of the refused flags are unknown. */
 MUST_CHECK enum status fields_parse_args(const struct field_table *table, void *object, int argc,

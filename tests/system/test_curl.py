@@ -42,6 +42,9 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("import", "quadrants", source)["classes"], 4)
         self.assertEqual(self.json("datasets")["items"][0]["name"], "quadrants")
         self.assertEqual(self.json("datasets", "quadrants")["height"], 8)
+        small = self.json("architectures", "height=8&width=8&classes=4")["items"]
+        self.assertIn("resnet8", [network["name"] for network in small])
+        self.assertEqual(self.json("schema")["required"], ["student", "dataset"])
         self.assertEqual(self.json("estimate", json.dumps(SPEC))["estimate"]["steps"], 16)
 
         job = self.json("submit", json.dumps(SPEC))

@@ -16,7 +16,7 @@ import httpx
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
-from .types import Dataset, DryRun, Job, Model, Point, Prediction
+from .types import Architecture, Dataset, DryRun, Job, Model, Point, Prediction
 
 Picture = Union[str, "os.PathLike[str]", bytes]
 
@@ -243,6 +243,16 @@ class Client:
         """Registers a folder on the server (under one of its import roots) as a data set."""
         return cast(Dataset, self._json("POST", "/datasets", json={"name": name, "path": path},
                                         timeout=timeout, safe=False))
+
+    # What can be trained
+
+    def architectures(self, **size: int) -> List[Architecture]:
+        """The networks that take pictures of a size (height, width, channels, classes)."""
+        return cast(List[Architecture], self._json("GET", "/architectures", params=size)["items"])
+
+    def schema(self) -> Dict[str, Any]:
+        """The fields of a job as a JSON Schema."""
+        return cast(Dict[str, Any], self._json("GET", "/schema"))
 
     # The service
 

@@ -82,6 +82,13 @@ class Dataset(TypedDict):
     class_names: List[str]
 
 
+class Architecture(TypedDict):
+    name: str
+    description: str
+    parameters: int
+    multiply_adds: int
+
+
 class Prediction(TypedDict):
     label: str
     index: int

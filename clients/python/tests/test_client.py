@@ -143,6 +143,12 @@ def test_datasets(client):
     assert caught.value.errors[0]["field"] == "path"
 
 
+def test_what_can_be_trained(client):
+    networks = {network["name"]: network for network in client.architectures(classes=10)}
+    assert networks["resnet8"]["parameters"] == 78042
+    assert client.schema()["properties"]["epochs"]["default"] == 240
+
+
 def test_progress_line(client, trained):
     assert "succeeded" in describe(trained) and "top1" in describe(trained)
     plain = io.StringIO()

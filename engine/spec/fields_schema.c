@@ -1,0 +1,108 @@
+#include "engine/spec/fields.h"
+
+#include <string.h>
+
+static const char *const json_types[] = {
+    [FIELD_INT] = "integer",  [FIELD_FLOAT] = "number", [FIELD_BOOL] = "boolean",
+    [FIELD_TEXT] = "string",  [FIELD_ENUM] = "string",  [FIELD_INTS] = "integer",
+    [FIELD_TEXTS] = "string",
+};
+
+static bool is_list(const struct field *field) {
+    return field->type == FIELD_INTS || field->type == FIELD_TEXTS;
+}
+
+/* Answers show what was not given as null. */
+static bool is_nullable(const struct field *field) {
+    bool has_default = field->fallback && field->fallback[0];
+    return (field->type == FIELD_FLOAT || field->type == FIELD_TEXT) && !has_default &&
+           !(field->flags & FIELD_REQUIRED);
+}
+
+static void add_limit(struct str *out, const char *key, double value) {
+    str_addf(out, ",\"%s\":", key);
+    str_add_double(out, value);
+}
+
+static void add_choices(const struct field *field, struct str *out) {
+    const char *word = field->choices;
+    str_add(out, ",\"enum\":");
+    for (size_t len; *word; word += len + strspn(word + len, " ")) {
+        len = strcspn(word, " ");
+        str_add(out, word == field->choices ? "[\"" : ",\"");
+        str_add_bytes(out, word, len);
+        str_add(out, "\"");
+    }
+    str_add(out, "]");
+}
+
+static void add_lengths(const struct field *field, struct str *out) {
+    if (field->min > 0)
+        add_limit(out, "minLength", field->min);
+    add_limit(out, "maxLength", field->max);
+}
+
+static void add_bounds(const struct field *field, struct str *out) {
+    add_limit(out, field->flags & FIELD_MIN_OPEN ? "exclusiveMinimum" : "minimum", field->min);
+    add_limit(out, field->flags & FIELD_MAX_OPEN ? "exclusiveMaximum" : "maximum", field->max);
+}
+
+/* What a type says about its values; none: nothing. */
+static void (*const add_range[])(const struct field *field, struct str *out) = {
+    [FIELD_INT] = add_bounds,    [FIELD_FLOAT] = add_bounds, [FIELD_BOOL] = NULL,
+    [FIELD_TEXT] = add_lengths,  [FIELD_ENUM] = add_choices, [FIELD_INTS] = add_bounds,
+    [FIELD_TEXTS] = add_lengths,
+};
+
+static void add_default(const struct field *field, const void *defaults, struct str *out) {
+    if (!is_list(field) && !(field->fallback && field->fallback[0]))
+        return;
+    str_add(out, ",\"default\":");
+    field_add_json(field, defaults, out);
+}
+
+static void add_property(const struct field *field, const void *defaults, struct str *out) {
+    str_add_json(out, field->name);
+    str_add(out, is_list(field) ? ":{\"type\":\"array\",\"items\":{\"type\":" : ":{\"type\":");
+    str_addf(out, is_nullable(field) ? "[\"%s\",\"null\"]" : "\"%s\"", json_types[field->type]);
+    if (add_range[field->type])
+        add_range[field->type](field, out);
+    if (is_list(field))
+        str_addf(out, "},\"maxItems\":%d", FIELD_LIST_MAX);
+    add_default(field, defaults, out);
+    str_add(out, ",\"description\":");
+    str_add_json(out, field->doc);
+    str_add(out, "}");
+}
+
+static void add_required(const struct field_table *table, unsigned hidden, struct str *out) {
+    bool first = true;
+    str_add(out, ",\"required\":[");
+    for (int i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (!(field->flags & FIELD_REQUIRED) || field->flags & hidden)
+            continue;
+        str_add(out, first ? "" : ",");
+        str_add_json(out, field->name);
+        first = false;
+    }
+    str_add(out, "]");
+}
+
+void fields_add_schema(const struct field_table *table, const void *defaults, unsigned hidden,
+                       struct str *out) {
+    bool first = true;
+    str_add(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":");
+    str_add_json(out, table->what);
+    str_add(out, ",\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+    for (int i = 0; i < table->count; i++) {
+        if (table->fields[i].flags & hidden)
+            continue;
+        str_add(out, first ? "" : ",");
+        add_property(&table->fields[i], defaults, out);
+        first = false;
+    }
+    str_add(out, "}");
+    add_required(table, hidden, out);
+    str_add(out, "}");
+}

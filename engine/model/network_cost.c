@@ -3,7 +3,7 @@
 
 /* Ops that multiply matrices; what the others compute is nothing beside it. */
 static bool is_product(enum opcode code) {
-    return code == OP_CONV || code == OP_LINEAR;
+    return code == OP_CONV || code == OP_LINEAR || code == OP_TOKEN_LINEAR || code == OP_ATTENTION;
 }
 
 struct network_cost network_cost(const struct network *network) {

@@ -6,7 +6,6 @@
 #include "service/common/log.h"
 #include "service/http/app.h"
 #include "service/http/job_inputs.h"
-#include "service/http/page.h"
 #include "service/store/folders.h"
 #include "service/store/jobs.h"
 
@@ -154,41 +153,6 @@ void handle_job_create(struct request *request, struct reply *reply) {
 
 /* ---- what there is ---- */
 
-static enum status refuse_state(struct request *request, const char *slug, struct error *err) {
-    struct str range = STR_INIT;
-    str_add(&range, "one of");
-    for (int state = 0; state < JOB_STATE_COUNT; state++)
-        str_addf(&range, "%s %s", state ? "," : "", job_state_slug((enum job_state)state));
-    enum status status = request_refuse(request, "state", slug, str_text(&range), err);
-    str_release(&range);
-    return status;
-}
-
-void handle_job_list(struct request *request, struct reply *reply) {
-    struct page page;
-    struct job_page jobs = {0};
-    struct error err;
-    enum job_state state = JOB_ABSENT;
-    const char *slug = request_query(request, "state");
-    enum status status = page_parse(&page, request, "state", &err);
-    if (!status && slug && !job_state_parse(slug, &state))
-        status = refuse_state(request, slug, &err);
-    if (!status)
-        status = jobs_list(request->app->pool, state, page.after, (int)page.limit, &jobs, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < jobs.count; i++) {
-        page_separate(out, i);
-        job_add_json(&jobs.item[i], out);
-    }
-    page_end(out, jobs.next);
-    job_page_release(&jobs);
-}
-
 void handle_job_show(struct request *request, struct reply *reply) {
     struct job job;
     struct error err;
@@ -222,7 +186,7 @@ static void change(struct request *request, struct reply *reply, enum job_event 
         request_fail(request, reply, &err, NULL);
         return;
     }
-    log_info("job_changed", log_text("job", job.id), log_text("event", job_event_slug(event)));
+    log_info("job_changed", log_text("job", job.id), log_text("change", job_event_slug(event)));
     reply_job(reply, HTTP_OK, &job);
 }
 

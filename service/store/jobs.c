@@ -2,12 +2,11 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/sha256.h"
+#include "service/store/job_index.h"
 #include "service/store/job_reply.h"
-#include "service/store/keys.h"
 
 #include <hiredis/hiredis.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +25,9 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     char digest[SHA256_HEX_BYTES] = "";
     if (submission->idempotency_key)
         sha256_hex(submission->idempotency_key, strlen(submission->idempotency_key), digest);
-    struct str spec = STR_INIT;
+    struct str spec = STR_INIT, indexes = STR_INIT;
     train_spec_add_json(&job->spec, &spec);
+    job_indexes_add_json(job, &indexes);
     struct job_call call;
     job_call_begin(&call, job->id, EVENT_BIT(JOB_EVENT_SUBMIT));
     redis_args_text(&call.args, str_text(&spec));
@@ -35,9 +35,11 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     redis_args_text(&call.args, digest);
     redis_args_text(&call.args, submission->fingerprint);
     redis_args_int(&call.args, IDEMPOTENCY_MS);
+    redis_args_text(&call.args, str_text(&indexes));
     struct redisReply *reply;
     enum status status = job_call_run(&call, pool, &script_submit, &reply, err);
     str_release(&spec);
+    str_release(&indexes);
     if (status)
         return status;
     if (reply_is(reply, "mismatch")) {
@@ -92,46 +94,7 @@ enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *e
     return status;
 }
 
-/* ---- lists ---- */
-
-/* A record that cannot be read (of a newer version, say) does not hide the others. */
-static void fill_page(struct job_page *page, const struct redisReply *jobs, int limit) {
-    int count = (int)jobs->elements < limit ? (int)jobs->elements : limit;
-    page->item = xcalloc((size_t)count + 1, sizeof *page->item);
-    for (int i = 0; i < count; i++) {
-        struct job *job = &page->item[page->count];
-        if (job_from_reply(job, jobs->element[i], NULL) == STATUS_OK)
-            page->count++;
-        if (i + 1 == count && (int)jobs->elements > limit)
-            str_copy(page->next, sizeof page->next, job->id);
-    }
-}
-
-enum status jobs_list(struct redis_pool *pool, enum job_state state, const char *after, int limit,
-                      struct job_page *page, struct error *err) {
-    char index[64] = "jobs", cursor[ID_BYTES + 1] = "+";
-    memset(page, 0, sizeof *page);
-    if (state != JOB_ABSENT)
-        snprintf(index, sizeof index, "state:%s", job_state_slug(state));
-    if (after && after[0])
-        snprintf(cursor, sizeof cursor, "(%s", after);
-    struct job_call call;
-    struct redisReply *reply;
-    job_call_begin(&call, index, 0);
-    redis_args_text(&call.args, cursor);
-    redis_args_int(&call.args, limit + 1); /* one more tells whether there is a next page */
-    enum status status = job_call_run(&call, pool, &script_list, &reply, err);
-    if (status)
-        return status;
-    fill_page(page, reply->element[1], limit);
-    redis_reply_free(reply);
-    return STATUS_OK;
-}
-
-void job_page_release(struct job_page *page) {
-    free(page->item);
-    memset(page, 0, sizeof *page);
-}
+/* ---- points ---- */
 
 /* One entry of the stream: its id is <seq>-0, its fields are at and point. */
 static enum status point_from_entry(struct point *point, const struct redisReply *entry,

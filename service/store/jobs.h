@@ -42,6 +42,17 @@ MUST_CHECK enum status jobs_change(struct redis_pool *pool, enum job_event event
  * see folders.h. */
 MUST_CHECK enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *err);
 
+/* What a list of jobs is limited to; all of it must hold. */
+enum { JOB_TERMS_MAX = 6 };
+struct job_filter {
+    enum job_state state; /* JOB_ABSENT: of any */
+    int count;
+    struct job_term {
+        const char *field; /* "method", "student", "dataset", "teacher", "model", "tag" */
+        const char *value; /* model: the one it makes, learns from or starts from */
+    } term[JOB_TERMS_MAX];
+};
+
 /* Jobs, newest first. */
 struct job_page {
     struct job *item;
@@ -49,10 +60,11 @@ struct job_page {
     char next[ID_BYTES]; /* cursor of the next page, "" at the end */
 };
 
-/* Up to limit jobs older than the cursor `after` ("" or NULL: from the newest), of one state or of
- * all (JOB_ABSENT). */
-MUST_CHECK enum status jobs_list(struct redis_pool *pool, enum job_state state, const char *after,
-                                 int limit, struct job_page *page, struct error *err);
+/* Up to limit jobs older than the cursor `after` ("" or NULL: from the newest) that match. A call
+ * looks at a bounded number of jobs: a page may be short, or empty, and still have a next. */
+MUST_CHECK enum status jobs_list(struct redis_pool *pool, const struct job_filter *filter,
+                                 const char *after, int limit, struct job_page *page,
+                                 struct error *err);
 void job_page_release(struct job_page *page); /* Zeroed or filled. */
 
 /* Points of a learning curve, by seq. */

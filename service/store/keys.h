@@ -12,10 +12,10 @@
  *     {distill}:state:<slug>  zset    ids in that state, score 0
  *     {distill}:waiting       zset    queued ids by priority, then order of arrival
  *     {distill}:leases        zset    running ids by the server's time at which the lease ends, ms
- *     {distill}:workers       hash    worker name -> id that it runs
- *     {distill}:idempotency:<sha256>  hash  id and fingerprint of a submission; expires
- *     {distill}:changes       stream  ids of jobs that changed; wakes who waits
- *     {distill}:order         counter arrivals
+ *     {distill}:by:<field>:<value>  zset  jobs with that method, student, dataset, teacher, model,
+ * tag {distill}:workers       hash    worker name -> id that it runs {distill}:idempotency:<sha256>
+ * hash  id and fingerprint of a submission; expires {distill}:changes       stream  ids of jobs
+ * that changed; wakes who waits {distill}:order         counter arrivals
  */
 #ifndef SERVICE_STORE_KEYS_H
 #define SERVICE_STORE_KEYS_H

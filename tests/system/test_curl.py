@@ -13,7 +13,7 @@ from service import Service, wait_until
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "clients" / "curl"
 REFUSED = 22
 SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 2, "batch_size": 32,
-        "learning_rate": 0.05, "augment": "none", "threads": 1}
+        "learning_rate": 0.05, "augment": "none", "threads": 1, "tags": ["a b"]}
 
 
 class CurlTest(unittest.TestCase):
@@ -54,7 +54,9 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("job", job["id"]), lines[-1])
         self.assertEqual(self.run_script("curve", job["id"]).count("\n"), len(lines))
         self.assertEqual(self.json("jobs")["items"], [lines[-1]])
-        self.assertEqual(self.json("jobs", "queued")["items"], [])
+        self.assertEqual(self.json("jobs", "state=queued")["items"], [])
+        self.assertEqual(self.json("jobs", "tag=a b", "method=ce")["items"], [lines[-1]])
+        self.assertEqual(self.json("jobs", "tag=a&b", status=0)["items"], [])
 
         model = lines[-1]["model"]
         self.assertEqual(self.json("models")["items"][0]["id"], model)

@@ -16,8 +16,8 @@ class PauseTest(JobCase):
         self.wait_for_state(job_id, "paused")
 
     def test_the_result_is_the_same(self):
-        whole = self.succeed(epochs=12, seed=5)
-        job_id = self.submit(epochs=12, seed=5)
+        whole = self.succeed(epochs=40, seed=5)
+        job_id = self.submit(epochs=40, seed=5)
         for count in (2, 9):
             self.wait_for_points(job_id, count)
             self.pause(job_id)
@@ -75,6 +75,64 @@ class PauseTest(JobCase):
         self.assertEqual(problem["detail"], f"cannot pause: job {done} is succeeded")
         self.assertEqual(self.service.post(f"/jobs/{done}/pause?now=1").status, 422)
         self.finish(running)
+
+
+class ListTest(JobCase):
+    """Filters alone and together, on jobs that wait behind one that runs."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        test = cls()
+        done = test.succeed(epochs=1, tags=["x y", "paper"])
+        cls.teacher = done["model"]
+        cls.made = {"teacher": done["id"], "long": test.submit(**LONG, student="resnet14"),
+                    "started": test.submit(init=cls.teacher, tags=["paper"])}
+        for i in range(4):
+            cls.made[f"kd{i}"] = test.submit(method="kd", teacher=cls.teacher, seed=i,
+                                             tags=["even" if i % 2 == 0 else "odd", "paper"])
+
+    def names(self, query, limit=200):
+        """The jobs of all pages, by their names in `made`."""
+        found, after = [], ""
+        while after is not None:
+            page = self.service.get(f"/jobs?limit={limit}&{query}{after}").json()
+            self.assertLessEqual(len(page["items"]), limit)
+            found += [job["id"] for job in page["items"]]
+            after = page["next"] and f"&after={page['next']}"
+        self.assertEqual(found, sorted(found, reverse=True))
+        return {name for name, job_id in self.made.items() if job_id in found}
+
+    def test_each_filter(self):
+        distilled = {"kd0", "kd1", "kd2", "kd3"}
+        for query, expected in (("method=kd", distilled), ("student=resnet14", {"long"}),
+                                (f"teacher={self.teacher}", distilled),
+                                (f"model={self.teacher}", distilled | {"teacher", "started"}),
+                                ("dataset=tiny", set(self.made)), ("dataset=other", set()),
+                                ("tag=x%20y", {"teacher"}), ("tag=even", {"kd0", "kd2"}),
+                                ("state=succeeded", {"teacher"}), ("tag=none", set()),
+                                ("tag=paper&state=queued&method=ce", {"started"}),
+                                ("tag=paper&tag2=x", None),
+                                ("tag=odd&method=kd&state=queued", {"kd1", "kd3"})):
+            if expected is None:
+                self.assertEqual(self.service.get(f"/jobs?{query}").status, 422)
+                continue
+            for limit in (1, 3, 200):
+                with self.subTest(query=query, limit=limit):
+                    self.assertEqual(self.names(query, limit), expected)
+
+    def test_values_that_no_job_has(self):
+        for query, field in (("method=sgd", "method"), ("tag=", "tag"), ("tag=" + "x" * 64, "tag"),
+                             ("student=", "student"), ("model=" + "x" * 501, "model")):
+            answer = self.service.get(f"/jobs?{query}")
+            self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, field))
+
+    def test_a_removed_job_is_in_no_list(self):
+        job_id = self.submit(epochs=1, tags=["gone"])
+        self.assertEqual(len(self.service.get("/jobs?tag=gone").json()["items"]), 1)
+        self.finish(job_id)
+        self.service.delete(f"/jobs/{job_id}")
+        self.assertEqual(self.service.get("/jobs?tag=gone").json(), {"items": [], "next": None})
 
 
 if __name__ == "__main__":

@@ -72,9 +72,11 @@ class Client:
         """The job as it is now."""
         return cast(Job, self._json("GET", f"/jobs/{job_id}"))
 
-    def jobs(self, state: Optional[str] = None) -> Iterator[Job]:
-        """All jobs, or those in a state, newest first."""
-        return cast(Iterator[Job], self._pages("/jobs", {"state": state} if state else {}))
+    def jobs(self, state: Optional[str] = None, **terms: str) -> Iterator[Job]:
+        """Jobs, newest first: all, or those in a state and of these method, student, dataset,
+        teacher, model and tag."""
+        params = {**terms, "state": state} if state else dict(terms)
+        return cast(Iterator[Job], self._pages("/jobs", params))
 
     def cancel(self, job_id: str) -> Job:
         """Cancels a job; one that runs has `requested` set until its worker has stopped."""

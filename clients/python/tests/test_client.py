@@ -101,6 +101,8 @@ def test_jobs_over_several_pages(client, trained):
         small = client_pages._pages("/jobs", {"limit": 1})
         assert [job["id"] for job in small] == ids
     assert trained["id"] in [job["id"] for job in client.jobs(state="succeeded")]
+    made = client.jobs(model=trained["model"], method="ce")
+    assert [job["id"] for job in made] == [trained["id"]]
 
 
 def test_predict(client, trained, tmp_path):

@@ -42,6 +42,23 @@ local function job_fields(id)
     return redis.call('HGETALL', key('job', id))
 end
 
+-- By what a job can be found: the names that its hash lists.
+local function index_names(id)
+    return cjson.decode(redis.call('HGET', key('job', id), 'indexes') or '[]')
+end
+
+local function index(id)
+    for _, name in ipairs(index_names(id)) do
+        redis.call('ZADD', prefix .. name, 0, id)
+    end
+end
+
+local function unindex(id)
+    for _, name in ipairs(index_names(id)) do
+        redis.call('ZREM', prefix .. name, id)
+    end
+end
+
 -- Wakes those who wait for changes.
 local function notify(id)
     redis.call('XADD', key('changes'), 'MAXLEN', '~', '256', '*', 'job', id)

@@ -9,6 +9,7 @@ if not rule('remove', state, wish) then
     return {'conflict', state, wish}
 end
 redis.call('ZREM', key('jobs'), id)
+unindex(id)
 redis.call('ZREM', key('state', state), id)
 redis.call('DEL', key('job', id), key('points', id), key('events', id))
 notify(id)

@@ -10,6 +10,8 @@ static struct id_source ids;
 static const struct worker_name ALICE = {"alice", "worker_1"}, BOB = {"bob", "worker_2"};
 enum { LEASE_MS = 60000, SHORT_MS = 30, MAX_LOST = 3 };
 
+static const struct job_filter ALL = {.state = JOB_ABSENT};
+
 static struct error why;
 
 static void must(enum status status, const char *what) {
@@ -319,13 +321,50 @@ static void test_lists_page_through_all(void) {
     int seen = 0;
     do {
         struct job_page page;
-        must(jobs_list(fixture.pool, JOB_ABSENT, cursor, 3, &page, &why), "list");
+        must(jobs_list(fixture.pool, &ALL, cursor, 3, &page, &why), "list");
         for (int i = 0; i < page.count; i++)
             T_STR(page.item[i].id, id[6 - seen++]);
         str_copy(cursor, sizeof cursor, page.next);
         job_page_release(&page);
     } while (cursor[0] && seen <= 7);
     T_INT(seen, 7);
+}
+
+static struct job submit_tagged(const char *student, const char *tag) {
+    struct job job, out;
+    bool created = false;
+    make_job(&job, 0);
+    str_copy(job.spec.student, sizeof job.spec.student, student);
+    job.spec.tags.count = 1;
+    str_copy(job.spec.tags.item[0], FIELD_TEXT_BYTES, tag);
+    struct submission submission = {.job = &job};
+    must(jobs_submit(fixture.pool, &submission, &out, &created, &why), "submit");
+    return out;
+}
+
+/* The one job that is in both sets is older than a thousand that are in one of them. */
+static void test_a_page_looks_at_a_bounded_number_of_jobs(void) {
+    static const char crowd[] =
+        "for i = 1, 1001 do redis.call('ZADD', '{distill}:by:tag:a', 0, 'job_X' .. i) "
+        "redis.call('ZADD', '{distill}:by:student:resnet20', 0, 'job_Y' .. i) end";
+    fresh();
+    struct job wanted = submit_tagged("resnet20", "a");
+    FIXTURE_DO(&fixture, "EVAL", crowd, "0");
+    const struct job_filter filter = {
+        .state = JOB_ABSENT, .count = 2, .term = {{"student", "resnet20"}, {"tag", "a"}}};
+    struct job_page page;
+    must(jobs_list(fixture.pool, &filter, NULL, 10, &page, &why), "list");
+    T_INT(page.count, 0);
+    T_CHECK(page.next[0] != '\0');
+    char cursor[ID_BYTES];
+    str_copy(cursor, sizeof cursor, page.next);
+    job_page_release(&page);
+    must(jobs_list(fixture.pool, &filter, cursor, 10, &page, &why), "list");
+    T_INT(page.count, 1);
+    if (page.count)
+        T_STR(page.item[0].id, wanted.id);
+    T_STR(page.next, "");
+    job_page_release(&page);
 }
 
 static void test_indexes_are_repaired(void) {
@@ -360,7 +399,7 @@ static void test_what_cannot_be_read_fails_and_hides_nothing(void) {
     T_STR(claim.job.id, fine.id);
     T_INT(jobs_get(fixture.pool, broken.id, &out, NULL), STATUS_CORRUPT);
     struct job_page page;
-    must(jobs_list(fixture.pool, JOB_ABSENT, NULL, 10, &page, &why), "list");
+    must(jobs_list(fixture.pool, &ALL, NULL, 10, &page, &why), "list");
     T_INT(page.count, 1);
     job_page_release(&page);
     int64_t count[JOB_STATE_COUNT];
@@ -415,6 +454,7 @@ int main(void) {
     T_RUN(test_the_best_point_is_kept);
     T_RUN(test_submitting_twice_creates_once);
     T_RUN(test_lists_page_through_all);
+    T_RUN(test_a_page_looks_at_a_bounded_number_of_jobs);
     T_RUN(test_indexes_are_repaired);
     T_RUN(test_what_cannot_be_read_fails_and_hides_nothing);
     T_RUN(test_reapers_do_not_reap_twice);

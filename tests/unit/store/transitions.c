@@ -179,7 +179,8 @@ static void test_indexes_follow(void) {
         for (int other = 0; other < JOB_STATE_COUNT; other++)
             T_INT(count[other], other == state);
         struct job_page page;
-        must(jobs_list(fixture.pool, (enum job_state)state, NULL, 10, &page, &why), "list");
+        const struct job_filter filter = {.state = (enum job_state)state};
+        must(jobs_list(fixture.pool, &filter, NULL, 10, &page, &why), "list");
         T_INT(page.count, 1);
         T_STR(page.item[0].id, id);
         T_INT(page.item[0].finished_ms > 0, job_state_finished((enum job_state)state));

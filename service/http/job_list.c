@@ -1,0 +1,84 @@
+#include "service/http/handlers.h"
+
+#include "api/codec.h"
+#include "service/http/app.h"
+#include "service/http/page.h"
+#include "service/store/jobs.h"
+
+enum { HTTP_OK = 200 };
+
+/* Parameters of the list, and the field of a job whose values each may have. */
+static const struct {
+    const char *name, *field;
+} terms[JOB_TERMS_MAX] = {
+    {"method", "method"},   {"student", "student"}, {"dataset", "dataset"},
+    {"teacher", "teacher"}, {"model", "teacher"},   {"tag", "tags"},
+};
+
+static enum status refuse_state(struct request *request, const char *slug, struct error *err) {
+    struct str range = STR_INIT;
+    str_add(&range, "one of");
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        str_addf(&range, "%s %s", state ? "," : "", job_state_slug((enum job_state)state));
+    enum status status = request_refuse(request, "state", slug, str_text(&range), err);
+    str_release(&range);
+    return status;
+}
+
+/* A value that no job can have is a mistake, not an empty list. */
+static enum status check_term(struct request *request, int i, const char *value,
+                              struct error *err) {
+    struct train_spec any = {0};
+    struct str range = STR_INIT;
+    const struct field *field = field_find(&train_spec_table, terms[i].field);
+    enum status status = field->type == FIELD_TEXTS ? field_append_string(field, &any, value, NULL)
+                                                    : field_set_string(field, &any, value, NULL);
+    if (!status && value[0])
+        return STATUS_OK;
+    field_add_range(field, &range);
+    status = request_refuse(request, terms[i].name, value, str_text(&range), err);
+    str_release(&range);
+    return status;
+}
+
+static enum status parse_filter(struct request *request, struct job_filter *filter,
+                                struct error *err) {
+    const char *slug = request_query(request, "state");
+    enum status status = STATUS_OK;
+    *filter = (struct job_filter){.state = JOB_ABSENT};
+    if (slug && !job_state_parse(slug, &filter->state))
+        status = refuse_state(request, slug, err);
+    for (int i = 0; !status && i < JOB_TERMS_MAX; i++) {
+        const char *value = request_query(request, terms[i].name);
+        if (!value)
+            continue;
+        filter->term[filter->count++] = (struct job_term){terms[i].name, value};
+        status = check_term(request, i, value, err);
+    }
+    return status;
+}
+
+void handle_job_list(struct request *request, struct reply *reply) {
+    struct page page;
+    struct job_filter filter;
+    struct job_page jobs = {0};
+    struct error err;
+    enum status status =
+        page_parse(&page, request, "state method student dataset teacher model tag", &err);
+    if (!status)
+        status = parse_filter(request, &filter, &err);
+    if (!status)
+        status = jobs_list(request->app->pool, &filter, page.after, (int)page.limit, &jobs, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    struct str *out = reply_json(reply, HTTP_OK);
+    page_begin(out);
+    for (int i = 0; i < jobs.count; i++) {
+        page_separate(out, i);
+        job_add_json(&jobs.item[i], out);
+    }
+    page_end(out, jobs.next);
+    job_page_release(&jobs);
+}

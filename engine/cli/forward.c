@@ -5,10 +5,8 @@
 #include "engine/cli/line.h"
 #include "engine/cli/tensors.h"
 
+#include "engine/model/bare.h"
 #include "engine/session/predictor.h"
-
-#include <limits.h>
-#include <stdlib.h>
 
 struct forward_command {
     char model[SPEC_TEXT_BYTES], architecture[MODEL_NAME_BYTES];
@@ -31,64 +29,15 @@ static const struct field rows[] = {
 };
 static const struct field_table table = OPTION_TABLE("forward", rows);
 
-/* What a network must be that takes x. */
-static struct network_size size_for(const struct tensor *x, int classes) {
-    return (struct network_size){(int)x->dim[1], (int)x->dim[2], (int)x->dim[3], classes};
-}
-
-/* Bare weights say nothing of classes but by the length of the last bias. */
-static enum status count_classes(const struct forward_command *command, const struct tensor *x,
-                                 const struct safetensors *weights, int *classes,
-                                 struct error *err) {
-    struct network network = {0};
-    const struct tensor *bias = NULL;
-    enum status status = network_init(&network, command->architecture, size_for(x, 2), false, err);
-    if (status)
-        return status;
-    status =
-        tensors_find(weights, network.table.param[network.table.count - 1].name, 1, &bias, err);
-    if (!status)
-        *classes = (int)bias->dim[0];
-    network_release(&network);
-    return status;
-}
-
-static void fill_info(struct model_info *info, const struct network *network) {
-    str_copy(info->architecture, sizeof info->architecture, network->architecture->name);
-    info->height = network->height;
-    info->width = network->width;
-    info->channels = network->channels;
-    info->classes = network->classes;
-    info->class_names = xcalloc((size_t)network->classes, sizeof *info->class_names);
-    for (int i = 0; i < network->classes; i++)
-        info->class_names[i] = xstrdup("");
-    for (int i = 0; i < MODEL_MAX_CHANNELS; i++)
-        info->deviation[i] = 1;
-}
-
 /* Weights without our metadata: the architecture is told, sizes are those of x. */
 static enum status load_bare(const struct forward_command *command, const struct tensor *x,
                              struct loaded_model *model, struct error *err) {
-    struct safetensors weights = {0};
-    struct network *network = &model->network;
-    char path[FILE_PATH_BYTES];
-    int classes = 0;
-    enum status status = model_weights_path(path, command->model, err);
-    if (!status)
-        status = safetensors_open(&weights, path, err);
-    if (!status)
-        status = count_classes(command, x, &weights, &classes, err);
-    if (!status)
-        status = network_init(network, command->architecture, size_for(x, classes), false, err);
-    if (!status) {
-        fill_info(&model->info, network);
-        model->weight = xcalloc(network->table.weight_floats, sizeof *model->weight);
-        model->state = xcalloc(network->table.state_floats, sizeof *model->state);
-        status = network_load(network, &weights, model->weight, model->state, NULL, err);
-    }
-    safetensors_close(&weights);
-    if (status)
-        loaded_model_release(model);
+    struct model_info info = {.height = (int)x->dim[1],
+                              .width = (int)x->dim[2],
+                              .channels = (int)x->dim[3],
+                              .deviation = {1, 1, 1, 1}};
+    str_copy(info.architecture, sizeof info.architecture, command->architecture);
+    enum status status = model_load_bare(model, command->model, &info, NULL, err);
     return error_wrap(err, status, "%s", command->model);
 }
 

@@ -21,7 +21,7 @@ enum misfit_kind {
     MISFIT_KINDS
 };
 
-enum { MISFITS_LISTED = 64, MISFIT_TENSOR_BYTES = 64, MISFIT_DETAIL_BYTES = 200 };
+enum { MISFITS_LISTED = 32, MISFIT_TENSOR_BYTES = 64, MISFIT_DETAIL_BYTES = 200 };
 
 struct misfit {
     enum misfit_kind kind;

@@ -149,6 +149,7 @@ static enum status load_file(struct loaded_model *model, const struct safetensor
     const struct param_table *table = &model->network.table;
     model->weight = xcalloc(table->weight_floats, sizeof(float));
     model->state = xcalloc(table->state_floats + 1, sizeof(float));
+    model->batches_tracked = state_dict_batches(file);
     return network_load(&model->network, file, model->weight, model->state, NULL, err);
 }
 

@@ -63,7 +63,8 @@ MUST_CHECK enum status network_save(const struct network *network, const struct 
 struct loaded_model {
     struct model_info info;
     struct network network;
-    float *weight, *state; /* as in network.table */
+    float *weight, *state;   /* as in network.table */
+    int64_t batches_tracked; /* as the file says */
 };
 MUST_CHECK enum status model_load(struct loaded_model *model, const char *path, struct error *err);
 void loaded_model_release(struct loaded_model *model); /* Zeroed or loaded. */

@@ -35,6 +35,19 @@ void state_dict_to_file(const struct param *param, const float *from, float *to)
     permute(param, from, to, true);
 }
 
+int64_t state_dict_batches(const struct safetensors *file) {
+    int64_t batches = 0;
+    for (size_t i = 0; i < file->count; i++) {
+        const struct tensor *tensor = &file->tensors[i];
+        if (tensor->type == TENSOR_I64 && tensor->bytes == sizeof batches &&
+            str_has_suffix(tensor->name, "." STATE_DICT_COUNTER)) {
+            memcpy(&batches, tensor->data, sizeof batches);
+            break;
+        }
+    }
+    return batches;
+}
+
 static void add_counter(struct state_dict *dict, const char *running_var, const int64_t *counter) {
     size_t stem = strlen(running_var) - strlen("running_var");
     char *name = dict->counter_name[dict->count];

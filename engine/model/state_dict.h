@@ -19,6 +19,9 @@ void state_dict_shape(const struct param *param, int64_t *dim);
 void state_dict_from_file(const struct param *param, const float *from, float *to);
 void state_dict_to_file(const struct param *param, const float *from, float *to); /* Back. */
 
+/* How many batches a file's first counter says, 0 without one. */
+int64_t state_dict_batches(const struct safetensors *file);
+
 /* The tensors of a network, ready to be written. */
 struct state_dict {
     struct tensor *tensor;

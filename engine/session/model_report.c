@@ -1,6 +1,7 @@
 #include "engine/session/model_report.h"
 
 #include "engine/base/mem.h"
+#include "engine/model/model_json.h"
 #include "engine/session/trainer_internal.h"
 
 #include <stdlib.h>
@@ -58,28 +59,6 @@ static void add_evaluation(struct str *out, const char *name, const struct metri
     str_add(out, "}");
 }
 
-static void add_floats(struct str *out, const char *name, const float *value, int count) {
-    str_addf(out, ", \"%s\": [", name);
-    for (int i = 0; i < count; i++) {
-        str_add(out, i ? ", " : "");
-        str_add_float(out, value[i]);
-    }
-    str_add(out, "]");
-}
-
-static void add_input(struct str *out, const struct dataset *dataset) {
-    str_addf(out, ",\n  \"input\": {\"height\": %d, \"width\": %d, \"channels\": %d",
-             dataset->height, dataset->width, dataset->channels);
-    add_floats(out, "mean", dataset->mean, dataset->channels);
-    add_floats(out, "deviation", dataset->deviation, dataset->channels);
-    str_add(out, "},\n  \"classes\": [");
-    for (int i = 0; i < dataset->classes; i++) {
-        str_add(out, i ? ", " : "");
-        str_add_json(out, dataset->class_names[i]);
-    }
-    str_add(out, "]");
-}
-
 static void add_text(struct str *out, const char *name, const char *value) {
     str_addf(out, ",\n  \"%s\": ", name);
     str_add_json(out, value);
@@ -87,14 +66,14 @@ static void add_text(struct str *out, const char *name, const char *value) {
 
 static void add_report(const struct trainer *trainer, const struct train_result *result,
                        struct str *out) {
-    str_add(out, "{\n  \"architecture\": ");
-    str_add_json(out, trainer->spec->student);
-    add_text(out, "dataset", dataset_name(trainer));
+    struct model_info info;
+    fill_info(trainer, &info);
+    str_add(out, "{");
+    model_info_add_json(&info, out);
     add_text(out, "dataset_sha256", trainer->dataset.sha256);
     add_text(out, "sha256", result->weights_sha256);
     str_addf(out, ",\n  \"parameters\": %lld",
              (long long)param_table_learnable(&trainer->student.table));
-    add_input(out, &trainer->dataset);
     add_evaluation(out, "evaluation", &result->last);
     add_evaluation(out, "best", &result->best);
     add_text(out, "device", trainer->device.identity);

@@ -68,9 +68,10 @@ MUST_CHECK enum status model_card_decode(struct model_card *card, const char *te
 /* A registered data set, as GET /datasets/{name} answers. */
 struct dataset_card {
     char name[CARD_TEXT_BYTES];
-    char format[16];                /* what it was imported from: "cifar100", "idx", ... */
+    char format[16];                /* what it was imported from: "cifar100", "images", ... */
     char created[CLOCK_TEXT_BYTES]; /* RFC 3339 */
-    int64_t height, width, channels, classes;
+    int64_t height, width;          /* 0: sizes differ */
+    int64_t channels, classes;
     int64_t train_count, test_count;
     char sha256[CARD_SHA256_BYTES]; /* of shape, pictures and labels */
     double mean[CARD_MAX_CHANNELS], deviation[CARD_MAX_CHANNELS]; /* [channels] */

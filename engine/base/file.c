@@ -27,22 +27,29 @@ static enum status open_file(const char *path, int *fd, struct stat *info, struc
     return STATUS_OK;
 }
 
+enum status file_map_fd(struct file_map *map, int fd, const char *path, struct error *err) {
+    struct stat info = {0};
+    *map = (struct file_map){0};
+    if (fstat(fd, &info) != 0)
+        return error_set_errno(err, errno, "map %s", path);
+    if (info.st_size == 0) { /* mmap refuses empty files */
+        *map = (struct file_map){.data = (const uint8_t *)"", .len = 0};
+        return STATUS_OK;
+    }
+    void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return error_set_errno(err, errno, "map %s", path);
+    *map = (struct file_map){.data = data, .len = (size_t)info.st_size};
+    return STATUS_OK;
+}
+
 enum status file_map(struct file_map *map, const char *path, struct error *err) {
     int fd;
     struct stat info = {0};
     enum status status = open_file(path, &fd, &info, err);
     if (status != STATUS_OK)
         return status;
-    *map = (struct file_map){.data = (const uint8_t *)"", .len = 0};
-    if (info.st_size > 0) { /* mmap refuses empty files */
-        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED) {
-            *map = (struct file_map){0};
-            status = error_set_errno(err, errno, "map %s", path);
-        } else {
-            *map = (struct file_map){.data = data, .len = (size_t)info.st_size};
-        }
-    }
+    status = file_map_fd(map, fd, path, err);
     close(fd);
     return status;
 }
@@ -230,6 +237,23 @@ void file_writer_abandon(struct file_writer *writer) {
     writer->fd = -1;
     unlink(writer->tmp_path);
     writer->tmp_path[0] = '\0';
+}
+
+enum status file_open_nameless(int *fd, struct error *err) {
+    const char *folder = getenv("TMPDIR");
+    folder = folder && *folder ? folder : "/tmp";
+    *fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd >= 0)
+        return STATUS_OK;
+    char path[FILE_PATH_BYTES]; /* not every file system knows files without a name */
+    enum status status = file_join(path, folder, FILE_TMP_PREFIX "XXXXXX", err);
+    if (status != STATUS_OK)
+        return status;
+    *fd = mkostemp(path, O_CLOEXEC);
+    if (*fd < 0)
+        return error_set_errno(err, errno, "create a temporary file in %s", folder);
+    unlink(path);
+    return STATUS_OK;
 }
 
 enum status file_make_dirs(const char *path, struct error *err) {

@@ -22,6 +22,9 @@ struct file_map {
 
 /* An empty file maps to length 0. */
 MUST_CHECK enum status file_map(struct file_map *map, const char *path, struct error *err);
+/* The same for an open file, which may be closed afterwards; path is for messages. */
+MUST_CHECK enum status file_map_fd(struct file_map *map, int fd, const char *path,
+                                   struct error *err);
 void file_unmap(struct file_map *map); /* Zeroed or mapped; usable again. */
 
 /* Reads a file of at most max bytes; *data is the caller's to free() and NUL-terminated. */
@@ -44,6 +47,10 @@ MUST_CHECK enum status file_writer_add(struct file_writer *writer, const void *d
                                        struct error *err);
 MUST_CHECK enum status file_writer_commit(struct file_writer *writer, struct error *err);
 void file_writer_abandon(struct file_writer *writer); /* Removes the temporary file. */
+
+/* Opens an empty file without a name, for reading and writing, in TMPDIR or /tmp; it is gone when
+ * *fd is closed and nothing maps it. */
+MUST_CHECK enum status file_open_nameless(int *fd, struct error *err);
 
 /* Creates a directory with its parents (mode 0755); an existing directory is fine. */
 MUST_CHECK enum status file_make_dirs(const char *path, struct error *err);

@@ -93,4 +93,10 @@ MUST_CHECK enum status safetensors_write(const char *path, const struct tensor *
                                          size_t count, const struct safetensors_note *notes,
                                          size_t n_notes, struct error *err);
 
+/* The same for data that is not in one piece: opens the file and writes what stands in front of the
+ * data (which is not looked at). The caller adds the tensors' bytes in order and commits. */
+MUST_CHECK enum status safetensors_begin(struct file_writer *writer, const char *path,
+                                         const struct tensor *tensors, size_t count,
+                                         struct error *err);
+
 #endif

@@ -97,15 +97,51 @@ static void pad(struct str *header) {
         str_add(header, " ");
 }
 
-static enum status write_all(struct file_writer *writer, const struct str *header,
-                             const struct tensor *tensors, size_t count, struct error *err) {
+/* Everything in front of the tensors' data, after checking it all. */
+static enum status make_header(struct str *header, const struct tensor *tensors, size_t count,
+                               const struct safetensors_note *notes, size_t n_notes,
+                               struct error *err) {
+    size_t offset = 0;
+    enum status status = check_tensors(tensors, count, err);
+    if (status == STATUS_OK)
+        status = check_notes(notes, n_notes, err);
+    if (status != STATUS_OK)
+        return status;
+    str_add(header, "{");
+    if (n_notes)
+        add_notes(header, notes, n_notes);
+    for (size_t i = 0; i < count; i++) {
+        if (i || n_notes)
+            str_add(header, ",");
+        add_tensor(header, &tensors[i], offset);
+        offset += tensors[i].bytes;
+    }
+    str_add(header, "}");
+    pad(header);
+    return header->clipped ? error_set(err, STATUS_TOO_LARGE, "a header of more than %d bytes",
+                                       SAFETENSORS_MAX_HEADER_BYTES)
+                           : STATUS_OK;
+}
+
+static enum status open_with(struct file_writer *writer, const char *path, const struct str *header,
+                             struct error *err) {
     uint64_t header_len = header->len;
-    enum status status = file_writer_add(writer, &header_len, LENGTH_BYTES, err);
+    enum status status = file_writer_open(writer, path, err);
+    if (status == STATUS_OK)
+        status = file_writer_add(writer, &header_len, LENGTH_BYTES, err);
     if (status == STATUS_OK)
         status = file_writer_add(writer, header->data, header->len, err);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = file_writer_add(writer, tensors[i].data, tensors[i].bytes, err);
-    return status == STATUS_OK ? file_writer_commit(writer, err) : status;
+    return status;
+}
+
+enum status safetensors_begin(struct file_writer *writer, const char *path,
+                              const struct tensor *tensors, size_t count, struct error *err) {
+    struct str header = {.max = SAFETENSORS_MAX_HEADER_BYTES};
+    enum status status = make_header(&header, tensors, count, NULL, 0, err);
+    if (status == STATUS_OK)
+        status = open_with(writer, path, &header, err);
+    str_release(&header);
+    return status;
 }
 
 enum status safetensors_write(const char *path, const struct tensor *tensors, size_t count,
@@ -113,32 +149,13 @@ enum status safetensors_write(const char *path, const struct tensor *tensors, si
                               struct error *err) {
     struct str header = {.max = SAFETENSORS_MAX_HEADER_BYTES};
     struct file_writer writer;
-    size_t offset = 0;
-    enum status status = check_tensors(tensors, count, err);
+    enum status status = make_header(&header, tensors, count, notes, n_notes, err);
     if (status == STATUS_OK)
-        status = check_notes(notes, n_notes, err);
-    if (status != STATUS_OK)
-        goto out;
-    str_add(&header, "{");
-    if (n_notes)
-        add_notes(&header, notes, n_notes);
-    for (size_t i = 0; i < count; i++) {
-        if (i || n_notes)
-            str_add(&header, ",");
-        add_tensor(&header, &tensors[i], offset);
-        offset += tensors[i].bytes;
-    }
-    str_add(&header, "}");
-    pad(&header);
-    if (header.clipped) {
-        status = error_set(err, STATUS_TOO_LARGE, "a header of more than %d bytes",
-                           SAFETENSORS_MAX_HEADER_BYTES);
-        goto out;
-    }
-    status = file_writer_open(&writer, path, err);
+        status = open_with(&writer, path, &header, err);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = file_writer_add(&writer, tensors[i].data, tensors[i].bytes, err);
     if (status == STATUS_OK)
-        status = write_all(&writer, &header, tensors, count, err);
-out:
+        status = file_writer_commit(&writer, err);
     str_release(&header);
     return status;
 }

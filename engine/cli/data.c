@@ -8,9 +8,10 @@
 #include "engine/base/file.h"
 #include "engine/data/dataset.h"
 #include "engine/data/download.h"
-#include "engine/data/picture.h"
+#include "engine/data/encoded.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct data_command {
@@ -80,20 +81,33 @@ static enum status get(const struct data_command *command, const char *name, str
 
 /* ---- sample ---- */
 
-static enum status write_sample(const struct data_command *command, const struct dataset *dataset,
-                                struct error *err) {
-    const struct split *split = command->split == DATA_TEST ? &dataset->test : &dataset->train;
-    size_t pixels = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
-    if (command->index >= split->count)
-        return error_set_field(err, STATUS_INVALID, "index", "index must be below %lld, not %lld",
-                               (long long)split->count, (long long)command->index);
+/* One picture of a split, to be released; pixels are copied, encoded ones decoded. */
+static enum status take_picture(const struct dataset *dataset, const struct split *split,
+                                int64_t index, struct picture *picture, struct error *err) {
+    if (split->encoded)
+        return encoded_decode(split->encoded, index, picture, err);
+    size_t bytes = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
     if (dataset->channels != 1 && dataset->channels != 3)
         return error_set(err, STATUS_UNSUPPORTED, "pictures of %d channels cannot be a PNG file",
                          dataset->channels);
-    const uint8_t *image = split->images + (size_t)command->index * pixels;
-    const struct picture picture = {dataset->height, dataset->width, dataset->channels,
-                                    (uint8_t *)(uintptr_t)image}; /* only read */
-    enum status status = picture_write_png(&picture, command->out, err);
+    *picture = (struct picture){dataset->height, dataset->width, dataset->channels, NULL};
+    enum status status = mem_alloc_large((void **)&picture->pixels, bytes, "a picture", err);
+    if (!status)
+        memcpy(picture->pixels, split->images + (size_t)index * bytes, bytes);
+    return status;
+}
+
+static enum status write_sample(const struct data_command *command, const struct dataset *dataset,
+                                struct error *err) {
+    const struct split *split = command->split == DATA_TEST ? &dataset->test : &dataset->train;
+    struct picture picture = {0};
+    if (command->index >= split->count)
+        return error_set_field(err, STATUS_INVALID, "index", "index must be below %lld, not %lld",
+                               (long long)split->count, (long long)command->index);
+    enum status status = take_picture(dataset, split, command->index, &picture, err);
+    if (!status)
+        status = picture_write_png(&picture, command->out, err);
+    picture_release(&picture);
     if (status)
         return status;
     struct line line = {0};

@@ -2,7 +2,7 @@
 
 #include "engine/base/safetensors.h"
 #include "engine/base/str.h"
-#include "engine/data/dataset_internal.h"
+#include "engine/data/images.h"
 #include "engine/data/known.h"
 
 #include <stdio.h>
@@ -42,6 +42,12 @@ static const struct format formats[] = {
      NULL,
      NULL,
      idx_open},
+    {DATASET_IMAGES,
+     {"train", "train.tar", "train.tar.gz", "train.tgz"},
+     NULL,
+     NULL,
+     NULL,
+     images_open},
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
@@ -181,7 +187,12 @@ static enum status name_classes(struct dataset *dataset, const char *folder, con
     if (status)
         return status;
     if (!dataset->class_names)
-        invent_names(dataset, known);
+        invent_names(dataset, known && known->classes ? known : NULL);
+    if (dataset->classes < 2)
+        return error_set(err, STATUS_CORRUPT,
+                         "%s: there is a single class, \"%s\"; at least two are needed to learn "
+                         "to tell them apart",
+                         folder, dataset->class_names[0]);
     status = check_labels(dataset, PART_TRAIN, err);
     if (!status)
         status = check_labels(dataset, PART_TEST, err);
@@ -204,21 +215,32 @@ static const struct known_set *recognise(const struct dataset *dataset, const ch
     return known && known->channels == dataset->channels ? known : NULL;
 }
 
-/* Mean and deviation: as noted when it was imported, as published, or computed. */
+static bool is_published(const struct dataset *dataset, const struct known_set *known) {
+    return known && (!known->classes || known->classes == dataset->classes);
+}
+
+/* Mean and deviation: as noted when it was imported, as published, or computed. Encoded pictures
+ * that nobody has looked at yet have no digests. */
 static enum status describe(struct dataset *dataset, const char *folder,
                             const struct known_set *known, struct error *err) {
-    bool noted = false;
+    const struct encoded *encoded = dataset->train.encoded;
+    bool noted = false, inspected = encoded && !encoded->digest;
+    enum status status = inspected ? images_inspect(dataset, err) : STATUS_OK;
+    if (status)
+        return status;
     dataset_digest(dataset);
-    enum status status = dataset_read_note(dataset, folder, &noted, err);
+    status = dataset_read_note(dataset, folder, &noted, err);
     if (status || noted)
         return status;
-    if (!known || known->classes != dataset->classes) {
+    if (encoded && !inspected)
+        status = images_inspect(dataset, err);
+    else if (!encoded && !is_published(dataset, known))
         dataset_measure(dataset);
-        return STATUS_OK;
+    if (!status && is_published(dataset, known)) {
+        memcpy(dataset->mean, known->mean, sizeof known->mean);
+        memcpy(dataset->deviation, known->deviation, sizeof known->deviation);
     }
-    memcpy(dataset->mean, known->mean, sizeof known->mean);
-    memcpy(dataset->deviation, known->deviation, sizeof known->deviation);
-    return STATUS_OK;
+    return status;
 }
 
 enum status dataset_open(struct dataset *dataset, const char *folder, const char *name,
@@ -248,8 +270,12 @@ void dataset_close(struct dataset *dataset) {
             file_unmap(map);
         if (tensors)
             safetensors_close(tensors);
+        struct encoded *encoded = dataset->storage[STORAGE_ENCODED + part];
+        if (encoded)
+            encoded_release(encoded);
         free(map);
         free(tensors);
+        free(encoded);
         mem_free_large(dataset->storage[STORAGE_IMAGES + part]);
         mem_free_large(dataset->storage[STORAGE_LABELS + part]);
     }

@@ -1,11 +1,15 @@
 /*
- * dataset.h - labelled pictures in memory, from CIFAR binaries, IDX files or safetensors.
+ * dataset.h - labelled pictures, from CIFAR binaries, IDX files, safetensors, or JPEG and PNG
+ * files.
  *
  * A data set is a folder: CIFAR-10/100 binaries or IDX files (also .gz) under their standard
  * names, or train.safetensors and test.safetensors with `images` (u8, n,h,w,c) and `labels`
- * (i64 or i32, n). classes.txt, one name a line, names the classes; known sets bring their names
- * and their published mean and deviation, for others both are computed over the training split.
- * A dataset.json that dataset_write left keeps them, and its digest is compared on opening.
+ * (i64 or i32, n); or train and test (or val), each a folder, .tar or .tar.gz with a folder of JPEG
+ * and PNG files for each class. The latter stay encoded and differ in size (encoded.h): opening
+ * them reads and decodes every one, unless dataset_write has checked them already. classes.txt, one
+ * name a line, names the classes; known sets bring their names and their published mean and
+ * deviation, for others both are computed over the training split. A dataset.json that
+ * dataset_write left keeps them, and its digest is compared on opening.
  *
  * Ownership: dataset_open fills caller's storage; dataset_close frees it. Pictures may be mapped
  *            from the file, so files must not change while open.
@@ -20,22 +24,26 @@
 #include "engine/base/file.h"
 #include "engine/base/sha256.h"
 
+#define DATASET_IMAGES "images" /* format of encoded pictures */
+
 enum { DATASET_MAX_CHANNELS = 4, DATASET_MAX_CLASSES = 65536, DATASET_NAME_BYTES = 64 };
 
 struct split {
     int64_t count;
-    const uint8_t *images; /* [count,h,w,c] */
-    const int32_t *labels; /* [count], each in 0..classes-1 */
+    const uint8_t *images;         /* [count,h,w,c]; NULL: they are encoded */
+    const struct encoded *encoded; /* the first count of it; or NULL */
+    const int32_t *labels;         /* [count], each in 0..classes-1 */
 };
 
 struct dataset {
-    char format[16]; /* "cifar10", "cifar100", "idx", "safetensors" */
-    int height, width, channels, classes;
+    char format[16];   /* "cifar10", "cifar100", "idx", "safetensors", "images" */
+    int height, width; /* 0 where sizes differ: encoded pictures */
+    int channels, classes;
     float mean[DATASET_MAX_CHANNELS], deviation[DATASET_MAX_CHANNELS]; /* of pixels in 0..1 */
     char **class_names;                                                /* [classes] */
     struct split train, test;
     char sha256[SHA256_HEX_BYTES]; /* of shape, pictures and labels: the same for every format */
-    void *storage[8];              /* private */
+    void *storage[10];             /* private */
 };
 
 /* Opens the data set of a folder; checks everything. name ("cifar100", "fashion_mnist", or any)

@@ -23,6 +23,7 @@ enum storage {
     STORAGE_LABELS = 2,  /* mem_alloc_large */
     STORAGE_MAP = 4,     /* struct file_map on the heap */
     STORAGE_TENSORS = 6, /* struct safetensors on the heap */
+    STORAGE_ENCODED = 8, /* struct encoded on the heap */
 };
 
 /* "train" or "test". */
@@ -52,6 +53,8 @@ MUST_CHECK enum status idx_open(struct dataset *dataset, const char *folder,
                                 struct error *err); /* train-*, t10k-* */
 MUST_CHECK enum status tensors_open(struct dataset *dataset, const char *folder,
                                     struct error *err); /* train.safetensors, test.safetensors */
+MUST_CHECK enum status images_open(struct dataset *dataset, const char *folder,
+                                   struct error *err); /* train, and test or val (images.h) */
 
 /* Reads class names, one a line, from a file into a new array; blank lines do not count. */
 MUST_CHECK enum status classes_read(const char *path, char ***names, int *count, struct error *err);

@@ -1,16 +1,16 @@
 /*
- * gzip.h - reads the beginning of a gzip file into memory of a size that the caller knows.
+ * gzip.h - reads gzip files, into memory of a size that the caller knows or into a map.
  *
- * The caller bounds the output, so a file cannot expand beyond what was promised.
+ * The output is bounded, so a file cannot expand beyond what was promised.
  *
  * Errors:  CORRUPT (not gzip, truncated, wrong checksum, bytes after the end), UNSUPPORTED (built
  *          without zlib), file errors as in file.h.
- * Threads: pure function.
+ * Threads: pure functions.
  */
 #ifndef ENGINE_DATA_GZIP_H
 #define ENGINE_DATA_GZIP_H
 
-#include "engine/base/mem.h"
+#include "engine/base/file.h"
 
 /* No gzip file expands by more than this factor. */
 enum { GZIP_MAX_RATIO = 1032 };
@@ -19,5 +19,12 @@ enum { GZIP_MAX_RATIO = 1032 };
  * more than that. Checksum and end of the file are checked unless there is more. */
 MUST_CHECK enum status gzip_read(const char *path, void *out, size_t bytes, size_t *got, bool *more,
                                  struct error *err);
+
+/* What a file that is unpacked whole may hold: archives of pictures hardly shrink. */
+enum { GZIP_MAP_RATIO = 16, GZIP_MAP_BYTES = 1 << 30 };
+
+/* Unpacks a whole file into a temporary one without a name, of at most GZIP_MAP_BYTES plus
+ * GZIP_MAP_RATIO times its size (else TOO_LARGE), and maps that; file_unmap removes it. */
+MUST_CHECK enum status gzip_map(struct file_map *map, const char *path, struct error *err);
 
 #endif

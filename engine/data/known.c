@@ -62,6 +62,11 @@ static const struct known_set sets[] = {
      .mean = {0.2860f},
      .deviation = {0.3530f},
      .class_names = fashion_mnist_classes},
+    /* and every subset and edition of it, which brings its own classes */
+    {.name = "imagenet",
+     .channels = 3,
+     .mean = {0.485f, 0.456f, 0.406f},
+     .deviation = {0.229f, 0.224f, 0.225f}},
 };
 
 /* What packages and archives put around a set's own name. */
@@ -87,7 +92,7 @@ const struct known_set *known_find(const char *name) {
     char key[KEY_BYTES];
     key_of(name, key);
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
-        if (str_equal(key, sets[i].name))
+        if (sets[i].classes ? str_equal(key, sets[i].name) : str_has_prefix(key, sets[i].name))
             return &sets[i];
     return NULL;
 }

@@ -10,13 +10,14 @@ enum { KNOWN_MAX_CHANNELS = 3 };
 
 struct known_set {
     const char *name;
-    int channels, classes;
+    int channels;
+    int classes;                                                   /* 0: as many as there are */
     float mean[KNOWN_MAX_CHANNELS], deviation[KNOWN_MAX_CHANNELS]; /* of pixels in 0..1 */
-    const char *const *class_names;                                /* [classes] */
+    const char *const *class_names;                                /* [classes], or NULL */
 };
 
 /* The set meant by a name as people and archives write it ("Fashion-MNIST",
- * "dataset-fashion-mnist", "cifar-100-binary"), or NULL. */
+ * "dataset-fashion-mnist", "cifar-100-binary", "imagenet1k"), or NULL. */
 const struct known_set *known_find(const char *name);
 
 #endif

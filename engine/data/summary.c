@@ -1,5 +1,6 @@
 /* What is computed over a whole data set: statistics and digest. */
 #include "engine/data/dataset_internal.h"
+#include "engine/data/encoded.h"
 
 #include <math.h>
 
@@ -37,7 +38,10 @@ static void digest_split(struct sha256 *sha, const struct dataset *dataset,
                          const struct split *split) {
     size_t picture = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
     sha256_add(sha, &split->count, sizeof split->count);
-    sha256_add(sha, split->images, (size_t)split->count * picture);
+    if (split->encoded)
+        sha256_add(sha, split->encoded->digest, (size_t)split->count * SHA256_BYTES);
+    else
+        sha256_add(sha, split->images, (size_t)split->count * picture);
     sha256_add(sha, split->labels, (size_t)split->count * sizeof *split->labels);
 }
 

@@ -1,6 +1,8 @@
-/* train.safetensors and test.safetensors: images [n,h,w,c] u8 and labels [n] i64 or i32. */
+/* train.safetensors and test.safetensors: images [n,h,w,c] u8, or pictures that are encoded, and
+ * labels [n] i64 or i32. */
 #include "engine/base/safetensors.h"
-#include "engine/data/dataset_internal.h"
+#include "engine/base/str.h"
+#include "engine/data/images.h"
 
 #include <string.h>
 
@@ -64,26 +66,40 @@ static enum status copy_labels(const struct tensor *labels, int32_t *out, struct
     return STATUS_OK;
 }
 
-static enum status take_tensors(struct dataset *dataset, enum part part,
-                                const struct safetensors *file, struct error *err) {
-    const struct tensor *images, *labels;
-    int32_t *out;
+static enum status take_images(struct dataset *dataset, enum part part,
+                               const struct safetensors *file, struct error *err) {
+    const struct tensor *images;
     enum status status = find(file, "images", 4, &images, err);
-    if (!status)
-        status = find(file, "labels", 1, &labels, err);
     if (!status)
         status = check_images(images, err);
     if (!status)
-        status = check_labels(labels, images->dim[0], err);
-    if (!status)
         status = dataset_set_shape(dataset, part, &images->dim[1], err);
+    if (status)
+        return status;
+    dataset_split(dataset, part)->images = images->data;
+    dataset_split(dataset, part)->count = images->dim[0];
+    return STATUS_OK;
+}
+
+/* The pictures of a part have been taken. */
+static enum status take_labels(struct dataset *dataset, enum part part,
+                               const struct safetensors *file, struct error *err) {
+    const struct tensor *labels;
+    int32_t *out;
+    enum status status = find(file, "labels", 1, &labels, err);
+    if (!status)
+        status = check_labels(labels, dataset_split(dataset, part)->count, err);
     if (!status)
         status = dataset_alloc_labels(dataset, part, labels->dim[0], &out, err);
-    if (!status)
-        status = copy_labels(labels, out, err);
-    if (!status)
-        dataset_split(dataset, part)->images = images->data;
-    return status;
+    return status ? status : copy_labels(labels, out, err);
+}
+
+static enum status take_tensors(struct dataset *dataset, enum part part,
+                                const struct safetensors *file, struct error *err) {
+    bool encoded = safetensors_find(file, "pictures");
+    enum status status =
+        encoded ? images_take(dataset, part, file, err) : take_images(dataset, part, file, err);
+    return status ? status : take_labels(dataset, part, file, err);
 }
 
 static enum status part_open(struct dataset *dataset, enum part part, const char *folder,
@@ -99,6 +115,9 @@ static enum status part_open(struct dataset *dataset, enum part part, const char
     if (status)
         return status;
     status = take_tensors(dataset, part, file, err);
+    struct encoded *list = dataset->storage[STORAGE_ENCODED + part];
+    if (list)
+        str_copy(list->place, sizeof list->place, path);
     return error_wrap(err, status, "%s", path);
 }
 

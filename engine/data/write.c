@@ -2,7 +2,7 @@
 #include "engine/base/json.h"
 #include "engine/base/safetensors.h"
 #include "engine/base/str.h"
-#include "engine/data/dataset_internal.h"
+#include "engine/data/images.h"
 
 #include <stdlib.h>
 
@@ -11,6 +11,8 @@ enum { NOTE_MAX_BYTES = 64 << 10 };
 
 static enum status write_split(const struct dataset *dataset, const struct split *split,
                                const char *path, struct error *err) {
+    if (split->encoded)
+        return images_write(split, path, err);
     size_t bytes = (size_t)split->count * (size_t)dataset->height * (size_t)dataset->width *
                    (size_t)dataset->channels;
     const struct tensor tensors[] = {

@@ -7,12 +7,13 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "engine/data/dataset.h"
+#include "engine/data/encoded.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 3, MOST_NAMES = 6, FORMATS = 5 };
+enum { HEAD_BYTES = 3, MOST_NAMES = 6, FORMATS = 6 };
 
 /* Names for the first and for the second file. */
 static const char *const names[FORMATS][2][MOST_NAMES] = {
@@ -25,6 +26,7 @@ static const char *const names[FORMATS][2][MOST_NAMES] = {
     {{"train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"},
      {"train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz"}},
     {{"train.safetensors", "test.safetensors"}, {"classes.txt"}},
+    {{"train.tar", "test.tar"}, {"classes.txt"}},
 };
 
 static char folder[64];
@@ -51,12 +53,25 @@ static void prepare_folder(void) {
     CHECK(file_make_dirs(folder, NULL) == STATUS_OK);
 }
 
+static void check_encoded(const struct split *split) {
+    CHECK(split->count >= 1 && split->count == split->encoded->count);
+    for (int64_t i = 0; i < split->count; i++) {
+        struct picture picture;
+        CHECK(encoded_decode(split->encoded, i, &picture, NULL) == STATUS_OK);
+        picture_release(&picture);
+    }
+}
+
 static void check_split(const struct dataset *dataset, const struct split *split) {
     size_t picture = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
     unsigned sum = 0;
     CHECK(split->count >= 1);
     for (int64_t i = 0; i < split->count; i++)
         CHECK(split->labels[i] >= 0 && split->labels[i] < dataset->classes);
+    if (split->encoded) {
+        check_encoded(split);
+        return;
+    }
     for (size_t i = 0; i < (size_t)split->count * picture; i++)
         sum += split->images[i]; /* a sanitizer sees what is not there */
     CHECK(sum <= (size_t)split->count * picture * 255);

@@ -7,14 +7,16 @@ Inputs that a fuzzer found are added beside them by hand, named after what they 
 of tests/golden/pictures are seeds too."""
 
 import gzip
+import hashlib
 import json
 import io
 import pathlib
 import struct
 import tarfile
+import zlib
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
-CIFAR10, CIFAR100, IDX, IDX_GZIP, TENSORS = range(5)
+CIFAR10, CIFAR100, IDX, IDX_GZIP, TENSORS, TAR = range(6)
 
 
 def tensors_file(header, data, length=None):
@@ -82,6 +84,40 @@ def idx(kind, dims, data):
     return struct.pack(f">BBBB{len(dims)}I", 0, 0, kind, len(dims), *dims) + data
 
 
+def tar_file(form, entries):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as archive:
+        for name, kind, data in entries:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.linkname = kind, len(data), "elsewhere"
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def png():
+    def chunk(kind, data):
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    header = struct.pack(">II5B", 1, 1, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0\x80")
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def packed_file(ends):
+    count, data = len(ends), png()
+    tensors = {
+        "labels": entry("I32", [count], 0, 4 * count),
+        "ends": entry("I64", [count], 4 * count, 12 * count),
+        "digests": entry("U8", [count, 32], 12 * count, 44 * count),
+        "pictures": entry("U8", [2 * len(data)], 44 * count, 44 * count + 2 * len(data)),
+    }
+    labels = struct.pack(f"<{count}i", *range(count))
+    digests = hashlib.sha256(data).digest() * count
+    return tensors_file(tensors, labels + struct.pack(f"<{count}q", *ends) + digests + 2 * data)
+
+
 def dataset_seeds():
     yield "cifar10", dataset_file(CIFAR10, b"\3" + bytes(3072))
     yield "cifar10_label", dataset_file(CIFAR10, b"\12" + bytes(3072))
@@ -103,25 +139,24 @@ def dataset_seeds():
     header["images"] = entry("U8", [2, 2**31, 2**31, 0], 0, 0)
     yield "tensors_empty", dataset_file(TENSORS, tensors_file(header, data))
 
+    size = len(png())
+    yield "packed", dataset_file(TENSORS, packed_file([size, 2 * size]), b"cat\ndog\n")
+    yield "packed_ends", dataset_file(TENSORS, packed_file([size, size - 1, 2**62]))
+    files = [(name, tarfile.REGTYPE, png()) for name in ("train/cat/1.png", "train/dog/2.png")]
+    yield "tar", dataset_file(TAR, tar_file(tarfile.USTAR_FORMAT, files), b"Cat\nDog\n")
+    yield "tar_class", dataset_file(TAR, tar_file(tarfile.USTAR_FORMAT, files[:1]))
+    broken = [("cat/1.png", tarfile.REGTYPE, png()[:-9]), ("dog/2.jpg", tarfile.REGTYPE, png())]
+    yield "tar_broken", dataset_file(TAR, tar_file(tarfile.USTAR_FORMAT, broken))
+
 
 def picture_seeds():
-    png = b"\x89PNG\r\n\x1a\n"
+    magic = b"\x89PNG\r\n\x1a\n"
     size = struct.pack(">II5B", 2**30, 2**30, 8, 2, 0, 0, 0)
-    yield "huge_png", png + struct.pack(">I", 13) + b"IHDR" + size + bytes(4)
-    yield "only_png", png
+    yield "huge_png", magic + struct.pack(">I", 13) + b"IHDR" + size + bytes(4)
+    yield "only_png", magic
     yield "only_jpeg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
     yield "no_segments", b"\xff\xd8" + b"\xff\xda\x00\x02" * 90 + b"\xff\xd9"
     yield "text", b"GIF89a, but it is not"
-
-
-def tar_file(form, entries):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=form) as archive:
-        for name, kind, data in entries:
-            info = tarfile.TarInfo(name)
-            info.type, info.size, info.linkname = kind, len(data), "elsewhere"
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
 
 
 def tar_seeds():

@@ -2,10 +2,14 @@
 
 #include "engine/base/file.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include <zlib.h>
 
 /* zlib counts in unsigned int; larger pieces are handed over one after the other. */
-enum { PIECE_BYTES = 1 << 30, WINDOW_GZIP_ONLY = 16 + MAX_WBITS };
+enum { UNPACK_BYTES = 1 << 20, PIECE_BYTES = 1 << 30, WINDOW_GZIP_ONLY = 16 + MAX_WBITS };
 
 struct inflater {
     z_stream stream;
@@ -35,16 +39,8 @@ static int inflate_into(struct inflater *inflater, uint8_t *out, size_t bytes, s
     return result;
 }
 
-static enum status inflate_file(struct inflater *inflater, uint8_t *out, size_t bytes, size_t *got,
-                                bool *more, struct error *err) {
-    uint8_t beyond;
-    size_t beyond_bytes = 0;
-    int result = inflate_into(inflater, out, bytes, got);
-    if (result == Z_OK) /* full; one byte more decides between end, more and truncation */
-        result = inflate_into(inflater, &beyond, 1, &beyond_bytes);
-    *more = beyond_bytes > 0;
-    if (*more)
-        return STATUS_OK;
+/* Whether the stream has ended as it should, given zlib's last result. */
+static enum status check_end(const struct inflater *inflater, int result, struct error *err) {
     if (result == Z_BUF_ERROR)
         return error_set(err, STATUS_CORRUPT, "the gzip file is truncated");
     if (result != Z_STREAM_END)
@@ -53,6 +49,17 @@ static enum status inflate_file(struct inflater *inflater, uint8_t *out, size_t 
     if (inflater->stream.avail_in > 0 || inflater->in_bytes > 0)
         return error_set(err, STATUS_CORRUPT, "there are bytes after the end of the gzip data");
     return STATUS_OK;
+}
+
+static enum status inflate_file(struct inflater *inflater, uint8_t *out, size_t bytes, size_t *got,
+                                bool *more, struct error *err) {
+    uint8_t beyond;
+    size_t beyond_bytes = 0;
+    int result = inflate_into(inflater, out, bytes, got);
+    if (result == Z_OK) /* full; one byte more decides between end, more and truncation */
+        result = inflate_into(inflater, &beyond, 1, &beyond_bytes);
+    *more = beyond_bytes > 0;
+    return *more ? STATUS_OK : check_end(inflater, result, err);
 }
 
 enum status gzip_read(const char *path, void *out, size_t bytes, size_t *got, bool *more,
@@ -68,5 +75,56 @@ enum status gzip_read(const char *path, void *out, size_t bytes, size_t *got, bo
         status = inflate_file(&inflater, out, bytes, got, more, err);
     inflateEnd(&inflater.stream);
     file_unmap(&map);
+    return error_wrap(err, status, "%s", path);
+}
+
+static enum status write_all(int fd, const uint8_t *bytes, size_t len, struct error *err) {
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set_errno(err, errno, "unpack into a temporary file");
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return STATUS_OK;
+}
+
+static enum status unpack(struct inflater *inflater, int fd, struct error *err) {
+    size_t most = GZIP_MAP_BYTES + GZIP_MAP_RATIO * inflater->in_bytes, total = 0, got;
+    uint8_t *buffer = xmalloc(UNPACK_BYTES);
+    enum status status = STATUS_OK;
+    int result = Z_OK;
+    while (!status && result == Z_OK) {
+        result = inflate_into(inflater, buffer, UNPACK_BYTES, &got);
+        total += got;
+        status = total > most
+                     ? error_set(err, STATUS_TOO_LARGE,
+                                 "it unpacks to more than %zu bytes; unpack it first", most)
+                     : write_all(fd, buffer, got, err);
+    }
+    free(buffer);
+    return status ? status : check_end(inflater, result, err);
+}
+
+enum status gzip_map(struct file_map *map, const char *path, struct error *err) {
+    struct file_map packed;
+    int fd = -1;
+    enum status status = file_map(&packed, path, err);
+    if (status)
+        return status;
+    struct inflater inflater = {.in = packed.data, .in_bytes = packed.len};
+    status = file_open_nameless(&fd, err);
+    if (!status && inflateInit2(&inflater.stream, WINDOW_GZIP_ONLY) != Z_OK)
+        status = error_set(err, STATUS_OUT_OF_MEMORY, "zlib cannot start");
+    if (!status)
+        status = unpack(&inflater, fd, err);
+    if (!status)
+        status = file_map_fd(map, fd, path, err);
+    inflateEnd(&inflater.stream);
+    if (fd >= 0)
+        close(fd);
+    file_unmap(&packed);
     return error_wrap(err, status, "%s", path);
 }

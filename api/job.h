@@ -61,6 +61,7 @@ enum job_request {
     X(PAUSE, "pause", "a user wants it to wait")                                                   \
     X(RESUME, "resume", "a user wants it to go on")                                                \
     X(RETRY, "retry", "a user wants a failed job to run again")                                    \
+    X(EDIT, "edit", "a user changes name, tags or priority")                                       \
     X(REMOVE, "remove", "a user deletes a finished job")
 
 enum job_event {

@@ -206,6 +206,24 @@ void handle_job_retry(struct request *request, struct reply *reply) {
     change(request, reply, JOB_EVENT_RETRY);
 }
 
+void handle_job_edit(struct request *request, struct reply *reply) {
+    struct job_edit edit;
+    struct job job;
+    struct field_errors errors = {.count = 0};
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = job_edit_decode(&edit, request->body, request->body_len, &errors, &err);
+    if (!status)
+        status = jobs_edit(request->app->pool, request->arg, &edit, &job, &err);
+    if (status) {
+        request_fail(request, reply, &err, &errors);
+        return;
+    }
+    log_info("job_changed", log_text("job", job.id), log_text("change", "edit"));
+    reply_job(reply, HTTP_OK, &job);
+}
+
 void handle_job_remove(struct request *request, struct reply *reply) {
     struct error err;
     enum status status = request_check_query(request, "", &err);

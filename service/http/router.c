@@ -18,6 +18,7 @@ static const struct {
     enum body_kind body;
 } bodies[] = {
     {handle_job_create, BODY_JSON},
+    {handle_job_edit, BODY_JSON},
     {handle_dataset_create, BODY_JSON},
     {handle_predict, BODY_PICTURES},
 };

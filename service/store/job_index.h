@@ -13,5 +13,6 @@
 
 /* Appends the names of a job's indexes, without the key's prefix, as a JSON array. */
 void job_indexes_add_json(const struct job *job, struct str *out);
+void tag_indexes_add_json(const struct text_list *tags, struct str *out); /* Those of tags. */
 
 #endif

@@ -24,6 +24,17 @@ static void add_index(const char *field, const char *value, struct str *out) {
     str_release(&name);
 }
 
+static void add_tags(const struct text_list *tags, struct str *out) {
+    for (int i = 0; i < tags->count; i++)
+        add_index("tag", tags->item[i], out);
+}
+
+void tag_indexes_add_json(const struct text_list *tags, struct str *out) {
+    str_add(out, "[");
+    add_tags(tags, out);
+    str_add(out, "]");
+}
+
 void job_indexes_add_json(const struct job *job, struct str *out) {
     const struct train_spec *spec = &job->spec;
     char model[ID_BYTES];
@@ -38,8 +49,7 @@ void job_indexes_add_json(const struct job *job, struct str *out) {
     add_index("model", model, out);
     add_index("model", spec->teacher, out);
     add_index("model", spec->init, out);
-    for (int i = 0; i < spec->tags.count; i++)
-        add_index("tag", spec->tags.item[i], out);
+    add_tags(&spec->tags, out);
     str_add(out, "]");
     str_release(&method);
 }

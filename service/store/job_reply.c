@@ -1,6 +1,7 @@
 #include "service/store/job_reply.h"
 
 #include "api/codec.h"
+#include "api/job_edit.h"
 
 #include <hiredis/hiredis.h>
 
@@ -122,6 +123,26 @@ static enum status decode_spec(struct job *job, const char *text, size_t len, st
     return job_spec_decode_stored(&job->spec, text, len, err);
 }
 
+/* What a user has changed since stands beside the spec. */
+static enum status decode_name(struct job *job, const char *text, size_t len, struct error *err) {
+    (void)len;
+    if (!str_copy(job->spec.name, sizeof job->spec.name, text))
+        return error_set(err, STATUS_CORRUPT, "name %s is too long", text);
+    return STATUS_OK;
+}
+
+static enum status decode_tags(struct job *job, const char *text, size_t len, struct error *err) {
+    return job_tags_decode(&job->spec.tags, text, len, err);
+}
+
+static enum status decode_priority(struct job *job, const char *text, size_t len,
+                                   struct error *err) {
+    (void)len;
+    if (!str_parse_i64(text, &job->spec.priority))
+        return error_set(err, STATUS_CORRUPT, "priority %s is no number", text);
+    return STATUS_OK;
+}
+
 static enum status decode_progress(struct job *job, const char *text, size_t len,
                                    struct error *err) {
     return fields_decode_stored(&job_progress_table, &job->progress, text, len, err);
@@ -181,6 +202,7 @@ static const struct {
     {"id", decode_id},       {"state", decode_state},       {"requested", decode_requested},
     {"spec", decode_spec},   {"progress", decode_progress}, {"worker", decode_worker},
     {"train", decode_train}, {"eval", decode_eval},         {"best", decode_best},
+    {"name", decode_name},   {"tags", decode_tags},         {"priority", decode_priority},
     {"model", decode_model}, {"error", decode_error},       {"reproducible", decode_reproducible},
 };
 

@@ -83,6 +83,33 @@ enum status jobs_change(struct redis_pool *pool, enum job_event event, const cha
     return status ? status : take_job(reply, out, err);
 }
 
+enum status jobs_edit(struct redis_pool *pool, const char *id, const struct job_edit *edit,
+                      struct job *out, struct error *err) {
+    struct str tags = STR_INIT, indexes = STR_INIT;
+    struct job_call call;
+    struct redisReply *reply;
+    job_tags_add_json(&edit->tags, &tags);
+    tag_indexes_add_json(&edit->tags, &indexes);
+    job_call_begin(&call, id, EVENT_BIT(JOB_EVENT_EDIT));
+    redis_args_text(&call.args, edit->has_tags ? str_text(&indexes) : "");
+    if (edit->has_name) {
+        redis_args_text(&call.args, "name");
+        redis_args_text(&call.args, edit->name);
+    }
+    if (edit->has_tags) {
+        redis_args_text(&call.args, "tags");
+        redis_args_text(&call.args, str_text(&tags));
+    }
+    if (edit->has_priority) {
+        redis_args_text(&call.args, "priority");
+        redis_args_int(&call.args, edit->priority);
+    }
+    enum status status = job_call_run(&call, pool, &script_edit, &reply, err);
+    str_release(&indexes);
+    str_release(&tags);
+    return status ? status : take_job(reply, out, err);
+}
+
 enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *err) {
     struct job_call call;
     struct redisReply *reply;

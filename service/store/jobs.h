@@ -13,6 +13,7 @@
 #define SERVICE_STORE_JOBS_H
 
 #include "api/job.h"
+#include "api/job_edit.h"
 #include "service/store/redis.h"
 
 enum { JOBS_MAX_LIMIT = 200, POINTS_MAX_LIMIT = 10000, IDEMPOTENCY_MS = 24 * 60 * 60 * 1000 };
@@ -37,6 +38,11 @@ MUST_CHECK enum status jobs_get(struct redis_pool *pool, const char *id, struct 
  * afterwards. */
 MUST_CHECK enum status jobs_change(struct redis_pool *pool, enum job_event event, const char *id,
                                    struct job *out, struct error *err);
+
+/* Changes name, tags and priority, as far as they are given; a queued job changes its place in line
+ * in the same step. */
+MUST_CHECK enum status jobs_edit(struct redis_pool *pool, const char *id,
+                                 const struct job_edit *edit, struct job *out, struct error *err);
 
 /* Removes a finished job with its points and events. Its folder and its model are files and stay;
  * see folders.h. */

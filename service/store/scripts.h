@@ -11,7 +11,7 @@
 /* One a transition of api/job.h. */
 extern const struct script script_submit, script_claim, script_renew, script_progress,
     script_finish, script_fail, script_release, script_reap, script_cancel, script_pause,
-    script_resume, script_retry, script_remove;
+    script_resume, script_retry, script_edit, script_remove;
 
 /* Reading. */
 extern const struct script script_show, script_list, script_points, script_count;

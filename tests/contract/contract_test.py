@@ -24,7 +24,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 # Members of a schema that are lists of any length or files, which no field table describes.
 BESIDE_TABLE = {"Model": {"class_names"}, "Dataset": {"class_names", "mean", "deviation"},
                 "PredictRequest": {"images"}}
-REQUESTS = {"TrainSpec", "DatasetRequest", "PredictRequest"}
+REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest"}
 JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "text": "string",
               "enum": "string", "ints": "array", "texts": "array"}
 
@@ -232,7 +232,7 @@ class Problems(unittest.TestCase):
 
 class Examples(unittest.TestCase):
     def test_requests_are_accepted(self):
-        kinds = {"/jobs": "job", "/datasets": "dataset", "/predict": "predict"}
+        kinds = {"/jobs": "job", "/jobs/{id}": "edit", "/datasets": "dataset", "/predict": "predict"}
         count = 0
         for _, path, operation, _ in operations():
             content = operation.get("requestBody", {}).get("content", {})

@@ -3,12 +3,13 @@
  * states, statuses and problems. With an argument, it reads a request's body from stdin instead and
  * prints what the service would make of it:
  *
- *     dump_contract job | dataset | predict < body.json
+ *     dump_contract job | edit | dataset | predict < body.json
  *
  * contract_test.py compares both with openapi.yaml.
  */
 #include "api/cards.h"
 #include "api/codec.h"
+#include "api/job_edit.h"
 #include "engine/base/mem.h"
 
 #include <math.h>
@@ -16,11 +17,12 @@
 #include <string.h>
 
 static const struct field_table *const tables[] = {
-    &train_spec_table,   &job_progress_table, &point_table,           &model_card_table,
-    &dataset_card_table, &job_estimate_table, &dataset_request_table, &predict_request_table,
+    &train_spec_table,   &job_edit_table,        &job_progress_table,
+    &point_table,        &model_card_table,      &dataset_card_table,
+    &job_estimate_table, &dataset_request_table, &predict_request_table,
 };
 static const char *const table_names[] = {
-    "TrainSpec", "Progress", "Point",          "Model",
+    "TrainSpec", "JobEdit",  "Progress",       "Point",          "Model",
     "Dataset",   "Estimate", "DatasetRequest", "PredictRequest",
 };
 
@@ -173,6 +175,15 @@ static enum status decode_job(const char *text, size_t len, struct field_errors 
     return status;
 }
 
+static enum status decode_edit(const char *text, size_t len, struct field_errors *errors,
+                               struct error *err, struct str *out) {
+    struct job_edit edit;
+    enum status status = job_edit_decode(&edit, text, len, errors, err);
+    if (!status)
+        fields_add_json(&job_edit_table, &edit, 0, out);
+    return status;
+}
+
 static enum status decode_dataset(const char *text, size_t len, struct field_errors *errors,
                                   struct error *err, struct str *out) {
     struct dataset_request request;
@@ -197,7 +208,10 @@ static const struct {
     const char *name;
     enum status (*decode)(const char *text, size_t len, struct field_errors *errors,
                           struct error *err, struct str *out);
-} decoders[] = {{"job", decode_job}, {"dataset", decode_dataset}, {"predict", decode_predict}};
+} decoders[] = {{"job", decode_job},
+                {"edit", decode_edit},
+                {"dataset", decode_dataset},
+                {"predict", decode_predict}};
 
 static int decode(const char *name, struct str *out) {
     static char text[1 << 20];
@@ -211,7 +225,7 @@ static int decode(const char *name, struct str *out) {
             problem_add_error(&err, &errors, out);
         return 0;
     }
-    fprintf(stderr, "usage: dump_contract [job | dataset | predict]\n");
+    fprintf(stderr, "usage: dump_contract [job | edit | dataset | predict]\n");
     return 2;
 }
 

@@ -82,7 +82,7 @@ def default_of(schema):
 
 def operations():
     for path, item in API["paths"].items():
-        for method in ("get", "post", "delete"):
+        for method in ("get", "post", "put", "patch", "delete"):
             if method in item:
                 yield method.upper(), path, item, item[method]
 

@@ -84,6 +84,8 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("retry", job["id"], status=REFUSED)["status"], 409)
         self.json("pause", job["id"])
         wait_until(lambda: self.json("job", job["id"])["state"] == "paused")
+        self.assertEqual(self.json("edit", job["id"], '{"priority": 9}')["spec"]["priority"], 9)
+        self.assertEqual(self.json("edit", job["id"], '{"epochs": 1}', status=REFUSED)["status"], 422)
         self.assertEqual(self.json("resume", job["id"])["state"], "queued")
         self.json("cancel", job["id"])
         wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")

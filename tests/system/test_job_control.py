@@ -77,6 +77,62 @@ class PauseTest(JobCase):
         self.finish(running)
 
 
+class EditTest(JobCase):
+    def edit(self, job_id, **fields):
+        answer = self.service.request("PATCH", f"/jobs/{job_id}", fields)
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(self.show(job_id)["spec"], answer.json()["spec"])
+        return answer.json()
+
+    def found(self, tag):
+        return [job["id"] for job in self.service.get(f"/jobs?tag={tag}").json()["items"]]
+
+    def test_priority_changes_the_order(self):
+        running = self.submit(**LONG)
+        self.wait_for_points(running)
+        first, second, third = (self.submit(epochs=1, priority=4) for _ in range(3))
+        self.assertEqual(self.edit(third, priority=9)["spec"]["priority"], 9)
+        self.edit(first, priority=0)
+        self.finish(running)
+        started = [self.service.wait_for_job(job_id)["started"] for job_id in (third, second, first)]
+        self.assertEqual(started, sorted(started))
+        self.assertEqual(self.show(first)["spec"]["priority"], 0)
+
+    def test_name_and_tags(self):
+        running = self.submit(**LONG)
+        job_id = self.submit(epochs=1, name="old", tags=["a", "b"], priority=2)
+        spec = self.edit(job_id, tags=["b", "c"])["spec"]
+        self.assertEqual((spec["name"], spec["tags"], spec["priority"]), ("old", ["b", "c"], 2))
+        self.assertEqual([self.found(tag) for tag in "abc"], [[], [job_id], [job_id]])
+        self.assertEqual(self.edit(job_id, name="n\u00e9w \"x\"")["spec"]["name"], 'n\u00e9w "x"')
+        self.assertIsNone(self.edit(job_id, name=None)["spec"]["name"])
+        self.edit(job_id, name="last")
+        self.assertEqual(self.edit(job_id)["spec"]["tags"], ["b", "c"])
+        self.finish(running)
+        done = self.service.wait_for_job(job_id)
+        self.assertEqual(self.service.get(f"/models/{done['model']}").json()["name"], "last")
+        self.assertEqual(self.edit(job_id, tags=[])["spec"]["tags"], [])
+        self.assertEqual([self.found(tag) for tag in "abc"], [[], [], []])
+        self.assertEqual([job["id"] for job in self.service.get(
+            f"/jobs?model={done['model']}").json()["items"]], [job_id])
+
+    def test_refusals(self):
+        job_id = self.submit(**LONG)
+        before = self.show(job_id)["spec"]
+        for body, field in (({"priority": 10}, "priority"), ({"priority": None}, "priority"),
+                            ({"epochs": 3}, "epochs"), ({"tags": "a"}, "tags"),
+                            ({"tags": ["x" * 64]}, "tags"), ({"name": 3}, "name")):
+            answer = self.service.request("PATCH", f"/jobs/{job_id}", body)
+            self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, field))
+        self.assertEqual(self.show(job_id)["spec"], before)
+        for path, body, status in ((f"/jobs/{NO_JOB}", {}, 404), (f"/jobs/{job_id}", [], 400),
+                                   (f"/jobs/{job_id}?x=1", {}, 422)):
+            self.assertEqual(self.service.request("PATCH", path, body).status, status)
+        plain = self.service.request("PATCH", f"/jobs/{job_id}", b"{}", {"Content-Type": "text/x"})
+        self.assertEqual(plain.status, 415)
+        self.finish(job_id)
+
+
 class ListTest(JobCase):
     """Filters alone and together, on jobs that wait behind one that runs."""
 

@@ -82,6 +82,10 @@ class Client:
         """Cancels a job; one that runs has `requested` set until its worker has stopped."""
         return cast(Job, self._json("POST", f"/jobs/{job_id}/cancel"))
 
+    def edit(self, job_id: str, **fields: Any) -> Job:
+        """Changes name, tags or priority; what is not given stays as it is."""
+        return cast(Job, self._json("PATCH", f"/jobs/{job_id}", json=fields))
+
     def pause(self, job_id: str) -> Job:
         """Lets a job wait; one that runs has `requested` set until its checkpoint is written."""
         return cast(Job, self._json("POST", f"/jobs/{job_id}/pause"))

@@ -82,6 +82,8 @@ def test_pause_and_resume(client, fields):
     wait_until(lambda: client.curve(job["id"]))
     assert client.pause(job["id"])["requested"] == "pause"
     wait_until(lambda: client.job(job["id"])["state"] == "paused")
+    spec = client.edit(job["id"], priority=7, name="mine")["spec"]
+    assert (spec["priority"], spec["name"], spec["tags"]) == (7, "mine", [])
     assert client.resume(job["id"])["state"] == "queued"
     wait_until(lambda: client.job(job["id"])["state"] == "running")
     client.cancel(job["id"])

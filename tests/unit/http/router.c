@@ -44,7 +44,7 @@ static void tells_methods(void) {
     T_STR(found.allow, "POST, GET, HEAD");
     found = match("POST", "/jobs/x");
     T_CHECK(!found.route);
-    T_STR(found.allow, "GET, HEAD, DELETE");
+    T_STR(found.allow, "GET, HEAD, PATCH, DELETE");
     T_STR(match("get", "/healthz").allow, "GET, HEAD");
     T_CHECK(!match("get", "/healthz").route);
 }

@@ -98,6 +98,7 @@ static enum status carry_out(enum job_event event, const struct claim *claim) {
     enum job_state state;
     struct point point = {.phase = POINT_TRAIN, .epoch = 1, .step = 5};
     struct job_error error = {.code = STATUS_DIVERGED, .message = "not finite", .step = 7};
+    const struct job_edit edit = {.priority = 3, .has_priority = true, .has_tags = true};
     struct redis_pool *pool = fixture.pool;
     switch (event) {
     case JOB_EVENT_SUBMIT:
@@ -118,6 +119,8 @@ static enum status carry_out(enum job_event event, const struct claim *claim) {
         return reap_of(id, MAX_LOST);
     case JOB_EVENT_POISON:
         return reap_of(id, 1);
+    case JOB_EVENT_EDIT:
+        return jobs_edit(pool, id, &edit, NULL, NULL);
     case JOB_EVENT_REMOVE:
         return jobs_remove(pool, id, NULL);
     default:

@@ -1,0 +1,47 @@
+#include "api/job_edit.h"
+
+#include "api/codec.h"
+#include "api/json_internal.h"
+
+#define ROW(member) FIELD_MEMBER(struct job_edit, member)
+static const struct field rows[] = {
+    {ROW(name), .type = FIELD_TEXT, .max = 120,
+     .doc = "Name of the job and its model, for people."},
+    {ROW(tags), .type = FIELD_TEXTS, .min = 1, .max = 63, .fallback = "",
+     .doc = "Words to find the job by, instead of those it has."},
+    {ROW(priority), .type = FIELD_INT, .min = 0, .max = 9, .fallback = "0",
+     .doc = "Jobs of a higher priority run first."},
+};
+#undef ROW
+const struct field_table job_edit_table = {"job", rows, (int)(sizeof rows / sizeof rows[0])};
+
+enum status job_edit_decode(struct job_edit *edit, const char *text, size_t len,
+                            struct field_errors *errors, struct error *err) {
+    json_t *root = NULL;
+    enum status status = json_read(&root, text, len, err);
+    if (status)
+        return status;
+    json_read_fields(&job_edit_table, edit, 0, true, root, errors);
+    edit->has_name = json_object_get(root, "name") != NULL;
+    edit->has_tags = json_object_get(root, "tags") != NULL;
+    edit->has_priority = json_object_get(root, "priority") != NULL;
+    json_decref(root);
+    return field_errors_status(errors, err);
+}
+
+/* Objects of the one field, so that the table reads and writes them. */
+static const struct field_table tags_table = {"tags", &rows[1], 1};
+
+void job_tags_add_json(const struct text_list *tags, struct str *out) {
+    const struct job_edit edit = {.tags = *tags};
+    fields_add_json(&tags_table, &edit, 0, out);
+}
+
+enum status job_tags_decode(struct text_list *tags, const char *text, size_t len,
+                            struct error *err) {
+    struct job_edit edit;
+    enum status status = fields_decode_stored(&tags_table, &edit, text, len, err);
+    if (!status)
+        *tags = edit.tags;
+    return status;
+}

@@ -5,15 +5,15 @@
 #include "engine/base/sha256.h"
 #include "service/common/log.h"
 #include "service/http/app.h"
+#include "service/http/idempotency.h"
 #include "service/http/job_inputs.h"
 #include "service/store/folders.h"
 #include "service/store/jobs.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204, IDEMPOTENCY_KEY_MAX = 200 };
+enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
 
 static void reply_job(struct reply *reply, int code, const struct job *job) {
     job_add_json(job, reply_json(reply, code));
@@ -81,25 +81,18 @@ static void start_estimate(struct creation *creation) {
     request_resume(request);
 }
 
-static enum status find_key(struct request *request, const char **key, struct error *err) {
-    static const char name[] = "Idempotency-Key";
-    *key = request_header(request, name);
-    if (*key && (!**key || strlen(*key) > IDEMPOTENCY_KEY_MAX))
-        return request_refuse(request, name, *key, "1 to 200 characters", err);
-    return STATUS_OK;
-}
-
 static void submit(struct creation *creation, struct reply *reply) {
     struct request *request = creation->request;
-    char id[ID_BYTES], fingerprint[SHA256_HEX_BYTES];
+    char id[ID_BYTES], fingerprint[SHA256_HEX_BYTES], key[IDEMPOTENCY_KEY_BYTES];
     struct job job, made;
     struct error err;
     bool created;
     id_make(&request->app->ids, ID_PREFIX_JOB, id);
     job_init(&job, id, &creation->spec, clock_wall_ms());
     sha256_hex(request->body, request->body_len, fingerprint);
-    struct submission submission = {.job = &job, .fingerprint = fingerprint};
-    enum status status = find_key(request, &submission.idempotency_key, &err);
+    struct submission submission = {
+        .job = &job, .idempotency_key = key, .fingerprint = fingerprint};
+    enum status status = idempotency_key(request, key, &err);
     if (!status)
         status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
     if (status) {

@@ -23,7 +23,7 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
                         struct job *out, bool *created, struct error *err) {
     const struct job *job = submission->job;
     char digest[SHA256_HEX_BYTES] = "";
-    if (submission->idempotency_key)
+    if (submission->idempotency_key && submission->idempotency_key[0])
         sha256_hex(submission->idempotency_key, strlen(submission->idempotency_key), digest);
     struct str spec = STR_INIT, indexes = STR_INIT;
     train_spec_add_json(&job->spec, &spec);

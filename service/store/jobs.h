@@ -18,7 +18,8 @@
 
 enum { JOBS_MAX_LIMIT = 200, POINTS_MAX_LIMIT = 10000, IDEMPOTENCY_MS = 24 * 60 * 60 * 1000 };
 
-/* A job to create. The key may be NULL; the fingerprint (a digest of the request) goes with it. */
+/* A job to create. The key may be NULL or ""; the fingerprint (a digest of the request) goes with
+ * it. */
 struct submission {
     const struct job *job; /* from job_init */
     const char *idempotency_key;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The HTTP interface without a worker: jobs that wait, data sets, errors, Redis going away."""
 
+import concurrent.futures
 import http.client
 import json
 import pathlib
@@ -118,9 +119,25 @@ class ApiTest(unittest.TestCase):
         second = self.service.post("/jobs", SPEC, headers=headers).json()
         self.assertEqual(first["id"], second["id"])
         other = self.service.post("/jobs", {**SPEC, "seed": 7}, headers=headers)
-        self.assertIn(other.status, (409, 422), other)
-        long = self.service.post("/jobs", SPEC, headers={"Idempotency-Key": "x" * 300})
-        self.assert_problem(long, 422, "invalid", "Idempotency-Key")
+        self.assert_problem(other, 422, "invalid", "Idempotency-Key")
+        quoted = self.service.post("/jobs", SPEC, headers={"Idempotency-Key": '"once"'}).json()
+        self.assertEqual(quoted["id"], first["id"])
+        before = self.get("/jobs?limit=200").json()
+        for key in ("", '""', '"a', 'a"', '"a"b', '"a\\b"', "x" * 201, '"' + "x" * 201 + '"',
+                    b"\xc3\xa4", "a\tb"):
+            answer = self.service.post("/jobs", SPEC, headers={"Idempotency-Key": key})
+            self.assert_problem(answer, 400, "malformed")
+        self.assertEqual(self.get("/jobs?limit=200").json(), before)
+        escaped = {"Idempotency-Key": '"a\\"b\\\\"'}
+        self.assertEqual(self.service.post("/jobs", SPEC, headers=escaped).status, 201)
+
+    def test_idempotency_key_at_the_same_time(self):
+        """No request is ever half done for another: all get the one job."""
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: self.service.post(
+                "/jobs", SPEC, headers={"Idempotency-Key": "race"}), range(24)))
+        self.assertEqual({answer.status for answer in answers}, {201})
+        self.assertEqual(len({answer.json()["id"] for answer in answers}), 1)
 
     def test_list_in_pages(self):
         ids = [self.submit(seed=i)["id"] for i in range(5)]

@@ -144,20 +144,6 @@ void handle_job_create(struct request *request, struct reply *reply) {
         proceed(creation, dry_run, reply);
 }
 
-/* ---- what there is ---- */
-
-void handle_job_show(struct request *request, struct reply *reply) {
-    struct job job;
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
-    if (!status)
-        status = jobs_get(request->app->pool, request->arg, &job, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else
-        reply_job(reply, HTTP_OK, &job);
-}
-
 /* ---- wishes ---- */
 
 /* A job that was cancelled while nobody ran it leaves a checkpoint that is of no use. */

@@ -36,6 +36,7 @@ enum {
     LIMIT_STREAM_POLL_MS = 200,
     LIMIT_STREAM_HEARTBEAT_MS = 15 * 1000,
     LIMIT_STREAM_POINTS = 500, /* read at once */
+    LIMIT_WAIT_S = 60,         /* how long a GET may wait for a change */
 
     /* Answers */
     LIMIT_PAGE = 200, /* items of a list; 20 when not said */

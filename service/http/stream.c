@@ -128,9 +128,13 @@ static enum status stream_turn(struct stream *stream, bool may_ask, int64_t now_
     enum status status = STATUS_OK;
     if (!stream_has_room(stream))
         return status;
+    if (stream->source.ends_ns && now_ns >= stream->source.ends_ns) {
+        stream_say(stream, "", true);
+        return status;
+    }
     if (may_ask && (stream->due || now_ns - stream->asked_ns >= REFILL_NS))
         status = stream_refill(stream, now_ns);
-    if (now_ns - stream->said_ns >= HEARTBEAT_NS) {
+    if (now_ns - stream->said_ns >= HEARTBEAT_NS && !stream->source.quiet) {
         stream_say(stream, ":\n\n", false);
         stream->said_ns = now_ns;
     }
@@ -204,7 +208,7 @@ void pump_stop(struct pump *pump) {
         return;
     pthread_join(pump->thread, NULL);
     for (struct stream *stream = pump_first(pump); stream; stream = stream->next)
-        stream_say(stream, ": the server is stopping\n\n", true);
+        stream_say(stream, stream->source.quiet ? "" : ": the server is stopping\n\n", true);
 }
 
 void pump_free(struct pump *pump) {

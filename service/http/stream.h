@@ -29,6 +29,8 @@ struct stream_source {
     /* Appends what is new and sets *ended after the last. An error is tried again later. */
     enum status (*fill)(void *ctx, struct str *out, bool *ended, struct error *err);
     void (*release)(void *ctx);
+    bool quiet;      /* nothing but this text: no comments */
+    int64_t ends_ns; /* monotonic time at which the stream ends by itself; 0: never */
 };
 
 /* How a connection is put to sleep and woken. */

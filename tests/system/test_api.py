@@ -326,6 +326,22 @@ class RedisAwayTest(unittest.TestCase):
             wait_until(lambda: service.get("/readyz").status == 200)
 
 
+class WaitingTest(unittest.TestCase):
+    def test_waits_end_with_the_server(self):
+        with Redis() as redis, Service("serve", redis=redis.url) as service:
+            source = pictures.save_dataset(service.folder / "quadrants")
+            service.post("/datasets", {"name": "quadrants", "path": str(source)})
+            job = service.post("/jobs", SPEC).json()
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                answers = [pool.submit(service.get, f"/jobs/{job['id']}?wait_s=60")
+                           for _ in range(4)]
+                time.sleep(0.5)
+                service.process.signal(signal.SIGTERM)
+                self.assertEqual([answer.result().json()["state"] for answer in answers],
+                                 ["queued"] * 4)
+            self.assertEqual(service.process.wait(20), 0)
+
+
 class DrainTest(unittest.TestCase):
     def connect(self, service):
         connection = http.client.HTTPConnection(service.host, service.port, timeout=20)

@@ -52,6 +52,7 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(lines[-1]["state"], "succeeded")
         self.assertEqual([line["seq"] for line in lines[:-1]], list(range(1, len(lines))))
         self.assertEqual(self.json("job", job["id"]), lines[-1])
+        self.assertEqual(self.json("job", job["id"], 20), lines[-1])
         self.assertEqual(self.run_script("curve", job["id"]).count("\n"), len(lines))
         self.assertEqual(self.json("jobs")["items"], [lines[-1]])
         self.assertEqual(self.json("jobs", "state=queued")["items"], [])

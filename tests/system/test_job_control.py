@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """What users can do to a job while it waits or runs."""
 
+import concurrent.futures
+import time
 import unittest
 
 from job_case import LONG, NO_JOB, JobCase
@@ -131,6 +133,63 @@ class EditTest(JobCase):
         plain = self.service.request("PATCH", f"/jobs/{job_id}", b"{}", {"Content-Type": "text/x"})
         self.assertEqual(plain.status, 415)
         self.finish(job_id)
+
+
+class WaitTest(JobCase):
+    def wait(self, job_id, wait_s=30):
+        """The state that a waiting GET answers, and how long it took."""
+        start = time.monotonic()
+        answer = self.service.get(f"/jobs/{job_id}?wait_s={wait_s}")
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json(), time.monotonic() - start
+
+    def test_a_change_ends_the_wait(self):
+        running = self.submit(**LONG)
+        self.wait_for_points(running)
+        job_id = self.submit(epochs=1)
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            waiting = [pool.submit(self.wait, job_id) for _ in range(2)]
+            wish = pool.submit(self.wait, running)
+            time.sleep(0.5)
+            self.assertFalse(any(future.done() for future in (wish, *waiting)))
+            self.service.post(f"/jobs/{job_id}/pause")
+            for future in waiting:
+                found, took = future.result()
+                self.assertEqual(found["state"], "paused")
+                self.assertLess(took, 10)
+            self.service.post(f"/jobs/{running}/cancel")
+            self.assertEqual(wish.result()[0]["requested"], "cancel")
+        self.assertEqual(self.wait(running)[0]["state"], "cancelled")
+        self.finish(job_id)
+        self.assertLess(self.wait(job_id)[1], 5)  # it has finished
+
+    def test_the_wait_is_bounded(self):
+        running = self.submit(**LONG)
+        self.wait_for_state(running, "running")
+        found, took = self.wait(running, 1)
+        self.assertEqual(found["state"], "running")
+        self.assertGreater(took, 0.9)
+        self.finish(running)
+
+    def test_the_end_can_be_waited_for(self):
+        job_id = self.submit(epochs=3)
+        states = [self.show(job_id)["state"]]
+        while states[-1] not in ("succeeded", "failed"):
+            states.append(self.wait(job_id)[0]["state"])
+        self.assertEqual(states[-1], "succeeded")
+        self.assertLess(len(states), 5)
+
+    def test_a_job_that_is_removed(self):
+        job_id = self.submit(epochs=1)
+        self.service.wait_for_job(job_id)
+        self.assertEqual(self.service.delete(f"/jobs/{job_id}").status, 204)
+        self.assertEqual(self.service.get(f"/jobs/{job_id}?wait_s=30").status, 404)
+
+    def test_refusals(self):
+        for value in ("-1", "61", "x", "1.5", ""):
+            answer = self.service.get(f"/jobs/{NO_JOB}?wait_s={value}")
+            self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, "wait_s"))
+        self.assertEqual(self.service.get(f"/jobs/{NO_JOB}?wait_s=9").status, 404)
 
 
 class ListTest(JobCase):

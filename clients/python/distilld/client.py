@@ -68,9 +68,10 @@ class Client:
         """What a job would cost, and its fields with all defaults, without launching it."""
         return cast(DryRun, self._json("POST", "/jobs", json=spec, params={"dry_run": "true"}))
 
-    def job(self, job_id: str) -> Job:
-        """The job as it is now."""
-        return cast(Job, self._json("GET", f"/jobs/{job_id}"))
+    def job(self, job_id: str, wait_s: int = 0) -> Job:
+        """The job as it is now, or as soon as its state changes, within so many seconds."""
+        params = {"wait_s": wait_s} if wait_s else {}
+        return cast(Job, self._json("GET", f"/jobs/{job_id}", params=params))
 
     def jobs(self, state: Optional[str] = None, **terms: str) -> Iterator[Job]:
         """Jobs, newest first: all, or those in a state and of these method, student, dataset,
@@ -120,17 +121,19 @@ class Client:
         return job
 
     def _follow(self, job_id: str, line: Optional[ProgressLine], end: Optional[float]) -> Job:
-        pause = 0.1
+        """Looks every second to show the progress, or else only when the state changes."""
+        longest = 1.0 if line else min(30.0, self.timeout / 2)
+        wait_s = 0
         while True:
-            job = self.job(job_id)
+            job = self.job(job_id, wait_s)
             if line:
                 line.show(job)
             if job["state"] in FINISHED:
                 return job
-            if end is not None and time.monotonic() > end:
+            left = longest if end is None else end - time.monotonic()
+            if left <= 0:
                 raise TimeoutError(f"{job_id} is still {job['state']}")
-            time.sleep(pause)
-            pause = min(1.0, pause * 1.3)
+            wait_s = max(1, int(min(longest, left)))
 
     # Learning curves
 

@@ -1,0 +1,100 @@
+#include "service/http/handlers.h"
+
+#include "api/codec.h"
+#include "engine/base/clock.h"
+#include "engine/base/mem.h"
+#include "service/http/app.h"
+#include "service/http/limits.h"
+#include "service/store/jobs.h"
+
+#include <stdlib.h>
+
+enum { HTTP_OK = 200 };
+
+/* Whether a job still is as it was: a stream that says nothing and ends with the change. */
+struct watched {
+    struct app *app;
+    char id[ID_BYTES];
+    enum job_state state;
+    enum job_request requested;
+};
+
+static enum status look(void *ctx, struct str *out, bool *ended, struct error *err) {
+    const struct watched *watched = ctx;
+    struct job job;
+    (void)out;
+    enum status status = jobs_get(watched->app->pool, watched->id, &job, err);
+    *ended = status == STATUS_NOT_FOUND ||
+             (!status && (job.state != watched->state || job.requested != watched->requested));
+    return *ended ? STATUS_OK : status;
+}
+
+/* The request that waits is the stream's connection. */
+
+static void reply_now(struct request *request, struct reply *reply) {
+    struct job job;
+    struct error err;
+    if (jobs_get(request->app->pool, request->arg, &job, &err))
+        request_fail(request, reply, &err, NULL);
+    else
+        job_add_json(&job, reply_json(reply, HTTP_OK));
+}
+
+static void put_to_sleep(void *connection) {
+    request_suspend(connection, reply_now);
+}
+
+static void wake(void *connection) {
+    request_resume(connection);
+}
+
+static void stop_watching(void *state) {
+    stream_close(state);
+}
+
+/* Replies later; or at once, if the stream has ended already. */
+static enum status wait_for_change(struct request *request, struct reply *reply,
+                                   const struct job *job, int64_t wait_s, struct error *err) {
+    static const struct stream_sleeper sleeper = {put_to_sleep, wake};
+    struct watched *watched = xcalloc(1, sizeof *watched);
+    struct stream *stream = NULL;
+    char nothing[1];
+    *watched =
+        (struct watched){.app = request->app, .state = job->state, .requested = job->requested};
+    str_copy(watched->id, sizeof watched->id, job->id);
+    struct stream_source source = {.ctx = watched,
+                                   .fill = look,
+                                   .release = free,
+                                   .quiet = true,
+                                   .ends_ns = clock_mono_ns() + wait_s * 1000 * NS_PER_MS};
+    str_copy(source.topic, sizeof source.topic, job->id);
+    enum status status = stream_open(request->app->pump, &source, &stream, err);
+    if (status) {
+        free(watched);
+        return status;
+    }
+    stream_attach(stream, &sleeper, request);
+    request->state = stream;
+    request->release = stop_watching;
+    if (stream_take(stream, nothing, sizeof nothing) == STREAM_ENDED)
+        reply_now(request, reply);
+    return STATUS_OK;
+}
+
+void handle_job_show(struct request *request, struct reply *reply) {
+    struct job job;
+    struct error err;
+    int64_t wait_s = 0;
+    enum status status = request_check_query(request, "wait_s", &err);
+    if (!status)
+        status = request_query_int(request, "wait_s", 0, LIMIT_WAIT_S, &wait_s, &err);
+    if (!status)
+        status = jobs_get(request->app->pool, request->arg, &job, &err);
+    bool waits = !status && wait_s > 0 && !job_state_finished(job.state);
+    if (waits)
+        status = wait_for_change(request, reply, &job, wait_s, &err);
+    if (status)
+        request_fail(request, reply, &err, NULL);
+    else if (!waits)
+        job_add_json(&job, reply_json(reply, HTTP_OK));
+}

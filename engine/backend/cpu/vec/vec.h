@@ -48,6 +48,24 @@ struct vec_pixels {
     int width;    /* channels of the block, the rest of the lanes is padding */
 };
 
+/* A 1x1 convolution of some input channels to one block of output channels. */
+struct vec_pointwise {
+    const float *x; /* the first pixel of the first block of all input channels */
+    size_t x_block; /* from one block to the next */
+    int first, last;
+    const float *weight; /* [last - first][lanes] */
+    const float *bias;   /* [lanes] */
+    const void *residual;
+    void *y;
+    enum activation act;
+};
+
+/* Two planes that are multiplied pixel by pixel. */
+struct vec_products {
+    const void *x, *dy;
+    size_t x_at, dy_at, n; /* where they begin, and their numbers */
+};
+
 /* A matrix product out[rows][columns] = left right in f32. */
 struct vec_product {
     const float *left; /* element (i, k) at left[i * left_row + k * left_step] */
@@ -101,6 +119,11 @@ struct vec_kernels {
     /* Numbers at..at+n-1 from or to the channels of as many pixels. */
     void (*block_in[2])(const struct vec_pixels *pixels, void *x, size_t at, size_t n);
     void (*block_out[2])(const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
+
+    /* So many pixels of y from number y_at on, where x begins at its first. */
+    void (*pointwise[2])(const struct vec_pointwise *pointwise, size_t y_at, int pixels);
+    /* sums[lane of x][lane of dy] += x dy over the planes. */
+    void (*pointwise_dw[2])(const struct vec_products *products, float *sums);
 
     /* Rows i..i_end-1 and columns j..j_end-1 of a product; by_dot where right holds columns. */
     void (*product)(const struct vec_product *product, int i, int i_end, int j, int j_end);

@@ -151,6 +151,8 @@ static const struct field progress_rows[] = {
     {ROW(step), .type = FIELD_INT, .max = 1e15, .fallback = "0", .doc = "Steps done."},
     {ROW(steps), .type = FIELD_INT, .max = 1e15, .fallback = "0",
      .doc = "Steps of the job, 0 until known."},
+    {ROW(checkpoint), .type = FIELD_INT, .max = 1e15, .fallback = "0",
+     .doc = "Steps that the last checkpoint holds, 0: there is none yet."},
     {ROW(fraction), .type = FIELD_FLOAT, .max = 1, .fallback = "0", .doc = "Share that is done."},
     {ROW(images_per_s), .type = FIELD_FLOAT, .max = INFINITY,
      .doc = "Training pictures per second, null until known."},

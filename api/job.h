@@ -99,6 +99,7 @@ bool job_request_parse(const char *slug, enum job_request *request);
 /* How far a run is; a field table, as JSON in the store and on the wire. */
 struct job_progress {
     int64_t epoch, epochs, step, steps;
+    int64_t checkpoint;               /* steps that the last checkpoint holds; 0: none yet */
     double fraction;                  /* 0 to 1 */
     double images_per_s, remaining_s; /* NaN: not known yet */
     char phase[16];                   /* "preparing", "training", "evaluating", "saving" */

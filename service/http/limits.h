@@ -42,6 +42,7 @@ enum {
     LIMIT_PAGE = 200, /* items of a list; 20 when not said */
     LIMIT_PAGE_DEFAULT = 20,
     LIMIT_POINTS = 100 * 1000, /* points of one answer */
+    LIMIT_EVENTS = 1000,       /* events of one answer */
     LIMIT_RETRY_AFTER_S = 2,
 
     /* Work that does not fit a request's thread */

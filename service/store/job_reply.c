@@ -233,6 +233,11 @@ int64_t reply_field_int(const struct redisReply *fields, const char *name, int64
     return value && str_parse_i64(value->str, &number) ? number : fallback;
 }
 
+const char *reply_field_text(const struct redisReply *fields, const char *name) {
+    const struct redisReply *value = find_field(fields, name);
+    return value ? value->str : "";
+}
+
 static void explain_lost(struct job *job) {
     job->error.attempt = job->attempt;
     snprintf(job->error.message, sizeof job->error.message,

@@ -37,6 +37,9 @@ MUST_CHECK enum status job_from_reply(struct job *job, const struct redisReply *
 /* One field of a hash reply as an integer, or the fallback. */
 int64_t reply_field_int(const struct redisReply *fields, const char *name, int64_t fallback);
 
+/* One field of a hash reply as text, or "". */
+const char *reply_field_text(const struct redisReply *fields, const char *name);
+
 /* Fills a point from its JSON and what the store added: its number and its time. */
 MUST_CHECK enum status point_from_text(struct point *point, int64_t seq, int64_t at_ms,
                                        const char *text, size_t len, struct error *err);

@@ -121,55 +121,6 @@ enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *e
     return status;
 }
 
-/* ---- points ---- */
-
-/* One entry of the stream: its id is <seq>-0, its fields are at and point. */
-static enum status point_from_entry(struct point *point, const struct redisReply *entry,
-                                    struct error *err) {
-    if (entry->elements != 2 || entry->element[1]->elements != 4)
-        return error_set(err, STATUS_CORRUPT, "a point in the store is malformed");
-    int64_t seq = strtoll(entry->element[0]->str, NULL, 10);
-    const struct redisReply *fields = entry->element[1], *text = fields->element[3];
-    return point_from_text(point, seq, reply_field_int(fields, "at", 0), text->str, text->len, err);
-}
-
-static enum status fill_points(struct point_page *page, const struct redisReply *entries, int limit,
-                               struct error *err) {
-    int count = (int)entries->elements < limit ? (int)entries->elements : limit;
-    page->item = xcalloc((size_t)count + 1, sizeof *page->item);
-    page->more = (int)entries->elements > limit;
-    for (int i = 0; i < count; i++) {
-        enum status status = point_from_entry(&page->item[i], entries->element[i], err);
-        if (status)
-            return status;
-        page->next = page->item[page->count++].seq;
-    }
-    return STATUS_OK;
-}
-
-enum status jobs_points(struct redis_pool *pool, const char *id, int64_t since, int limit,
-                        struct point_page *page, struct error *err) {
-    *page = (struct point_page){.next = since};
-    struct job_call call;
-    struct redisReply *reply;
-    job_call_begin(&call, id, 0);
-    redis_args_int(&call.args, since);
-    redis_args_int(&call.args, limit + 1);
-    enum status status = job_call_run(&call, pool, &script_points, &reply, err);
-    if (status)
-        return status;
-    status = fill_points(page, reply->element[1], limit, err);
-    if (status)
-        point_page_release(page);
-    redis_reply_free(reply);
-    return status;
-}
-
-void point_page_release(struct point_page *page) {
-    free(page->item);
-    memset(page, 0, sizeof *page);
-}
-
 enum status jobs_count(struct redis_pool *pool, int64_t count[JOB_STATE_COUNT], struct error *err) {
     struct redis_args args = {0};
     struct redisReply *reply;

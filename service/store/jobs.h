@@ -12,6 +12,7 @@
 #ifndef SERVICE_STORE_JOBS_H
 #define SERVICE_STORE_JOBS_H
 
+#include "api/event.h"
 #include "api/job.h"
 #include "api/job_edit.h"
 #include "service/store/redis.h"
@@ -86,6 +87,19 @@ struct point_page {
 MUST_CHECK enum status jobs_points(struct redis_pool *pool, const char *id, int64_t since,
                                    int limit, struct point_page *page, struct error *err);
 void point_page_release(struct point_page *page); /* Zeroed or filled. */
+
+/* What happened to a job, by seq; the oldest of more than a thousand are forgotten. */
+struct event_page {
+    struct event *item;
+    int count;
+    int64_t next;
+    bool more;
+};
+
+/* Up to limit events with seq > since. */
+MUST_CHECK enum status jobs_events(struct redis_pool *pool, const char *id, int64_t since,
+                                   int limit, struct event_page *page, struct error *err);
+void event_page_release(struct event_page *page); /* Zeroed or filled. */
 
 /* How many jobs are in each state. */
 MUST_CHECK enum status jobs_count(struct redis_pool *pool, int64_t count[JOB_STATE_COUNT],

@@ -7,7 +7,7 @@
  *
  *     {distill}:job:<id>      hash    the job (jobs.c names the fields)
  *     {distill}:points:<id>   stream  learning curve; entry <seq>-0 is point seq
- *     {distill}:events:<id>   stream  what happened: event, state, requested, attempt, at
+ *     {distill}:events:<id>   stream  what happened: event, state, requested, attempt, at, notes
  *     {distill}:jobs          zset    all ids, score 0: the order is that of the ids
  *     {distill}:state:<slug>  zset    ids in that state, score 0
  *     {distill}:waiting       zset    queued ids by priority, then order of arrival

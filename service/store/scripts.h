@@ -14,6 +14,6 @@ extern const struct script script_submit, script_claim, script_renew, script_pro
     script_resume, script_retry, script_edit, script_remove;
 
 /* Reading. */
-extern const struct script script_show, script_list, script_points, script_count;
+extern const struct script script_show, script_list, script_points, script_events, script_count;
 
 #endif

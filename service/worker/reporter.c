@@ -34,11 +34,19 @@ static struct job_progress progress_of(const struct train_progress *from) {
 enum verdict reporter_tick(struct reporter *reporter, const struct train_progress *progress) {
     pthread_mutex_lock(&reporter->lock);
     reporter->ticked_ns = clock_mono_ns();
+    int64_t checkpoint = reporter->progress.checkpoint;
     if (progress)
         reporter->progress = progress_of(progress);
+    reporter->progress.checkpoint = checkpoint;
     enum verdict verdict = reporter->verdict;
     pthread_mutex_unlock(&reporter->lock);
     return verdict;
+}
+
+void reporter_checkpoint(struct reporter *reporter, int64_t step) {
+    pthread_mutex_lock(&reporter->lock);
+    reporter->progress.checkpoint = step;
+    pthread_mutex_unlock(&reporter->lock);
 }
 
 void reporter_wake(struct reporter *reporter) {

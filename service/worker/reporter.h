@@ -49,6 +49,8 @@ void reporter_stop(struct reporter *reporter); /* Ends the thread; tries nothing
 /* A sign of life with the progress so far (NULL: as before); returns what to do. */
 enum verdict reporter_tick(struct reporter *reporter, const struct train_progress *progress);
 
+void reporter_checkpoint(struct reporter *reporter, int64_t step); /* One was written. */
+
 /* Renews from the calling thread, once, so that an end shows the progress it was reached with. */
 void reporter_renew(struct reporter *reporter);
 

@@ -49,7 +49,8 @@ static enum status on_point(void *ctx, const struct metric_point *point, struct 
 }
 
 static void on_checkpoint(void *ctx, int64_t step) {
-    const struct run *run = ctx;
+    struct run *run = ctx;
+    reporter_checkpoint(&run->reporter, step);
     log_debug("checkpoint", log_text("job", run->claim->job.id), log_int("step", step));
 }
 

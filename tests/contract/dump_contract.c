@@ -9,6 +9,7 @@
  */
 #include "api/cards.h"
 #include "api/codec.h"
+#include "api/event.h"
 #include "api/job_edit.h"
 #include "engine/base/mem.h"
 
@@ -17,13 +18,13 @@
 #include <string.h>
 
 static const struct field_table *const tables[] = {
-    &train_spec_table,   &job_edit_table,        &job_progress_table,
-    &point_table,        &model_card_table,      &dataset_card_table,
-    &job_estimate_table, &dataset_request_table, &predict_request_table,
+    &train_spec_table,      &job_edit_table,        &job_progress_table, &point_table,
+    &event_table,           &model_card_table,      &dataset_card_table, &job_estimate_table,
+    &dataset_request_table, &predict_request_table,
 };
 static const char *const table_names[] = {
-    "TrainSpec", "JobEdit",  "Progress",       "Point",          "Model",
-    "Dataset",   "Estimate", "DatasetRequest", "PredictRequest",
+    "TrainSpec", "JobEdit", "Progress", "Point",          "Event",
+    "Model",     "Dataset", "Estimate", "DatasetRequest", "PredictRequest",
 };
 
 static const char *const type_names[] = {

@@ -158,7 +158,7 @@ def networks():
 
 MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions,
           "statuses": statuses, "networks": networks, "job": lambda: fields("TrainSpec"),
-          "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"),
+          "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"),
           "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}
 
 

@@ -121,14 +121,14 @@ def weights_of(service, job_id):
 
 
 class Stream:
-    """A live stream of a job's metrics: iterates over (id, event, data)."""
+    """A live stream of a job's metrics or events: iterates over (id, event, data)."""
 
-    def __init__(self, service, job_id, last_event_id=None):
+    def __init__(self, service, job_id, last_event_id=None, what="metrics"):
         headers = {"Accept": "text/event-stream"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = str(last_event_id)
         self.connection = http.client.HTTPConnection(service.host, service.port, timeout=60)
-        self.connection.request("GET", f"/jobs/{job_id}/metrics", headers=headers)
+        self.connection.request("GET", f"/jobs/{job_id}/{what}", headers=headers)
         self.response = self.connection.getresponse()
         self.comments = []
 

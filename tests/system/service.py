@@ -241,10 +241,9 @@ class Service:
         self.process.wait()
 
     def job_events(self, job_id):
-        """What happened to a job: the entries of its stream of events in Redis, as dicts."""
-        url = str(self.settings.get("redis", f"unix://{self.data}/redis.sock"))
-        entries = redis_cli(url, "XRANGE", f"{{distill}}:events:{job_id}", "-", "+")
-        return [dict(zip(fields[::2], fields[1::2])) for _, fields in entries]
+        """The transitions that a job went through, without epochs and checkpoints."""
+        events = self.get(f"/jobs/{job_id}/events").json()["events"]
+        return [event for event in events if event["event"] not in ("epoch", "checkpoint")]
 
     def connect(self):
         """A raw connection to the server."""

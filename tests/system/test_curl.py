@@ -53,6 +53,8 @@ class CurlTest(unittest.TestCase):
         self.assertEqual([line["seq"] for line in lines[:-1]], list(range(1, len(lines))))
         self.assertEqual(self.json("job", job["id"]), lines[-1])
         self.assertEqual(self.json("job", job["id"], 20), lines[-1])
+        events = [json.loads(line) for line in self.run_script("events", job["id"]).splitlines()]
+        self.assertEqual([events[0]["event"], events[-1]], ["submit", lines[-1]])
         self.assertEqual(self.run_script("curve", job["id"]).count("\n"), len(lines))
         self.assertEqual(self.json("jobs")["items"], [lines[-1]])
         self.assertEqual(self.json("jobs", "state=queued")["items"], [])
@@ -91,7 +93,7 @@ class CurlTest(unittest.TestCase):
         self.json("cancel", job["id"])
         wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")
         self.assertEqual(self.run_script("remove", job["id"]), "")
-        for name in ("job", "watch", "curve", "cancel", "pause", "resume"):
+        for name in ("job", "watch", "events", "curve", "cancel", "pause", "resume"):
             self.assertEqual(self.json(name, job["id"], status=REFUSED)["status"], 404)
         self.assertEqual(self.json("submit", "{}", status=REFUSED)["status"], 422)
 

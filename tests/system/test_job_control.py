@@ -6,7 +6,8 @@ import time
 import unittest
 
 from job_case import LONG, NO_JOB, JobCase
-from material import curve_of, weights_of
+from material import Stream, curve_of, weights_of
+from service import wait_until
 from service import wait_until
 
 
@@ -190,6 +191,74 @@ class WaitTest(JobCase):
             answer = self.service.get(f"/jobs/{NO_JOB}?wait_s={value}")
             self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, "wait_s"))
         self.assertEqual(self.service.get(f"/jobs/{NO_JOB}?wait_s=9").status, 404)
+
+
+class EventsTest(JobCase):
+    def events(self, job_id, query=""):
+        return self.service.get(f"/jobs/{job_id}/events{query}").json()["events"]
+
+    def test_what_happens_is_told_once_and_in_order(self):
+        job_id = self.submit(epochs=40, checkpoint_every=40)
+        stream = Stream(self.service, job_id, what="events")
+        self.wait_for_points(job_id, 5)
+        self.service.post(f"/jobs/{job_id}/pause")
+        self.wait_for_state(job_id, "paused")
+        self.service.post(f"/jobs/{job_id}/resume")
+        *live, (_, last, job) = stream
+        events = self.events(job_id)
+        self.assertEqual([event for _, _, event in live], events)
+        self.assertEqual({(name, int(seq) == event["seq"]) for seq, name, event in live},
+                         {("event", True)})
+        self.assertEqual((last, job), ("end", self.show(job_id)))
+        self.assertEqual([event["seq"] for event in events], [*range(1, len(events) + 1)])
+        told = [(event["event"], event["state"], event["requested"], event["attempt"])
+                for event in events if event["event"] not in ("epoch", "checkpoint")]
+        self.assertEqual(told, [("submit", "queued", None, 0), ("claim", "running", None, 1),
+                                ("pause", "running", "pause", 1), ("release", "paused", None, 1),
+                                ("resume", "queued", None, 1), ("claim", "running", None, 2),
+                                ("finish", "succeeded", None, 2)])
+        epochs = [(event["epoch"], event["step"]) for event in events if event["event"] == "epoch"]
+        self.assertEqual(epochs, [(epoch, 8 * epoch) for epoch in range(1, 41)])
+        checkpoints = [event["step"] for event in events if event["event"] == "checkpoint"]
+        self.assertTrue(checkpoints)
+        self.assertEqual(checkpoints, sorted(set(checkpoints)))
+        self.assertTrue(all(event["worker"] == self.show(job_id)["worker"]
+                            for event in events if event["event"] == "claim"))
+        rest = list(Stream(self.service, job_id, last_event_id=3, what="events"))
+        self.assertEqual([event for _, _, event in rest[:-1]], events[3:])
+        self.assertEqual(self.events(job_id, "?since=2&limit=2"), events[2:4])
+
+    def test_reasons_are_told(self):
+        job_id = self.submit(learning_rate=100, momentum=0, weight_decay=1, epochs=30)
+        reason = self.service.wait_for_job(job_id)["error"]["message"]
+        self.service.post(f"/jobs/{job_id}/retry")
+        self.service.wait_for_job(job_id)
+        told = [(event["event"], event["message"]) for event in self.service.job_events(job_id)]
+        self.assertEqual(told, [("submit", None), ("claim", None), ("fail", reason),
+                                ("retry", reason), ("claim", None), ("fail", reason)])
+
+    def test_a_lost_worker_is_told(self):
+        job_id = self.submit(**LONG)
+        self.wait_for_points(job_id)
+        worker = self.show(job_id)["worker"]
+        self.service.kill_child("work")
+        wait_until(lambda: self.show(job_id)["attempt"] == 2, what="second attempt")
+        reap, = (event for event in self.events(job_id) if event["event"] == "reap")
+        self.assertEqual((reap["state"], reap["worker"], reap["attempt"]), ("queued", worker, 1))
+        self.assertIn("lease ran out", reap["message"])
+        self.finish(job_id)
+
+    def test_refusals(self):
+        job_id = self.succeed(epochs=1)["id"]
+        path = f"/jobs/{job_id}/events"
+        for query, field in (("format=csv", "format"), ("since=-1", "since"), ("limit=0", "limit"),
+                             ("limit=1001", "limit"), ("from=1", "from")):
+            answer = self.service.get(f"{path}?{query}")
+            self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, field))
+        answer = self.service.get(path, headers={"Accept": "text/csv"})
+        self.assertEqual((answer.status, answer.json()["detail"]),
+                         (406, "there are application/json, text/event-stream"))
+        self.assertEqual(self.service.get(f"/jobs/{NO_JOB}/events").status, 404)
 
 
 class ListTest(JobCase):

@@ -16,7 +16,8 @@ import httpx
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
-from .types import Architecture, Dataset, DryRun, Job, Model, Point, Prediction
+from .types import (Architecture, Dataset, DryRun, Job, JobEvent, Model, Point,
+                    Prediction)
 
 Picture = Union[str, "os.PathLike[str]", bytes]
 
@@ -142,16 +143,28 @@ class Client:
 
         A connection that is lost is opened again; no point is missed or given twice.
         """
+        return cast(Iterator[Point], self._follow_series(f"/jobs/{job_id}/metrics", since))
+
+    def events(self, job_id: str, since: int = 0) -> Iterator[JobEvent]:
+        """What happens to a job (claim, epoch, checkpoint, pause, ...), until it ends."""
+        return cast(Iterator[JobEvent], self._follow_series(f"/jobs/{job_id}/events", since))
+
+    def history(self, job_id: str, since: int = 0) -> List[JobEvent]:
+        """What has happened to a job so far."""
+        page = self._json("GET", f"/jobs/{job_id}/events", params={"since": since})
+        return cast(List[JobEvent], page["events"])
+
+    def _follow_series(self, path: str, since: int) -> Iterator[Any]:
         failures = 0
         while True:
             try:
-                for event in self._events(f"/jobs/{job_id}/metrics", since):
+                for event in self._events(path, since):
                     failures = 0
                     if event.name == "end":
                         return
-                    point = cast(Point, json.loads(event.data))
-                    since = point["seq"]
-                    yield point
+                    item = json.loads(event.data)
+                    since = item["seq"]
+                    yield item
             except httpx.TransportError as error:
                 failures += 1
                 if failures > self.retries:

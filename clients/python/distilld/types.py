@@ -10,6 +10,7 @@ class Progress(TypedDict):
     epochs: int
     step: int
     steps: int
+    checkpoint: int
     fraction: float
     images_per_s: Optional[float]
     remaining_s: Optional[float]
@@ -31,6 +32,21 @@ class Point(TypedDict):
     top5: Optional[float]
     learning_rate: Optional[float]
     images_per_s: Optional[float]
+
+
+class JobEvent(TypedDict):
+    """Something that happened to a job; epoch and step are -1 where it is about none."""
+
+    seq: int
+    time: str
+    event: str
+    state: str
+    requested: Optional[str]
+    attempt: int
+    worker: Optional[str]
+    epoch: int
+    step: int
+    message: Optional[str]
 
 
 class LatestMetrics(TypedDict):

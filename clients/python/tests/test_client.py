@@ -65,6 +65,16 @@ def test_metrics_while_it_runs(client, fields):
     assert list(client.metrics(job["id"], since=len(points) - 1)) == points[-1:]
 
 
+def test_events(client, trained):
+    events = list(client.events(trained["id"]))
+    assert events == client.history(trained["id"])
+    assert [event["event"] for event in events if event["epoch"] < 0 and event["step"] < 0] == [
+        "submit", "claim", "finish"]
+    assert [event["epoch"] for event in events if event["event"] == "epoch"] == [
+        *range(1, trained["progress"]["epochs"] + 1)]
+    assert list(client.events(trained["id"], since=len(events) - 1)) == events[-1:]
+
+
 def test_cancel_and_remove(client, fields):
     job = client.submit(**{**fields, "epochs": 100000})
     client.cancel(job["id"])

@@ -27,7 +27,8 @@ while true do
         return {'none'}
     end
     local state = transition(id, 'claim', {'worker', worker, 'instance', instance,
-        'lease_ms', ARGV[4], 'attempt', (redis.call('HGET', key('job', id), 'attempt') or 0) + 1})
+        'lease_ms', ARGV[4], 'attempt', (redis.call('HGET', key('job', id), 'attempt') or 0) + 1},
+        {'worker', worker})
     if state then
         if redis.call('HGET', key('job', id), 'started_ms') == '0' then
             redis.call('HSET', key('job', id), 'started_ms', whole(now_ms()))

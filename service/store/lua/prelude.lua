@@ -86,16 +86,18 @@ local leave = {
 }
 local finished = {succeeded = true, failed = true, cancelled = true}
 
-local function record(id, event, state, wish, now)
+-- Adds to the job's events; notes is a list of more fields and values.
+local function record(id, event, state, wish, now, notes)
     local attempt = redis.call('HGET', key('job', id), 'attempt') or '0'
-    redis.call('XADD', key('events', id), 'MAXLEN', '~', '1000', '*', 'event', event, 'state', state,
-        'requested', wish, 'attempt', attempt, 'at', whole(now))
+    local seq = redis.call('HINCRBY', key('job', id), 'events', 1)
+    redis.call('XADD', key('events', id), 'MAXLEN', '~', '1000', seq .. '-0', 'event', event,
+        'state', state, 'requested', wish, 'attempt', attempt, 'at', whole(now), unpack(notes or {}))
     notify(id)
 end
 
--- Carries out an event with changes (a list of fields and values) to the hash. Returns the new
--- state, or nil and the answer that says why not.
-local function transition(id, event, changes)
+-- Carries out an event with changes (a list of fields and values) to the hash and notes for the
+-- record. Returns the new state, or nil and the answer that says why not.
+local function transition(id, event, changes, notes)
     local from, wish = standing(id)
     local to, to_wish = rule(event, from, wish)
     if not to then
@@ -118,7 +120,7 @@ local function transition(id, event, changes)
             wait_in_line(id)
         end
     end
-    record(id, event, to, to_wish, now)
+    record(id, event, to, to_wish, now, notes)
     return to
 end
 
@@ -131,21 +133,29 @@ local function refuse_stale(id, attempt)
 end
 
 -- A user's or worker's event that only changes the state.
-local function change(event, changes)
-    local state, refusal = transition(ARGV[1], event, changes or {})
+local function change(event, changes, notes)
+    local state, refusal = transition(ARGV[1], event, changes or {}, notes)
     return refusal or {'ok', job_fields(ARGV[1])}
+end
+
+-- What an error, as the hash keeps it, says.
+local function error_message(text)
+    local is_json, decoded = pcall(cjson.decode, text or '')
+    return is_json and type(decoded) == 'table' and decoded.message or text or ''
 end
 
 -- A running job has lost its worker: it waits again, ends as was wished, or, after max_lost times
 -- without progress, fails. Returns the new state.
 local function lose(id, max_lost)
     local lost = redis.call('HINCRBY', key('job', id), 'lost', 1)
+    local worker = redis.call('HGET', key('job', id), 'worker') or ''
+    local notes = {'worker', worker, 'message', 'the worker died, or its lease ran out'}
     if lost >= tonumber(max_lost) and rule('poison', standing(id)) then
-        local state = transition(id, 'poison', {})
+        local state = transition(id, 'poison', {}, notes)
         if state == 'failed' then
             redis.call('HSET', key('job', id), 'error', 'lost')
         end
         return state
     end
-    return (transition(id, 'reap', {}))
+    return (transition(id, 'reap', {}, notes))
 end

@@ -26,5 +26,9 @@ redis.call('HSET', job, 'last_' .. phase, ARGV[5], phase, stored, 'lost', '0', '
 if ARGV[7] ~= '' and tonumber(ARGV[7]) > tonumber(known[2] or '-1') then
     redis.call('HSET', job, 'best', stored, 'best_top1', ARGV[7])
 end
+if phase == 'eval' then
+    local epoch = whole(cjson.decode(ARGV[6]).epoch)
+    record(id, 'epoch', state, wish, now, {'epoch', epoch, 'step', ARGV[5]})
+end
 notify(id)
 return {'ok'}

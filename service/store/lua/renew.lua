@@ -10,6 +10,11 @@ if not rule('renew', state, wish) then
     return state == 'absent' and {'not_found'} or {'conflict', state, wish}
 end
 local now = now_ms()
+local before = redis.call('HGET', key('job', id), 'progress')
+local checkpoint = cjson.decode(ARGV[5]).checkpoint
+if checkpoint > 0 and checkpoint ~= (before and cjson.decode(before).checkpoint) then
+    record(id, 'checkpoint', state, wish, now, {'step', whole(checkpoint)})
+end
 redis.call('ZADD', key('leases'), now + ARGV[4], id)
 redis.call('HSET', key('job', id), 'progress', ARGV[5], 'lease_ms', ARGV[4], 'updated_ms', whole(now))
 notify(id)

@@ -128,6 +128,22 @@ static enum status carry_out(enum job_event event, const struct claim *claim) {
     }
 }
 
+/* What was carried out stands last among the job's events; renewals and points are none. */
+static void check_event(const struct job_transition *row, const char *id) {
+    struct event_page page = {0};
+    if (row->event == JOB_EVENT_RENEW || row->event == JOB_EVENT_PROGRESS ||
+        row->event == JOB_EVENT_REMOVE)
+        return;
+    must(jobs_events(fixture.pool, id, 0, 100, &page, &why), "events");
+    if (page.count == 0)
+        T_FAIL("%s is not told", job_event_slug(row->event));
+    else
+        T_STR(page.item[page.count - 1].event, job_event_slug(row->event));
+    for (int i = 0; i < page.count; i++)
+        T_INT(page.item[i].seq, i + 1);
+    event_page_release(&page);
+}
+
 /* Only a queued job is without a wish; the wish of others is met at once. */
 static bool exists(enum job_state state, enum job_request requested) {
     return requested == JOB_REQUEST_NONE || state == JOB_RUNNING;
@@ -154,6 +170,8 @@ static void check_case(enum job_event event, enum job_state from, enum job_reque
                job_state_slug(from), job_request_slug(requested), status_slug(status),
                job_state_slug(job.state), job_request_slug(job.requested),
                status_slug(row ? STATUS_OK : refusal), job_state_slug(to), job_request_slug(then));
+    if (row)
+        check_event(row, id);
 }
 
 static void test_every_event_in_every_state(void) {

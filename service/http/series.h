@@ -1,0 +1,44 @@
+/*
+ * series.h - what a job's streams hold (points, events), asked for by number: as JSON, as CSV,
+ * live.
+ *
+ * ?since= and ?limit= or, for a stream, Last-Event-ID say which; ?format= or the Accept header how.
+ *
+ * Ownership: a question borrows from its request.
+ * Errors:    INVALID with the parameter; UNSUPPORTED when no form is acceptable (406).
+ * Threads:   any; a live source is read by the pump's.
+ */
+#ifndef SERVICE_HTTP_SERIES_H
+#define SERVICE_HTTP_SERIES_H
+
+#include "service/http/app.h"
+#include "service/http/request.h"
+
+/* In the order of preference; the first is for clients that do not say. */
+enum form { FORM_JSON, FORM_STREAM, FORM_CSV, FORM_COUNT };
+
+/* What a client asks for. */
+struct question {
+    const char *id;
+    enum form form;
+    int64_t since, limit;
+};
+
+/* Reads a request for one of the first form_count forms and at most so many items. */
+MUST_CHECK enum status question_parse(struct question *question, struct request *request,
+                                      int form_count, int64_t limit, struct error *err);
+
+/* Replies with an error of the above, of 406 in words. */
+void question_fail(const struct request *request, struct reply *reply, int form_count,
+                   const struct error *err);
+
+/* Appends server-sent events for some items after *since, moves it, and says whether more follow.
+ */
+typedef enum status series_read_fn(struct app *app, const char *id, int64_t *since, struct str *out,
+                                   bool *more, struct error *err);
+
+/* Replies with a stream of all items after since, whose last event is `end` with the job. */
+MUST_CHECK enum status series_stream(struct app *app, const struct question *question,
+                                     series_read_fn *read, struct reply *reply, struct error *err);
+
+#endif

@@ -15,8 +15,9 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 static const struct command *const commands[] = {
-    &command_train,  &command_eval,    &command_predict, &command_forward, &command_loss,
-    &command_import, &command_explain, &command_diff,    &command_bench,   &command_data};
+    &command_train, &command_eval,   &command_predict, &command_forward,
+    &command_loss,  &command_import, &command_export,  &command_explain,
+    &command_diff,  &command_bench,  &command_data};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static const char help_head[] =

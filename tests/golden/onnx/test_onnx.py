@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""Weights in and out, for every architecture with fresh random weights: a state dict of PyTorch's
+network becomes a model that PyTorch's network takes back bit by bit, and an ONNX file that ONNX
+Runtime runs with PyTorch's logits."""
+
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / "support"), str(HERE.parent / "training")]
+
+from pytorch import live  # noqa: E402
+
+live.require_torch()
+
+import onnx_runtime  # noqa: E402
+
+onnx_runtime.require()
+
+import numpy  # noqa: E402
+import torch  # noqa: E402
+
+import distill_cli  # noqa: E402
+import inputs  # noqa: E402
+from pytorch import safetensors_io, zoo  # noqa: E402
+
+SEED = live.seed()
+TOLERANCE = 1e-4  # of the largest logit
+CLASSES = 10
+MEAN, DEVIATION = [0.45, 0.5, 0.55], [0.3, 0.25, 0.2]
+OPTIONS = {"mean": MEAN, "deviation": DEVIATION}
+BATCHES = (1, 3)
+
+
+def network_of(name, channels=3):
+    """PyTorch's, with random weights and counters of batches."""
+    weights = inputs.weights(zoo.shapes(name, channels, CLASSES), SEED)
+    network = zoo.load(zoo.create(name, channels, CLASSES), weights)
+    for key, buffer in network.named_buffers():
+        if key.endswith("num_batches_tracked"):
+            buffer.fill_(7)
+    return network.eval()
+
+
+def save(path, network):
+    """As the client does it: every tensor of the state dict, under its name."""
+    safetensors_io.save(path, {key: value.numpy() for key, value in network.state_dict().items()})
+
+
+def pictures(shape):
+    """Of 0..1, NCHW; one array for each batch size."""
+    random = numpy.random.RandomState(SEED)
+    return [random.uniform(0, 1, (count, *shape)).astype("f4") for count in BATCHES]
+
+
+def normalised(x, mean, deviation):
+    return ((x - numpy.array(mean, "f4")[:, None, None]) /
+            numpy.array(deviation, "f4")[:, None, None]).astype("f4")
+
+
+def logits_of(network, x):
+    with torch.no_grad():
+        return network(torch.from_numpy(x)).numpy()
+
+
+class Case:
+    """A network and what the program makes of it, in a folder of its own."""
+
+    def __init__(self, folder, name, shape, **options):
+        folder.mkdir()
+        self.folder, self.model, self.shape = folder, folder / "model", shape
+        self.network = network_of(name, shape[0])
+        save(folder / "state.safetensors", self.network)
+        arguments = {"in": folder / "state.safetensors", "out": self.model, "height": shape[1],
+                     "width": shape[2]}
+        distill_cli.distill("import", architecture=name, **arguments, **options)
+        self.card = json.loads((self.model / "model.json").read_text())
+
+    def export(self, normalize):
+        """Writes the file and what it is run on; the logits that are expected."""
+        distill_cli.distill("export", model=self.model, out=self.folder / "model.onnx",
+                            normalize=normalize)
+        raw = pictures(self.shape)
+        fed = [normalised(x, self.card["input"]["mean"], self.card["input"]["deviation"])
+               for x in raw]
+        safetensors_io.save(self.folder / "x.safetensors",
+                            {str(len(x)): x for x in (raw if normalize else fed)})
+        return {str(len(x)): logits_of(self.network, x) for x in fed}
+
+
+class WeightsInAndOut(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="distill-onnx-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def check_state_dict(self, case):
+        """The original loads the model's weights strictly, and they are the same bits."""
+        written = {key: torch.from_numpy(value.copy()) for key, value in
+                   safetensors_io.load(case.model / "model.safetensors").items()}
+        before = {key: value.clone() for key, value in case.network.state_dict().items()}
+        case.network.load_state_dict(written, strict=True)
+        for key, value in case.network.state_dict().items():
+            self.assertTrue(torch.equal(value, before[key]), key)
+
+    def compare(self, expected, got):
+        self.assertEqual(sorted(got), sorted(expected))
+        for count, logits in expected.items():
+            self.assertEqual(got[count].shape, logits.shape)
+            self.assertLess(abs(got[count] - logits).max(), TOLERANCE * abs(logits).max())
+
+    def test_every_architecture(self):
+        folders, expected = [], []
+        for name in zoo.NAMES:
+            with self.subTest(name, seed=SEED):
+                case = Case(self.folder / name, name, (3, 32, 32), **OPTIONS)
+                self.check_state_dict(case)
+                expected.append(case.export(False))
+                folders.append(case.folder)
+        for folder, logits, (_, got) in zip(folders, expected, onnx_runtime.run(folders)):
+            with self.subTest(folder.name, seed=SEED):
+                self.compare(logits, got)
+        self.assertEqual([folder.name for folder in folders], zoo.NAMES)
+
+    def test_normalisation_inside_and_metadata(self):
+        case = Case(self.folder / "x", "resnet8", (3, 20, 28), dataset="cifar10")
+        expected = case.export(True)
+        ((notes, got),) = onnx_runtime.run([case.folder])
+        self.compare(expected, got)
+        self.assertEqual(json.loads(notes["class_names"]), case.card["classes"])
+        self.assertEqual(json.loads(notes["mean"]), [0.4914, 0.4822, 0.4465])
+        self.assertEqual(json.loads(notes["deviation"]), [0.247, 0.2435, 0.2616])
+        self.assertEqual((notes["architecture"], notes["dataset"]), ("resnet8", "cifar10"))
+        self.assertEqual(notes["input"], "pixels in 0..1")
+
+    def test_one_channel(self):
+        case = Case(self.folder / "x", "resnet20", (1, 28, 28), mean=[0.25], deviation=[0.5])
+        self.check_state_dict(case)
+        expected = case.export(False)
+        ((_, got),) = onnx_runtime.run([case.folder])
+        self.compare(expected, got)
+
+    def test_file_depends_on_the_model_alone(self):
+        case = Case(self.folder / "x", "shufflenetv2", (3, 32, 32), **OPTIONS)
+        files = []
+        for i in range(2):
+            path = self.folder / f"{i}.onnx"
+            distill_cli.distill("export", model=case.model, out=path)
+            files.append(path.read_bytes())
+        self.assertEqual(*files)
+
+    def test_bad_arguments(self):
+        out = self.folder / "x.onnx"
+        for arguments in ({"model": "/nonexistent", "out": out},
+                          {"model": self.folder, "out": out}):
+            with self.assertRaisesRegex(distill_cli.DistillError, "distill export: .*"):
+                distill_cli.distill("export", **arguments)
+        self.assertFalse(out.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,6 +1,7 @@
 /*
- * data.c - `distill data get NAME` fetches a known data set; `distill data sample FOLDER` writes
- * one of a data set's pictures as a PNG file.
+ * data.c - `distill data get NAME` fetches a known data set; `distill data import FOLDER` checks
+ * one and copies it into files that open at once; `distill data sample FOLDER` writes one of a data
+ * set's pictures as a PNG file.
  */
 #include "engine/cli/command.h"
 #include "engine/cli/line.h"
@@ -10,6 +11,7 @@
 #include "engine/data/download.h"
 #include "engine/data/encoded.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +28,7 @@ enum data_split { DATA_TEST, DATA_TRAIN };
 
 static const struct field rows[] = {
     {ROW(dir), .type = FIELD_TEXT, .max = 500,
-     .doc = "get: where to put it; data/NAME if not given."},
+     .doc = "get, import: where to put it; get: data/NAME if not given."},
     {ROW(out), .type = FIELD_TEXT, .max = 500, .doc = "sample: the PNG file to write."},
     {ROW(split), .type = FIELD_ENUM, .choices = "test train", .fallback = "test",
      .doc = "sample: which pictures to count."},
@@ -77,6 +79,35 @@ static enum status get(const struct data_command *command, const char *name, str
     if (terminal)
         fputs("\r\033[K", stderr);
     return status ? status : describe(folder, name, err);
+}
+
+/* ---- import ---- */
+
+/* The folder gets its name when all is in it. */
+static enum status write_all(const struct dataset *dataset, const char *dir, struct error *err) {
+    char part[FILE_PATH_BYTES];
+    if (snprintf(part, sizeof part, "%s.part", dir) >= (int)sizeof part)
+        return error_set_field(err, STATUS_TOO_LARGE, "dir", "dir is too long");
+    enum status status = file_remove_all(part, err);
+    if (!status)
+        status = dataset_write(dataset, part, err);
+    if (!status && rename(part, dir) != 0)
+        status = error_set_errno(err, errno, "rename %s to %s", part, dir);
+    return status;
+}
+
+static enum status import(const struct data_command *command, const char *folder,
+                          struct error *err) {
+    struct dataset dataset = {0};
+    if (!command->dir[0])
+        return error_set_field(err, STATUS_INVALID, "dir", "dir= is required");
+    if (file_exists(command->dir))
+        return error_set_field(err, STATUS_CONFLICT, "dir", "%s exists already", command->dir);
+    enum status status = dataset_open(&dataset, folder, NULL, err);
+    if (!status)
+        status = write_all(&dataset, command->dir, err);
+    dataset_close(&dataset);
+    return status ? status : describe(command->dir, NULL, err);
 }
 
 /* ---- sample ---- */
@@ -136,20 +167,23 @@ static enum status sample(const struct data_command *command, const char *folder
 static const struct {
     const char *verb;
     enum status (*run)(const struct data_command *command, const char *name, struct error *err);
-} verbs[] = {{"get", get}, {"sample", sample}};
+} verbs[] = {{"get", get}, {"import", import}, {"sample", sample}};
 
 static enum status run(void *options, const struct names *names, struct error *err) {
     for (size_t i = 0; names->count == 2 && i < sizeof verbs / sizeof verbs[0]; i++)
         if (str_equal(names->item[0], verbs[i].verb))
             return verbs[i].run(options, names->item[1], err);
-    return error_set_field(err, STATUS_INVALID, "name",
-                           "expected: distill data get NAME, or distill data sample FOLDER");
+    return error_set_field(
+        err, STATUS_INVALID, "name",
+        "expected: distill data get NAME, distill data import FOLDER, or distill data "
+        "sample FOLDER");
 }
 
 const struct command command_data = {
     .name = "data",
-    .sentence = "Fetches cifar10, cifar100, mnist or fashion_mnist; writes a picture as PNG.",
-    .names = "get NAME | sample FOLDER",
+    .sentence = "Fetches cifar10, cifar100, mnist or fashion_mnist; imports a data set; writes a "
+                "picture as PNG.",
+    .names = "get NAME | import FOLDER | sample FOLDER",
     .table = &table,
     .options_bytes = sizeof(struct data_command),
     .run = run,

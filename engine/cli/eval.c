@@ -4,7 +4,7 @@
 #include "engine/cli/command.h"
 #include "engine/cli/line.h"
 
-#include "engine/data/dataset.h"
+#include "engine/data/loader.h"
 #include "engine/session/predictor.h"
 #include "engine/spec/loss.h"
 
@@ -40,7 +40,8 @@ struct sums {
 
 static enum status check_match(const struct model_info *info, const struct dataset *dataset,
                                struct error *err) {
-    if (info->height != dataset->height || info->width != dataset->width ||
+    bool resized = !dataset->height || info->resize_size;
+    if ((!resized && (info->height != dataset->height || info->width != dataset->width)) ||
         info->channels != dataset->channels)
         return error_set(err, STATUS_INVALID, "the model takes %dx%dx%d, the pictures are %dx%dx%d",
                          info->height, info->width, info->channels, dataset->height, dataset->width,
@@ -66,17 +67,24 @@ static void add_rows(struct sums *sums, const float *logits, const int32_t *labe
 static enum status evaluate(struct predictor *predictor, const struct dataset *dataset,
                             const struct split *split, struct sums *sums, struct error *err) {
     int classes = dataset->classes;
-    size_t picture = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
+    struct loader_plan plan = {.dataset = dataset,
+                               .split = split,
+                               .input = model_input(predictor_info(predictor)),
+                               .batch = PREDICTOR_MAX_BATCH,
+                               .end = loader_batches(split->count, PREDICTOR_MAX_BATCH)};
+    plan.threads = loader_threads(&plan);
+    struct loader *loader;
     float *logits = xcalloc(PREDICTOR_MAX_BATCH * (size_t)classes, sizeof *logits);
-    enum status status = STATUS_OK;
-    for (int64_t at = 0; at < split->count && !status; at += PREDICTOR_MAX_BATCH) {
-        int64_t left = split->count - at;
-        int count = left < PREDICTOR_MAX_BATCH ? (int)left : PREDICTOR_MAX_BATCH;
-        status =
-            predictor_logits(predictor, split->images + (size_t)at * picture, count, logits, err);
+    enum status status = loader_create(&loader, &plan, err);
+    for (int64_t i = 0; i < plan.end && !status; i++) {
+        struct loader_batch batch;
+        status = loader_next(loader, &batch, err);
         if (!status)
-            add_rows(sums, logits, split->labels + at, count, classes);
+            status = predictor_logits(predictor, batch.images, batch.rows, logits, err);
+        if (!status)
+            add_rows(sums, logits, batch.labels, batch.rows, classes);
     }
+    loader_free(loader);
     free(logits);
     return status;
 }

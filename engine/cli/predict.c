@@ -4,7 +4,6 @@
 #include "engine/cli/command.h"
 #include "engine/cli/line.h"
 
-#include "engine/data/picture.h"
 #include "engine/session/predictor.h"
 
 #include <stdio.h>
@@ -47,19 +46,14 @@ struct group {
 
 static enum status read_picture(const struct group *group, const char *path, uint8_t *out,
                                 struct error *err) {
-    const struct model_info *info = predictor_info(group->predictor);
-    struct picture picture = {0};
+    const struct input input = model_input(predictor_info(group->predictor));
     char *bytes = NULL;
     size_t len = 0;
     enum status status = file_read(path, PICTURE_MAX_BYTES, &bytes, &len, err);
     if (status)
         return status;
-    status = picture_decode(&picture, bytes, len, err);
+    status = input_decode(&input, bytes, len, out, err);
     free(bytes);
-    if (status)
-        return error_wrap(err, status, "%s", path);
-    status = picture_fit(&picture, info->height, info->width, info->channels, out, err);
-    picture_release(&picture);
     return error_wrap(err, status, "%s", path);
 }
 

@@ -1,5 +1,5 @@
 /*
- * picture.h - JPEG and PNG files to pixels, and pixels to a network's input size.
+ * picture.h - JPEG and PNG files to pixels.
  *
  * Limits are checked before anything is decoded. EXIF orientation is applied, alpha is laid over
  * black, 16-bit PNG is cut to 8 bits, palettes are expanded; CMYK JPEG is converted.
@@ -30,11 +30,6 @@ MUST_CHECK enum status picture_decode(struct picture *picture, const void *bytes
                                       struct error *err);
 
 void picture_release(struct picture *picture); /* Zeroed or decoded. */
-
-/* Grey by Rec. 601 or three equal channels, then antialiased bilinear to exactly height x width
- * (squashed; equal to PIL's to 1 grey level), into out [height,width,channels]. */
-MUST_CHECK enum status picture_fit(const struct picture *picture, int height, int width,
-                                   int channels, uint8_t *out, struct error *err);
 
 /* Writes an 8-bit PNG, for tests and samples. */
 MUST_CHECK enum status picture_write_png(const struct picture *picture, const char *path,

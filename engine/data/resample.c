@@ -256,22 +256,22 @@ static int centered(int size, int side) {
     return (int)nearbyint((size - side) / 2.0);
 }
 
-struct resample resample_center(const struct picture *picture, int shorter, int side, int channels,
-                                enum resample_filter filter) {
-    int64_t height = picture->height, width = picture->width;
-    int out_height = (int)(height <= width ? shorter : shorter * height / width);
-    int out_width = (int)(width <= height ? shorter : shorter * width / height);
-    struct resample resample = resample_whole(picture, out_height, out_width, channels, filter);
-    resample.window =
-        (struct box){centered(out_height, side), centered(out_width, side), side, side};
-    return resample;
+/* The whole picture, or so much around its middle that its longer side stays within the limit when
+ * its shorter one becomes `shorter`. */
+static struct box box_middle(int height, int width, int shorter) {
+    int64_t small = height < width ? height : width, limit = PICTURE_MAX_SIDE * small / shorter;
+    int tall = height > limit ? (int)limit : height, wide = width > limit ? (int)limit : width;
+    tall = tall < small ? (int)small : tall;
+    wide = wide < small ? (int)small : wide;
+    return (struct box){(height - tall) / 2, (width - wide) / 2, tall, wide};
 }
 
-enum status picture_fit(const struct picture *picture, int height, int width, int channels,
-                        uint8_t *out, struct error *err) {
-    struct resampler resampler = {0};
-    struct resample whole = resample_whole(picture, height, width, channels, RESAMPLE_BILINEAR);
-    enum status status = picture_resample(&resampler, picture, &whole, out, err);
-    resampler_release(&resampler);
-    return status;
+struct resample resample_center(const struct picture *picture, int shorter, int side, int channels,
+                                enum resample_filter filter) {
+    struct box crop = box_middle(picture->height, picture->width, shorter);
+    int64_t height = crop.height, width = crop.width;
+    int out_height = (int)(height <= width ? shorter : shorter * height / width);
+    int out_width = (int)(width <= height ? shorter : shorter * width / height);
+    struct box window = {centered(out_height, side), centered(out_width, side), side, side};
+    return (struct resample){filter, crop, out_height, out_width, window, channels};
 }

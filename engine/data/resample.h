@@ -55,7 +55,8 @@ struct resample resample_whole(const struct picture *picture, int height, int wi
 struct resample resample_crop(struct box crop, int side, int channels, enum resample_filter filter);
 
 /* The shorter side of the picture becomes shorter, the other one in proportion (rounded down, as
- * torchvision's Resize), and the middle side x side of that is taken; side <= shorter. */
+ * torchvision's Resize), and the middle side x side of that is taken; side <= shorter. Where the
+ * other side would leave PICTURE_MAX_SIDE, the ends of the picture are cut off first. */
 struct resample resample_center(const struct picture *picture, int shorter, int side, int channels,
                                 enum resample_filter filter);
 

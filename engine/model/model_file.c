@@ -2,6 +2,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/str.h"
+#include "engine/spec/train_spec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,6 +32,9 @@ enum status model_weights_path(char out[FILE_PATH_BYTES], const char *path, stru
         return error_set(err, STATUS_TOO_LARGE, "path is longer than %d bytes", FILE_PATH_BYTES);
     return STATUS_OK;
 }
+
+const char *const interpolation_names[] = {
+    [INTERPOLATION_BILINEAR] = "bilinear", [INTERPOLATION_BICUBIC] = "bicubic"};
 
 static char *floats_text(struct arena *arena, const float *values, int count) {
     struct str text = STR_INIT;
@@ -70,6 +74,8 @@ void model_notes_init(struct model_notes *notes, const struct model_info *info) 
         {"mean", floats_text(arena, info->mean, info->channels)},
         {"deviation", floats_text(arena, info->deviation, info->channels)},
         {"class_names", names_text(arena, info)},
+        {"resize_size", arena_printf(arena, "%d", info->resize_size)},
+        {"interpolation", interpolation_names[info->interpolation]},
     };
     memcpy(notes->note, filled, sizeof filled);
 }
@@ -145,6 +151,27 @@ static enum status read_names(const struct safetensors *file, struct model_info 
     return status;
 }
 
+/* How a picture gets the input's size. Files of before this was noted squash it, bilinear. */
+static enum status read_fit(const struct safetensors *file, struct model_info *info,
+                            struct error *err) {
+    const char *size = safetensors_metadata(file, "resize_size");
+    const char *filter = safetensors_metadata(file, "interpolation");
+    int64_t shorter = 0;
+    if (size && (!str_parse_i64(size, &shorter) || shorter < 0 || shorter > MODEL_MAX_RESIZE))
+        return error_set(err, STATUS_INVALID, "metadata \"resize_size\" is \"%.40s\", not 0 to %d",
+                         size, MODEL_MAX_RESIZE);
+    if (shorter && (info->height != info->width || shorter < info->height))
+        return error_set(err, STATUS_INVALID,
+                         "metadata \"resize_size\" is %d, which does not cover %dx%d", (int)shorter,
+                         info->height, info->width);
+    bool bicubic = str_equal(filter, interpolation_names[INTERPOLATION_BICUBIC]);
+    if (filter && !bicubic && !str_equal(filter, interpolation_names[INTERPOLATION_BILINEAR]))
+        return error_set(err, STATUS_INVALID, "metadata \"interpolation\" is \"%.40s\"", filter);
+    info->resize_size = (int)shorter;
+    info->interpolation = bicubic ? INTERPOLATION_BICUBIC : INTERPOLATION_BILINEAR;
+    return STATUS_OK;
+}
+
 static enum status read_all(struct model_info *info, const struct safetensors *file,
                             struct error *err) {
     enum status status = read_text(file, "architecture", info->architecture, err);
@@ -164,6 +191,8 @@ static enum status read_all(struct model_info *info, const struct safetensors *f
         status = read_floats(file, "deviation", info->channels, info->deviation, err);
     if (status == STATUS_OK)
         status = read_names(file, info, err);
+    if (status == STATUS_OK)
+        status = read_fit(file, info, err);
     return status;
 }
 

@@ -2,9 +2,9 @@
  * model_file.h - a trained model on disk: model.safetensors and model.json.
  *
  * model.safetensors holds the weights under the names and shapes (OIHW) of the PyTorch originals
- * and, as metadata, all that is needed to run them: architecture, input size, normalisation,
- * class names. It depends on the spec alone. model.json beside it repeats this for people and
- * adds what the run measured.
+ * and, as metadata, all that is needed to run them: architecture, input size and how a picture
+ * gets it, normalisation, class names. It depends on the spec alone. model.json beside it repeats
+ * this for people and adds what the run measured.
  *
  * Errors: CORRUPT or INVALID with the tensor's name; file errors as in base/file.h.
  */
@@ -13,7 +13,7 @@
 
 #include "engine/base/safetensors.h"
 
-enum { MODEL_NAME_BYTES = 64, MODEL_MAX_CHANNELS = 4 };
+enum { MODEL_NAME_BYTES = 64, MODEL_MAX_CHANNELS = 4, MODEL_MAX_RESIZE = 2048 };
 
 struct model_info {
     char architecture[MODEL_NAME_BYTES];
@@ -21,7 +21,11 @@ struct model_info {
     int height, width, channels, classes;
     float mean[MODEL_MAX_CHANNELS], deviation[MODEL_MAX_CHANNELS];
     char **class_names; /* [classes] */
+    int resize_size;   /* a picture's shorter side becomes this, its middle is taken; 0: squashed */
+    int interpolation; /* enum interpolation */
 };
+
+extern const char *const interpolation_names[]; /* "bilinear", by enum interpolation */
 
 void model_info_release(struct model_info *info); /* Zeroed or filled. */
 
@@ -30,7 +34,7 @@ MUST_CHECK enum status model_weights_path(char out[FILE_PATH_BYTES], const char 
                                           struct error *err);
 
 /* The metadata of a weights file as safetensors notes. */
-enum { MODEL_NOTE_COUNT = 10 };
+enum { MODEL_NOTE_COUNT = 12 };
 struct model_notes {
     struct safetensors_note note[MODEL_NOTE_COUNT];
     struct arena arena;

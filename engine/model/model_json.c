@@ -18,6 +18,8 @@ void model_info_add_json(const struct model_info *info, struct str *out) {
              info->width, info->channels);
     add_floats(out, "mean", info->mean, info->channels);
     add_floats(out, "deviation", info->deviation, info->channels);
+    str_addf(out, ", \"resize_size\": %d, \"interpolation\": \"%s\"", info->resize_size,
+             interpolation_names[info->interpolation]);
     str_add(out, "},\n  \"classes\": [");
     for (int i = 0; i < info->classes; i++) {
         str_add(out, i ? ", " : "");

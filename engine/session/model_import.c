@@ -30,7 +30,8 @@ static void take_known(struct model_info *info, const struct known_set *set) {
     info->classes = set->classes;
     memcpy(info->mean, set->mean, sizeof set->mean);
     memcpy(info->deviation, set->deviation, sizeof set->deviation);
-    copy_names(info, set->class_names);
+    if (set->class_names)
+        copy_names(info, set->class_names);
 }
 
 static enum status take_folder(struct model_info *info, const char *folder, struct error *err) {

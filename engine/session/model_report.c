@@ -15,9 +15,12 @@ static const char *dataset_name(const struct trainer *trainer) {
 
 static void fill_info(const struct trainer *trainer, struct model_info *info) {
     const struct dataset *dataset = &trainer->dataset;
-    *info = (struct model_info){.height = dataset->height,
-                                .width = dataset->width,
-                                .channels = dataset->channels,
+    const struct input *input = &trainer->input;
+    *info = (struct model_info){.height = input->height,
+                                .width = input->width,
+                                .channels = input->channels,
+                                .resize_size = input->shorter,
+                                .interpolation = (int)input->filter,
                                 .classes = dataset->classes,
                                 .class_names = dataset->class_names};
     str_copy(info->architecture, sizeof info->architecture, trainer->spec->student);

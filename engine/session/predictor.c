@@ -191,6 +191,13 @@ const struct model_info *predictor_info(const struct predictor *predictor) {
     return &predictor->model.info;
 }
 
+_Static_assert((int)INTERPOLATION_BICUBIC == (int)RESAMPLE_BICUBIC, "one is used as the other");
+
+struct input model_input(const struct model_info *info) {
+    return (struct input){info->height, info->width, info->channels, info->resize_size,
+                          (enum resample_filter)info->interpolation};
+}
+
 enum status predictor_logits(struct predictor *predictor, const uint8_t *pictures, int count,
                              float *logits, struct error *err) {
     return run_all(predictor, INPUT_PIXELS, pictures, count, logits, err);

@@ -7,6 +7,7 @@
 #ifndef ENGINE_SESSION_PREDICTOR_H
 #define ENGINE_SESSION_PREDICTOR_H
 
+#include "engine/data/input.h"
 #include "engine/model/network.h"
 #include "engine/spec/train_spec.h"
 
@@ -26,6 +27,9 @@ void predictor_free(struct predictor *predictor); /* NULL is allowed. */
 
 /* Names, classes and input size of the loaded model. */
 const struct model_info *predictor_info(const struct predictor *predictor);
+
+/* How a picture becomes the input of a model. */
+struct input model_input(const struct model_info *info);
 
 /* Logits [count,classes] of u8 pictures [count,h,w,c] of the model's input size; any count. */
 MUST_CHECK enum status predictor_logits(struct predictor *predictor, const uint8_t *pictures,

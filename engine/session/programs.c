@@ -31,7 +31,7 @@ static void add_inputs(struct run_program *out, const struct program_plan *plan,
 static int add_augment(struct run_program *out, const struct program_plan *plan,
                        struct builder *builder) {
     const struct train_spec *spec = plan->spec;
-    if (!spec->crop_padding && !spec->flip)
+    if (plan->augmented || (!spec->crop_padding && !spec->flip))
         return out->images;
     struct shape shape = {plan->batch, 1, 1, 1};
     out->indices = build_input(builder, "indices", shape, DTYPE_I32);

@@ -21,8 +21,9 @@ struct program_plan {
     const struct network *teacher; /* NULL for ce */
     const float *mean, *deviation; /* the student's normalisation */
     const float *teacher_mean, *teacher_deviation;
-    int batch; /* pictures fed, and the teacher's batch */
-    int rows;  /* the first so many are trained on */
+    int batch;      /* pictures fed, and the teacher's batch */
+    int rows;       /* the first so many are trained on */
+    bool augmented; /* pictures are cropped and mirrored when they are fed */
 };
 
 struct run_program {

@@ -150,58 +150,32 @@ static enum status report(struct trainer *trainer, struct error *err) {
 
 /* --- batches --- */
 
-static void stage(struct trainer *trainer, const struct split *split, const int32_t *order,
-                  int64_t first, int rows) {
-    const struct dataset *dataset = &trainer->dataset;
-    size_t picture = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
-    for (int i = 0; i < rows; i++) {
-        int64_t index = order ? order[first + i] : first + i;
-        memcpy(trainer->staged_images + (size_t)i * picture,
-               split->images + (size_t)index * picture, picture);
-        trainer->staged_labels[i] = split->labels[index];
-        trainer->staged_indices[i] = (int32_t)index;
-    }
-}
-
-static void feed(struct trainer *trainer, const struct runnable *runnable) {
-    exec_write(runnable->exec, runnable->program.images, trainer->staged_images);
-    exec_write(runnable->exec, runnable->program.labels, trainer->staged_labels);
+static void feed(const struct runnable *runnable, const struct loader_batch *batch) {
+    exec_write(runnable->exec, runnable->program.images, batch->images);
+    exec_write(runnable->exec, runnable->program.labels, batch->labels);
     if (runnable->program.indices != NO_VALUE)
-        exec_write(runnable->exec, runnable->program.indices, trainer->staged_indices);
-}
-
-static void order_epoch(struct trainer *trainer, uint32_t epoch) {
-    if (trainer->order_epoch == epoch)
-        return;
-    int64_t count = trainer->dataset.train.count;
-    if (trainer->spec->shuffle)
-        dataset_shuffle(trainer->order, count, (uint64_t)trainer->spec->data_seed, epoch);
-    else
-        for (int64_t i = 0; i < count; i++)
-            trainer->order[i] = (int32_t)i;
-    trainer->order_epoch = epoch;
+        exec_write(runnable->exec, runnable->program.indices, batch->indices);
 }
 
 static enum status train_step(struct trainer *trainer, struct error *err) {
     const struct train_spec *spec = trainer->spec;
-    int64_t index = trainer->checkpoint.step, in_epoch = index % trainer->steps_per_epoch;
-    uint32_t epoch = (uint32_t)(index / trainer->steps_per_epoch) + 1;
-    int64_t first = in_epoch * spec->batch_size;
-    bool full = first + spec->batch_size <= trainer->dataset.train.count;
+    int64_t index = trainer->checkpoint.step, begin_ns = clock_mono_ns();
+    struct loader_batch batch;
+    enum status status = loader_next(trainer->loader, &batch, err);
+    if (status != STATUS_OK)
+        return status;
+    bool full = batch.rows == spec->batch_size;
     const struct runnable *runnable = &trainer->runnable[full ? PROGRAM_FULL : PROGRAM_REMAINDER];
-    int64_t begin_ns = clock_mono_ns();
-    order_epoch(trainer, epoch);
-    stage(trainer, &trainer->dataset.train, trainer->order, first, runnable->rows);
-    feed(trainer, runnable);
+    feed(runnable, &batch);
     struct step step = {.index = (uint64_t)index,
                         .data_seed = (uint64_t)spec->data_seed,
-                        .epoch = epoch,
+                        .epoch = batch.epoch,
                         .n_valid = runnable->rows};
     step.student[0].learning_rate = (float)rate_of(trainer, index);
     step.student[0].ce_weight = (float)spec->ce_weight;
     step.student[0].distill_weight = spec->method == METHOD_CE ? 0 : (float)spec->beta;
     exec_run(runnable->exec, &step);
-    enum status status = exec_synchronize(runnable->exec, err);
+    status = exec_synchronize(runnable->exec, err);
     trainer->checkpoint.step++;
     trainer->training_ns += clock_mono_ns() - begin_ns;
     trainer->trained_images += runnable->rows;
@@ -210,20 +184,23 @@ static enum status train_step(struct trainer *trainer, struct error *err) {
 
 /* --- evaluation --- */
 
-static enum status evaluate_batches(struct trainer *trainer, struct error *err) {
+static enum status evaluate_batches(struct trainer *trainer, struct loader *loader,
+                                    struct error *err) {
     const struct runnable *runnable = &trainer->runnable[PROGRAM_EVAL];
-    const struct split *test = &trainer->dataset.test;
+    int64_t count = trainer->dataset.test.count;
     /* the index is only for the message when the loss is not finite */
     struct step step = {.index = (uint64_t)trainer->checkpoint.step - 1, .student[0].ce_weight = 1};
     clear_tally(runnable);
     exec_refresh(runnable->exec);
-    for (int64_t first = 0; first < test->count; first += runnable->rows) {
-        int64_t rest = test->count - first;
-        step.n_valid = (int32_t)(rest < runnable->rows ? rest : runnable->rows);
-        stage(trainer, test, NULL, first, step.n_valid);
-        feed(trainer, runnable);
+    for (int64_t first = 0; first < count; first += runnable->rows) {
+        struct loader_batch batch;
+        enum status status = loader_next(loader, &batch, err);
+        if (status != STATUS_OK)
+            return status;
+        step.n_valid = batch.rows;
+        feed(runnable, &batch);
         exec_run(runnable->exec, &step);
-        enum status status = exec_synchronize(runnable->exec, err);
+        status = exec_synchronize(runnable->exec, err);
         /* a mere stop waits: a checkpoint at an epoch's end must hold its evaluation */
         if (status == STATUS_OK && ask(trainer, "evaluating") == TRAIN_ABANDON)
             status = cancelled(trainer, err);
@@ -235,7 +212,12 @@ static enum status evaluate_batches(struct trainer *trainer, struct error *err) 
 
 static enum status evaluate(struct trainer *trainer, struct error *err) {
     int64_t begin_ns = clock_mono_ns();
-    enum status status = evaluate_batches(trainer, err);
+    struct loader_plan plan = trainer_test_plan(trainer);
+    struct loader *loader;
+    enum status status = loader_create(&loader, &plan, err);
+    if (status == STATUS_OK)
+        status = evaluate_batches(trainer, loader, err);
+    loader_free(loader);
     if (status != STATUS_OK)
         return status;
     double tally[TALLY_FIELDS];
@@ -274,7 +256,8 @@ static enum status after_step(struct trainer *trainer, struct error *err) {
 static enum status train(struct trainer *trainer, struct error *err) {
     trainer->started_step = trainer->checkpoint.step;
     trainer->started_ns = clock_mono_ns();
-    enum status status = STATUS_OK;
+    struct loader_plan plan = trainer_train_plan(trainer, trainer->started_step);
+    enum status status = loader_create(&trainer->loader, &plan, err);
     while (status == STATUS_OK && trainer->checkpoint.step < trainer->steps) {
         status = trainer_tick(trainer, "training", err);
         if (status == STATUS_OK)

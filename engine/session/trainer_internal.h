@@ -5,6 +5,7 @@
 #define ENGINE_SESSION_TRAINER_INTERNAL_H
 
 #include "engine/backend/exec.h"
+#include "engine/data/loader.h"
 #include "engine/session/checkpoint.h"
 #include "engine/session/programs.h"
 
@@ -25,6 +26,7 @@ struct trainer {
     const struct train_spec *spec;
     const struct train_callbacks *callbacks;
     struct dataset dataset;
+    struct input input; /* what the data set's pictures become */
     struct device device;
     struct network student;
     struct loaded_model teacher;
@@ -33,10 +35,7 @@ struct trainer {
     int64_t steps_per_epoch, steps;
     struct checkpoint checkpoint; /* step, evaluations, identity: what a resume needs */
     char checkpoint_path[FILE_PATH_BYTES];
-    int32_t *order; /* [train.count] of the current epoch */
-    uint32_t order_epoch;
-    uint8_t *staged_images; /* [batch,h,w,c] */
-    int32_t *staged_labels, *staged_indices;
+    struct loader *loader; /* of the training split, from the first step of this process */
     int64_t report_every, checkpoint_every;
     int64_t started_step, started_ns, training_ns, trained_images; /* for rates, of this process */
     int64_t reported_ns, reported_images;
@@ -49,6 +48,10 @@ void trainer_release(struct trainer *trainer); /* Whatever setup has filled. */
 
 /* Reads data set, teacher and architecture, without a device. */
 MUST_CHECK enum status trainer_open_parts(struct trainer *trainer, struct error *err);
+
+/* Batches of the training split from a step on, or of the whole test split. */
+struct loader_plan trainer_train_plan(const struct trainer *trainer, int64_t first);
+struct loader_plan trainer_test_plan(const struct trainer *trainer);
 
 /* The plan of one of the programs above. */
 struct program_plan trainer_plan(const struct trainer *trainer, int batch, int rows);

@@ -2,6 +2,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/sha256.h"
+#include "engine/spec/train_input.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +11,28 @@
 static enum status check_teacher(const struct trainer *trainer, struct error *err) {
     const struct model_info *info = &trainer->teacher.info;
     const struct dataset *dataset = &trainer->dataset;
-    if (info->height != dataset->height || info->width != dataset->width ||
-        info->channels != dataset->channels)
+    const struct input *input = &trainer->input;
+    if (info->height != input->height || info->width != input->width ||
+        info->channels != input->channels)
         return error_set_field(err, STATUS_INVALID, "teacher",
-                               "the teacher takes pictures of %dx%dx%d, the data set has %dx%dx%d",
-                               info->height, info->width, info->channels, dataset->height,
-                               dataset->width, dataset->channels);
+                               "the teacher takes pictures of %dx%dx%d, the student %dx%dx%d",
+                               info->height, info->width, info->channels, input->height,
+                               input->width, input->channels);
     if (info->classes != dataset->classes)
         return error_set_field(err, STATUS_INVALID, "teacher",
                                "the teacher knows %d classes, the data set has %d", info->classes,
                                dataset->classes);
     return STATUS_OK;
+}
+
+static enum status set_input(struct trainer *trainer, struct error *err) {
+    const struct dataset *dataset = &trainer->dataset;
+    struct train_input size;
+    enum status status = train_input_of(&size, trainer->spec, dataset->height, dataset->width, err);
+    if (status == STATUS_OK)
+        trainer->input = (struct input){size.height, size.width, dataset->channels, size.shorter,
+                                        (enum resample_filter)trainer->spec->interpolation};
+    return status;
 }
 
 enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
@@ -31,8 +43,11 @@ enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
         return status;
     split_limit(&dataset->train, spec->train_limit);
     split_limit(&dataset->test, spec->test_limit);
-    struct network_size size = {dataset->height, dataset->width, dataset->channels,
-                                dataset->classes};
+    status = set_input(trainer, err);
+    if (status != STATUS_OK)
+        return status;
+    const struct input *input = &trainer->input;
+    struct network_size size = {input->height, input->width, input->channels, dataset->classes};
     status = network_init(&trainer->student, spec->student, size, spec->decay_all, err);
     if (status != STATUS_OK || !trainer->job->teacher_path)
         return status;
@@ -105,6 +120,37 @@ static enum status fill_teacher(struct trainer *trainer, struct error *err) {
     return status;
 }
 
+static struct loader_plan loader_plan(const struct trainer *trainer, const struct split *split,
+                                      int batch) {
+    struct loader_plan plan = {.dataset = &trainer->dataset,
+                               .split = split,
+                               .input = trainer->input,
+                               .batch = batch,
+                               .end = loader_batches(split->count, batch)};
+    plan.threads = loader_threads(&plan);
+    return plan;
+}
+
+/* Pictures that are resized are cropped and mirrored here, the others by the program. */
+struct loader_plan trainer_train_plan(const struct trainer *trainer, int64_t first) {
+    const struct train_spec *spec = trainer->spec;
+    const struct dataset *dataset = &trainer->dataset;
+    struct loader_plan plan = loader_plan(trainer, &dataset->train, (int)spec->batch_size);
+    bool random = trainer->input.shorter && spec->augment == AUGMENT_STANDARD;
+    plan.first = first;
+    plan.end = trainer->steps;
+    plan.data_seed = (uint64_t)spec->data_seed;
+    plan.shuffle = spec->shuffle;
+    plan.crop = random;
+    plan.mirror = random && spec->flip;
+    plan.threads = loader_threads(&plan);
+    return plan;
+}
+
+struct loader_plan trainer_test_plan(const struct trainer *trainer) {
+    return loader_plan(trainer, &trainer->dataset.test, EVAL_BATCH);
+}
+
 struct program_plan trainer_plan(const struct trainer *trainer, int batch, int rows) {
     const struct loaded_model *teacher = trainer->job->teacher_path ? &trainer->teacher : NULL;
     return (struct program_plan){.spec = trainer->spec,
@@ -114,6 +160,7 @@ struct program_plan trainer_plan(const struct trainer *trainer, int batch, int r
                                  .deviation = trainer->dataset.deviation,
                                  .teacher_mean = teacher ? teacher->info.mean : NULL,
                                  .teacher_deviation = teacher ? teacher->info.deviation : NULL,
+                                 .augmented = trainer->input.shorter > 0,
                                  .batch = batch,
                                  .rows = rows};
 }
@@ -150,17 +197,6 @@ static enum status build_all(struct trainer *trainer, struct error *err) {
     if (status == STATUS_OK)
         status = build(trainer, PROGRAM_EVAL, EVAL_BATCH, EVAL_BATCH, err);
     return status;
-}
-
-static void stage_buffers(struct trainer *trainer) {
-    const struct dataset *dataset = &trainer->dataset;
-    size_t rows = (size_t)trainer->spec->batch_size;
-    rows = rows > EVAL_BATCH ? rows : EVAL_BATCH;
-    size_t picture = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
-    trainer->staged_images = xcalloc(rows, picture);
-    trainer->staged_labels = xcalloc(rows, sizeof(int32_t));
-    trainer->staged_indices = xcalloc(rows, sizeof(int32_t));
-    trainer->order = xcalloc((size_t)dataset->train.count, sizeof(int32_t));
 }
 
 static void count_steps(struct trainer *trainer) {
@@ -233,7 +269,6 @@ enum status trainer_setup(struct trainer *trainer, struct error *err) {
     if (status != STATUS_OK)
         return status;
     count_steps(trainer);
-    stage_buffers(trainer);
     trainer->checkpoint.reproducible = true;
     status = build_all(trainer, err);
     if (status == STATUS_OK && trainer->job->resume && file_exists(trainer->checkpoint_path))
@@ -251,9 +286,6 @@ void trainer_release(struct trainer *trainer) {
     device_close(&trainer->device);
     network_release(&trainer->student);
     loaded_model_release(&trainer->teacher);
+    loader_free(trainer->loader);
     dataset_close(&trainer->dataset);
-    free(trainer->order);
-    free(trainer->staged_images);
-    free(trainer->staged_labels);
-    free(trainer->staged_indices);
 }

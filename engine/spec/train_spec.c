@@ -1,5 +1,7 @@
 #include "engine/spec/train_spec.h"
 
+#include "engine/spec/train_input.h"
+
 #include <math.h>
 
 #define ROW(member) FIELD_MEMBER(struct train_spec, member)
@@ -50,10 +52,18 @@ static const struct field rows[] = {
      .doc = "Epochs over which the rate rises linearly at the start."},
     {ROW(min_learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0",
      .doc = "Where the cosine schedule ends."},
+    {ROW(image_size), .type = FIELD_INT, .min = 0, .max = 1024, .fallback = "0",
+     .doc = "Side of the pictures the student gets, 16 or more; 0: as they are, 224 if they differ "
+            "in size."},
+    {ROW(resize_size), .type = FIELD_INT, .min = 0, .max = 2048, .fallback = "0",
+     .doc = "Shorter side of a picture whose middle is evaluated; 0: image_size * 256 / 224."},
+    {ROW(interpolation), .type = FIELD_ENUM, .choices = "bilinear bicubic", .fallback = "bilinear",
+     .doc = "How pictures are resized, antialiased."},
     {ROW(augment), .type = FIELD_ENUM, .choices = "standard none", .fallback = "standard",
-     .doc = "Crop and flip as below, or pictures as they are."},
+     .doc = "Crop and flip at random, or pictures as in evaluation."},
     {ROW(crop_padding), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "4",
-     .doc = "Pixels of black around a picture before it is cropped at random."},
+     .doc = "Pixels of black around a picture before it is cropped at random; pictures that are "
+            "resized are cropped without."},
     {ROW(flip), .type = FIELD_BOOL, .fallback = "true",
      .doc = "Whether every other picture is mirrored, at random."},
     {ROW(shuffle), .type = FIELD_BOOL, .fallback = "true",
@@ -191,6 +201,18 @@ static enum status check_milestones(const struct int_list *milestones, struct er
     return STATUS_OK;
 }
 
+static enum status check_sizes(const struct train_spec *spec, struct error *err) {
+    if (spec->image_size && spec->image_size < IMAGE_SIZE_MIN)
+        return error_set_field(err, STATUS_INVALID, "image_size",
+                               "image_size must be 0 or %d to %d, not %lld", IMAGE_SIZE_MIN,
+                               IMAGE_SIZE_MAX, (long long)spec->image_size);
+    if (spec->resize_size && spec->resize_size < spec->image_size)
+        return error_set_field(err, STATUS_INVALID, "resize_size",
+                               "resize_size must be at least image_size, %lld, not %lld",
+                               (long long)spec->image_size, (long long)spec->resize_size);
+    return STATUS_OK;
+}
+
 static enum status check_schedule(const struct train_spec *spec, struct error *err) {
     if (spec->warmup_epochs > (double)spec->epochs)
         return error_set_field(err, STATUS_INVALID, "warmup_epochs",
@@ -212,6 +234,8 @@ enum status train_spec_finish(struct train_spec *spec, struct error *err) {
         status = finish_loss(spec, err);
     if (!status)
         status = check_schedule(spec, err);
+    if (!status)
+        status = check_sizes(spec, err);
     if (status)
         return status;
     if (spec->data_seed < 0)

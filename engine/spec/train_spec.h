@@ -17,6 +17,7 @@ enum schedule_kind { SCHEDULE_MULTISTEP, SCHEDULE_COSINE, SCHEDULE_CONSTANT };
 enum precision { PRECISION_F32, PRECISION_BF16 };
 enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_REF, DEVICE_CUDA };
 enum augment_kind { AUGMENT_STANDARD, AUGMENT_NONE };
+enum interpolation { INTERPOLATION_BILINEAR, INTERPOLATION_BICUBIC };
 
 enum { SPEC_TEXT_BYTES = 512 };
 
@@ -37,8 +38,10 @@ struct train_spec {
     struct int_list milestones;
     double rate_factor; /* at each milestone */
     double warmup_epochs;
-    double min_learning_rate; /* where cosine ends */
-    int augment;              /* enum augment_kind */
+    double min_learning_rate;        /* where cosine ends */
+    int64_t image_size, resize_size; /* 0: see train_input.h */
+    int interpolation;               /* enum interpolation */
+    int augment;                     /* enum augment_kind */
     int64_t crop_padding;
     bool flip, shuffle;
     int64_t train_limit, test_limit; /* use only the first so many pictures; 0: all */

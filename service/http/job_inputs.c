@@ -1,6 +1,7 @@
 #include "service/http/job_inputs.h"
 
 #include "engine/model/network.h"
+#include "engine/spec/train_input.h"
 
 /* What is not there, or damaged, is a wrong value of the field that named it. */
 static enum status blame(enum status status, const char *field, struct error *err) {
@@ -20,23 +21,24 @@ static enum status find_model(struct model *model, const char *data, const char 
 
 /* The model takes the data set's pictures and tells apart as many classes. */
 static enum status check_fit(const struct model *model, const struct dataset_card *dataset,
-                             const char *field, struct error *err) {
+                             const struct train_input *input, const char *field,
+                             struct error *err) {
     const struct model_card *card = &model->card;
-    if (!card->id[0] || (card->height == dataset->height && card->width == dataset->width &&
+    if (!card->id[0] || (card->height == input->height && card->width == input->width &&
                          card->channels == dataset->channels && card->classes == dataset->classes))
         return STATUS_OK;
     return error_set_field(
         err, STATUS_INVALID, field,
-        "%s takes %lldx%lldx%lld and has %lld classes; data set %s is %lldx%lldx%lld with %lld",
+        "%s takes %lldx%lldx%lld and has %lld classes; data set %s gives %dx%dx%lld with %lld",
         card->id, (long long)card->height, (long long)card->width, (long long)card->channels,
-        (long long)card->classes, dataset->name, (long long)dataset->height,
-        (long long)dataset->width, (long long)dataset->channels, (long long)dataset->classes);
+        (long long)card->classes, dataset->name, input->height, input->width,
+        (long long)dataset->channels, (long long)dataset->classes);
 }
 
 static enum status check_student(const struct train_spec *spec, const struct dataset_card *dataset,
-                                 struct error *err) {
+                                 const struct train_input *input, struct error *err) {
     struct network network = {0};
-    struct network_size size = {(int)dataset->height, (int)dataset->width, (int)dataset->channels,
+    struct network_size size = {input->height, input->width, (int)dataset->channels,
                                 (int)dataset->classes};
     enum status status = network_init(&network, spec->student, size, spec->decay_all, err);
     network_release(&network);
@@ -48,6 +50,7 @@ enum status job_inputs_find(struct job_inputs *inputs, const char *data,
     struct error own; /* blame() reads it */
     *inputs = (struct job_inputs){0};
     const struct dataset_card *dataset = &inputs->dataset.card;
+    struct train_input input = {.shorter = 0};
     enum status status =
         blame(datasets_find(&inputs->dataset, data, spec->dataset, &own), "dataset", &own);
     if (!status)
@@ -55,11 +58,13 @@ enum status job_inputs_find(struct job_inputs *inputs, const char *data,
     if (!status)
         status = find_model(&inputs->init, data, "init", spec->init, &own);
     if (!status)
-        status = check_student(spec, dataset, &own);
+        status = train_input_of(&input, spec, (int)dataset->height, (int)dataset->width, &own);
     if (!status)
-        status = check_fit(&inputs->teacher, dataset, "teacher", &own);
+        status = check_student(spec, dataset, &input, &own);
     if (!status)
-        status = check_fit(&inputs->init, dataset, "init", &own);
+        status = check_fit(&inputs->teacher, dataset, &input, "teacher", &own);
+    if (!status)
+        status = check_fit(&inputs->init, dataset, &input, "init", &own);
     if (!status)
         return STATUS_OK;
     if (err)

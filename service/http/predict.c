@@ -2,7 +2,6 @@
 
 #include "api/cards.h"
 #include "engine/base/mem.h"
-#include "engine/data/picture.h"
 #include "service/http/app.h"
 
 #include <stdio.h>
@@ -96,13 +95,9 @@ static enum status blame_picture(const struct work *work, int i, enum status sta
 }
 
 static enum status decode_picture(struct work *work, int i, uint8_t *out) {
-    const struct model_info *info = work->model->info;
+    const struct input input = model_input(work->model->info);
     const struct predict_image *image = &work->asked.images[i];
-    struct picture picture = {0};
-    enum status status = picture_decode(&picture, image->bytes, image->len, &work->err);
-    if (!status)
-        status = picture_fit(&picture, info->height, info->width, info->channels, out, &work->err);
-    picture_release(&picture);
+    enum status status = input_decode(&input, image->bytes, image->len, out, &work->err);
     return status ? blame_picture(work, i, status, &work->err) : STATUS_OK;
 }
 

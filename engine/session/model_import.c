@@ -3,6 +3,7 @@
 #include "engine/data/dataset.h"
 #include "engine/data/known.h"
 #include "engine/model/model_json.h"
+#include "engine/spec/train_input.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,12 @@ static void set_dataset(struct model_info *info, const char *path) {
     str_copy(info->dataset, sizeof info->dataset, slash ? slash + 1 : path);
 }
 
+/* What torchvision's models are evaluated with. */
+static void take_middle(struct model_info *info) {
+    info->height = info->width = IMAGE_SIZE_DEFAULT;
+    info->resize_size = train_input_shorter(IMAGE_SIZE_DEFAULT);
+}
+
 static void take_known(struct model_info *info, const struct known_set *set) {
     info->channels = set->channels;
     info->classes = set->classes;
@@ -32,6 +39,8 @@ static void take_known(struct model_info *info, const struct known_set *set) {
     memcpy(info->deviation, set->deviation, sizeof set->deviation);
     if (set->class_names)
         copy_names(info, set->class_names);
+    else
+        take_middle(info);
 }
 
 static enum status take_folder(struct model_info *info, const char *folder, struct error *err) {
@@ -41,6 +50,8 @@ static enum status take_folder(struct model_info *info, const char *folder, stru
         return status;
     info->height = dataset.height;
     info->width = dataset.width;
+    if (!dataset.height)
+        take_middle(info);
     info->channels = dataset.channels;
     info->classes = dataset.classes;
     memcpy(info->mean, dataset.mean, sizeof info->mean);
@@ -115,6 +126,22 @@ static enum status check_complete(const struct model_info *info,
     return status ? status : check_deviation(info, err);
 }
 
+/* How a picture gets the input's size, which is known. */
+static enum status take_fit(struct model_info *info, const struct import_options *options,
+                            struct error *err) {
+    info->interpolation = options->interpolation;
+    if (options->resize_size)
+        info->resize_size = (int)options->resize_size;
+    else if (info->resize_size)
+        info->resize_size = train_input_shorter(info->height);
+    if (info->resize_size && (info->height != info->width || info->resize_size < info->height))
+        return error_set_field(err, STATUS_INVALID, "resize_size",
+                               "resize_size: the middle %dx%d cannot be taken from %d pixels; "
+                               "height and width must be equal and at most resize_size",
+                               info->height, info->width, info->resize_size);
+    return STATUS_OK;
+}
+
 enum status import_info_complete(struct model_info *info, const struct import_options *options,
                                  struct error *err) {
     if (info->classes && options->classes && options->classes != info->classes)
@@ -131,7 +158,9 @@ enum status import_info_complete(struct model_info *info, const struct import_op
     enum status status = take_numbers(info, "mean", &options->mean, info->mean, err);
     if (!status)
         status = take_numbers(info, "deviation", &options->deviation, info->deviation, err);
-    return status ? status : check_complete(info, options, err);
+    if (!status)
+        status = check_complete(info, options, err);
+    return status ? status : take_fit(info, options, err);
 }
 
 /* ---- weights ---- */

@@ -19,6 +19,8 @@ struct import_options {
     char dataset[SPEC_TEXT_BYTES];
     int64_t height, width, classes; /* 0: not given */
     struct text_list mean, deviation;
+    int64_t resize_size; /* 0: not given */
+    int interpolation;   /* enum interpolation */
 };
 
 #define IMPORT_ROW(member) FIELD_MEMBER(struct import_options, member)
@@ -45,14 +47,26 @@ struct import_options {
          .doc = "Classes that the weights must tell apart; 0: as many as they do."},               \
         {IMPORT_ROW(mean), .type = FIELD_TEXTS, .min = 1, .max = 32,                               \
          .doc = "Mean of each channel, of pixels in 0..1, as in training."},                       \
+        {IMPORT_ROW(deviation), .type = FIELD_TEXTS, .min = 1, .max = 32,                          \
+         .doc = "Standard deviation of each channel, likewise."},                                  \
+        {IMPORT_ROW(resize_size),                                                                  \
+         .type = FIELD_INT,                                                                        \
+         .min = 0,                                                                                 \
+         .max = 2048,                                                                              \
+         .fallback = "0",                                                                          \
+         .doc =                                                                                    \
+             "Shorter side of a picture whose middle is the input; 0: height * 256 / 224 where "   \
+             "the data set's pictures differ in size, else squashed."},                            \
     {                                                                                              \
-        IMPORT_ROW(deviation), .type = FIELD_TEXTS, .min = 1, .max = 32,                           \
-                               .doc = "Standard deviation of each channel, likewise."              \
+        IMPORT_ROW(interpolation), .type = FIELD_ENUM, .choices = "bilinear bicubic",              \
+                                   .fallback = "bilinear",                                         \
+                                   .doc = "How pictures are resized, antialiased."                 \
     }
 extern const struct field_table import_options_table; /* these rows alone */
 
 /* Fills info, released by the caller, with what is known of a data set: a folder's, or by name one
- * whose statistics and classes are published (it says no height and width). Zeroes for "". */
+ * whose statistics and classes are published (it says no height and width). Where pictures differ
+ * in size, as ImageNet's, the input is 224x224, the middle of 256. Zeroes for "". */
 MUST_CHECK enum status import_info_find(struct model_info *info, const char *dataset,
                                         struct error *err);
 

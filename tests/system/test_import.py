@@ -119,7 +119,8 @@ class WeightsIn(ImportCase):
         self.assertEqual((answer["height"], answer["width"], answer["channels"]), (16, 24, 3))
         card = json.loads((self.out / "model.json").read_text())
         self.assertEqual(card["input"], {"height": 16, "width": 24, "channels": 3,
-                                         "mean": [0.5, 0.4, 0.25], "deviation": [0.5, 0.25, 0.125]})
+                                         "mean": [0.5, 0.4, 0.25], "deviation": [0.5, 0.25, 0.125],
+                                         "resize_size": 0, "interpolation": "bilinear"})
         self.assertEqual(card["classes"], [str(i) for i in range(CLASSES)])
 
     def test_a_known_data_set_by_name(self):
@@ -130,6 +131,18 @@ class WeightsIn(ImportCase):
         card = json.loads((self.out / "model.json").read_text())
         self.assertEqual(card["classes"][:2], ["airplane", "automobile"])
         self.assertEqual(card["input"]["mean"], [0.4914, 0.4822, 0.4465])
+
+    def test_pictures_that_differ_in_size(self):
+        self.take(dataset="imagenet")
+        card = json.loads((self.out / "model.json").read_text())["input"]
+        self.assertEqual((card["height"], card["width"], card["resize_size"]), (224, 224, 256))
+        self.assertEqual(card["mean"], [0.485, 0.456, 0.406])
+        self.take(dataset="imagenet", height=64, width=64, interpolation="bicubic")
+        card = json.loads((self.out / "model.json").read_text())["input"]
+        self.assertEqual((card["resize_size"], card["interpolation"]), (73, "bicubic"))
+        self.take(height=16, width=16, resize_size=20)
+        card = json.loads((self.out / "model.json").read_text())["input"]
+        self.assertEqual((card["height"], card["resize_size"]), (16, 20))
 
     def test_it_teaches(self):
         self.take()

@@ -44,6 +44,10 @@ static const struct field model_rows[] = {
     FLOAT(best_top1, 0, 1, "Its top1."),
     {ROW(reproducible), .type = FIELD_BOOL, .fallback = "true",
      .doc = "False if the run went on from another kind of machine's checkpoint."},
+    {ROW(engine), .type = FIELD_TEXT, .max = CARD_ENGINE_BYTES - 1,
+     .doc = "Version, backend, processor and libraries that trained it."},
+    {ROW(dataset_sha256), .type = FIELD_TEXT, .max = CARD_SHA256_BYTES - 1,
+     .doc = "SHA-256 of the data set it was trained on."},
 };
 #undef ROW
 const struct field_table model_card_table = {"model", model_rows,
@@ -145,25 +149,51 @@ static enum status read_card(const struct field_table *table, void *card, json_t
 
 void model_card_release(struct model_card *card) {
     class_names_release(&card->class_names);
+    free(card->spec);
+    card->spec = NULL;
+}
+
+static void add_spec(const struct train_spec *spec, struct str *out) {
+    str_add(out, ",\"spec\":");
+    if (spec)
+        train_spec_add_json(spec, out);
+    else
+        str_add(out, "null");
+}
+
+/* Models that no job trained have none. */
+static enum status read_spec(const json_t *member, struct train_spec **spec, struct error *err) {
+    if (!json_is_object(member))
+        return STATUS_OK;
+    char *text = json_dumps(member, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    *spec = xcalloc(1, sizeof **spec);
+    enum status status = job_spec_decode_stored(*spec, text, strlen(text), err);
+    free(text);
+    return status;
 }
 
 void model_card_add_json(const struct model_card *card, struct str *out) {
     add_open(&model_card_table, card, out);
     add_class_names(&card->class_names, out);
+    add_spec(card->spec, out);
     str_add(out, "}");
 }
 
 enum status model_card_decode(struct model_card *card, const char *text, size_t len,
                               struct error *err) {
-    json_t *root = NULL, *names = NULL;
+    json_t *root = NULL, *names = NULL, *spec = NULL;
     memset(card, 0, sizeof *card);
     enum status status = json_read(&root, text, len, err);
     if (status)
         return json_corrupt("model", err);
     names = take(root, "class_names");
+    spec = take(root, "spec");
     status = read_card(&model_card_table, card, root, err);
     if (!status)
         status = read_class_names(names, &card->class_names, err);
+    if (!status)
+        status = read_spec(spec, &card->spec, err);
+    json_decref(spec);
     json_decref(names);
     json_decref(root);
     if (!status)

@@ -16,11 +16,12 @@
 #include "api/ids.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
-#include "engine/spec/fields.h"
+#include "engine/spec/train_spec.h"
 
 enum {
     CARD_TEXT_BYTES = 128,
     CARD_SHA256_BYTES = 65,
+    CARD_ENGINE_BYTES = 320,
     CARD_MAX_CLASSES = 65536,
     CARD_MAX_CHANNELS = 4,
     PREDICT_MAX_IMAGES = 64
@@ -54,9 +55,12 @@ struct model_card {
     int64_t best_epoch;
     double best_top1;
     bool reproducible;
+    char engine[CARD_ENGINE_BYTES]; /* that trained it: version, backend, processor; or "" */
+    char dataset_sha256[CARD_SHA256_BYTES]; /* of the pictures it was trained on, or "" */
     struct class_names class_names;
+    struct train_spec *spec; /* with all defaults, heap memory; NULL if no job trained it */
 };
-extern const struct field_table model_card_table; /* all but class_names */
+extern const struct field_table model_card_table; /* all but class_names and spec */
 
 void model_card_release(struct model_card *card);                         /* Zeroed or filled. */
 void model_card_add_json(const struct model_card *card, struct str *out); /* Appends an object. */

@@ -128,6 +128,7 @@ struct job {
     struct job_progress progress;
     struct point train, eval, best; /* latest train and eval point, best eval; seq 0: none yet */
     char model[ID_BYTES];           /* the student's id once there is one, else "" */
+    char rerun_of[ID_BYTES];        /* the job whose spec this runs again, or "" */
     bool reproducible; /* false once it went on from another kind of machine's checkpoint */
     struct job_error error;
     int64_t created_ms, started_ms, finished_ms, updated_ms;

@@ -21,7 +21,7 @@ struct checkpoint {
     struct metric_point last, best;
     double tally[CHECKPOINT_TALLIES][TALLY_FIELDS]; /* of the full and of the remainder program */
     char run[SHA256_HEX_BYTES];                     /* hash of spec, data set and teacher */
-    char identity[256];                             /* of the device that wrote it */
+    char identity[TRAINER_IDENTITY_BYTES];          /* of the engine that wrote it */
 };
 
 /* Writes the arenas of params and the rest. */

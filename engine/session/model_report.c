@@ -79,7 +79,7 @@ static void add_report(const struct trainer *trainer, const struct train_result 
              (long long)param_table_learnable(&trainer->student.table));
     add_evaluation(out, "evaluation", &result->last);
     add_evaluation(out, "best", &result->best);
-    add_text(out, "device", trainer->device.identity);
+    add_text(out, "engine", trainer->checkpoint.identity);
     str_addf(out,
              ",\n  \"reproducible\": %s,\n  \"spec\": ", result->reproducible ? "true" : "false");
     train_spec_add_json(trainer->spec, out);

@@ -273,6 +273,8 @@ static enum status finish(struct trainer *trainer, struct train_result *result, 
     result->last = checkpoint->last;
     result->best = checkpoint->best;
     result->reproducible = checkpoint->reproducible;
+    str_copy(result->identity, sizeof result->identity, checkpoint->identity);
+    str_copy(result->dataset_sha256, sizeof result->dataset_sha256, trainer->dataset.sha256);
     return model_report_write(trainer, result, err);
 }
 

@@ -16,6 +16,8 @@
 #include "engine/data/dataset.h"
 #include "engine/spec/train_spec.h"
 
+enum { TRAINER_IDENTITY_BYTES = 320 };
+
 enum metric_phase { METRIC_TRAIN, METRIC_EVAL };
 
 /* One point of the learning curve. Means over the pictures since the last train point, or over
@@ -63,7 +65,8 @@ struct train_job {
 
 struct train_result {
     struct metric_point last, best; /* evaluations of the last epoch and of the best one */
-    char weights_sha256[SHA256_HEX_BYTES];
+    char weights_sha256[SHA256_HEX_BYTES], dataset_sha256[SHA256_HEX_BYTES];
+    char identity[TRAINER_IDENTITY_BYTES]; /* of the engine, as trainer_identity says */
     bool reproducible; /* false after going on from another kind of machine's checkpoint */
 };
 
@@ -71,6 +74,11 @@ struct train_result {
 MUST_CHECK enum status trainer_run(const struct train_job *job,
                                    const struct train_callbacks *callbacks,
                                    struct train_result *result, struct error *err);
+
+/* What, beside spec, data set and teacher, decides a run's bytes: version, backend, processor, its
+ * libraries, in one line. Opens the spec's device for it. */
+MUST_CHECK enum status trainer_identity(const struct train_spec *spec,
+                                        char out[TRAINER_IDENTITY_BYTES], struct error *err);
 
 /* What a spec would cost, without running it. */
 struct train_estimate {

@@ -1,3 +1,4 @@
+#include "engine/session/identity.h"
 #include "engine/session/trainer_internal.h"
 
 #include "engine/base/mem.h"
@@ -65,8 +66,7 @@ static enum status open_device(struct trainer *trainer, struct error *err) {
         return error_set_field(err, STATUS_UNSUPPORTED, "precision",
                                "the %s backend computes in f32 only",
                                trainer->device.backend->name);
-    str_copy(trainer->checkpoint.identity, sizeof trainer->checkpoint.identity,
-             trainer->device.identity);
+    identity_of_device(&trainer->device, trainer->checkpoint.identity);
     return STATUS_OK;
 }
 

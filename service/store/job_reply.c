@@ -174,6 +174,14 @@ static enum status decode_model(struct job *job, const char *text, size_t len, s
     return STATUS_OK;
 }
 
+static enum status decode_rerun_of(struct job *job, const char *text, size_t len,
+                                   struct error *err) {
+    (void)len;
+    if (!str_copy(job->rerun_of, sizeof job->rerun_of, text))
+        return error_set(err, STATUS_CORRUPT, "id %s is too long", text);
+    return STATUS_OK;
+}
+
 static enum status decode_reproducible(struct job *job, const char *text, size_t len,
                                        struct error *err) {
     (void)len;
@@ -199,11 +207,22 @@ static const struct {
     const char *name;
     decode_fn *decode;
 } TEXTS[] = {
-    {"id", decode_id},       {"state", decode_state},       {"requested", decode_requested},
-    {"spec", decode_spec},   {"progress", decode_progress}, {"worker", decode_worker},
-    {"train", decode_train}, {"eval", decode_eval},         {"best", decode_best},
-    {"name", decode_name},   {"tags", decode_tags},         {"priority", decode_priority},
-    {"model", decode_model}, {"error", decode_error},       {"reproducible", decode_reproducible},
+    {"id", decode_id},
+    {"state", decode_state},
+    {"requested", decode_requested},
+    {"spec", decode_spec},
+    {"progress", decode_progress},
+    {"worker", decode_worker},
+    {"train", decode_train},
+    {"eval", decode_eval},
+    {"best", decode_best},
+    {"name", decode_name},
+    {"tags", decode_tags},
+    {"priority", decode_priority},
+    {"model", decode_model},
+    {"rerun_of", decode_rerun_of},
+    {"error", decode_error},
+    {"reproducible", decode_reproducible},
 };
 
 static const struct {

@@ -36,6 +36,7 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     redis_args_text(&call.args, submission->fingerprint);
     redis_args_int(&call.args, IDEMPOTENCY_MS);
     redis_args_text(&call.args, str_text(&indexes));
+    redis_args_text(&call.args, job->rerun_of);
     struct redisReply *reply;
     enum status status = job_call_run(&call, pool, &script_submit, &reply, err);
     str_release(&spec);

@@ -31,6 +31,8 @@ static void describe_spec(struct model_card *card, const struct job *job) {
     str_copy(card->name, sizeof card->name, spec->name);
     str_copy(card->dataset, sizeof card->dataset, spec->dataset);
     str_copy(card->teacher, sizeof card->teacher, spec->teacher);
+    card->spec = xcalloc(1, sizeof *card->spec);
+    *card->spec = *spec;
     field_add_text(field_find(&train_spec_table, "method"), spec, &text);
     str_copy(card->method, sizeof card->method, str_text(&text));
     str_clear(&text);
@@ -47,6 +49,8 @@ static void describe_result(struct model_card *card, const struct train_result *
     card->best_epoch = result->best.epoch;
     card->best_top1 = result->best.top1;
     card->reproducible = result->reproducible;
+    str_copy(card->engine, sizeof card->engine, result->identity);
+    str_copy(card->dataset_sha256, sizeof card->dataset_sha256, result->dataset_sha256);
 }
 
 static enum status describe_weights(struct model_card *card, const char *path,

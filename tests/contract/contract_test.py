@@ -22,7 +22,7 @@ SCHEMAS = API["components"]["schemas"]
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 # Members of a schema that are lists of any length or files, which no field table describes.
-BESIDE_TABLE = {"Model": {"class_names"}, "Dataset": {"class_names", "mean", "deviation"},
+BESIDE_TABLE = {"Model": {"class_names", "spec"}, "Dataset": {"class_names", "mean", "deviation"},
                 "PredictRequest": {"images"}}
 REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest"}
 JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "text": "string",

@@ -61,8 +61,13 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("jobs", "tag=a b", "method=ce")["items"], [lines[-1]])
         self.assertEqual(self.json("jobs", "tag=a&b", status=0)["items"], [])
 
+        again = self.json("rerun", job["id"])
+        self.assertEqual([again["identical"], again["job"]["rerun_of"]], [True, job["id"]])
+        self.assertEqual(self.json("job", again["job"]["id"], 20)["spec"], lines[-1]["spec"])
+        wait_until(lambda: self.json("job", again["job"]["id"])["state"] == "succeeded")
+
         model = lines[-1]["model"]
-        self.assertEqual(self.json("models")["items"][0]["id"], model)
+        self.assertEqual(self.json("models")["items"][1]["id"], model)
         self.assertEqual(self.json("models", model)["job"], job["id"])
         picture = folder / "picture.png"
         picture.write_bytes(pictures.png(3))
@@ -93,7 +98,7 @@ class CurlTest(unittest.TestCase):
         self.json("cancel", job["id"])
         wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")
         self.assertEqual(self.run_script("remove", job["id"]), "")
-        for name in ("job", "watch", "events", "curve", "cancel", "pause", "resume"):
+        for name in ("job", "watch", "events", "rerun", "curve", "cancel", "pause", "resume"):
             self.assertEqual(self.json(name, job["id"], status=REFUSED)["status"], 404)
         self.assertEqual(self.json("submit", "{}", status=REFUSED)["status"], 422)
 

@@ -2,6 +2,8 @@
 """What users can do to a job while it waits or runs."""
 
 import concurrent.futures
+import json
+import shutil
 import time
 import unittest
 
@@ -259,6 +261,68 @@ class EventsTest(JobCase):
         self.assertEqual((answer.status, answer.json()["detail"]),
                          (406, "there are application/json, text/event-stream"))
         self.assertEqual(self.service.get(f"/jobs/{NO_JOB}/events").status, 404)
+
+
+class RerunTest(JobCase):
+    def rerun(self, job_id, **more):
+        return self.service.post(f"/jobs/{job_id}/rerun", **more)
+
+    def test_the_same_bytes_again(self):
+        first = self.succeed(epochs=3, seed=11, name="first", tags=["a"], learning_rate=0.1)
+        card = self.service.get(f"/models/{first['model']}").json()
+        self.assertEqual(card["spec"], first["spec"])
+        self.assertRegex(card["engine"], r"^distilld \d+\.\d+\.\d+, ref ")
+        data = self.service.get("/datasets/tiny").json()
+        self.assertEqual(card["dataset_sha256"], data["sha256"])
+        answer = self.rerun(first["id"], headers={"Idempotency-Key": "again"})
+        self.assertEqual(answer.status, 201, answer)
+        made = answer.json()
+        self.assertEqual((made["identical"], made["differences"]), (True, []))
+        job = made["job"]
+        self.assertEqual(answer.headers["location"], f"/jobs/{job['id']}")
+        self.assertEqual((job["spec"], job["rerun_of"]), (first["spec"], first["id"]))
+        same = self.rerun(first["id"], headers={"Idempotency-Key": "again"})
+        self.assertEqual(same.json()["job"]["id"], job["id"])
+        done = self.service.wait_for_job(job["id"])
+        self.assertEqual(weights_of(self.service, job["id"]), weights_of(self.service, first["id"]))
+        self.assertEqual(curve_of(self.service, job["id"]), curve_of(self.service, first["id"]))
+        again = self.service.get(f"/models/{done['model']}").json()
+        self.assertEqual([again[name] for name in ("weights_sha256", "engine", "spec")],
+                         [card[name] for name in ("weights_sha256", "engine", "spec")])
+
+    def test_what_differs_is_told(self):
+        first = self.succeed(epochs=1)
+        path = self.service.data / "models" / first["model"] / "model.json"
+        card = json.loads(path.read_text())
+        path.write_text(json.dumps({**card, "engine": "distilld 0.0.9, ref", "reproducible": False,
+                                    "dataset_sha256": "0" * 64}))
+        made = self.rerun(first["id"]).json()
+        self.assertEqual((made["identical"], made["differences"]),
+                         (False, ["engine", "dataset", "first_run"]))
+        self.finish(made["job"]["id"])
+
+    def test_a_job_without_a_model(self):
+        job_id = self.submit(**LONG)
+        made = self.rerun(job_id).json()
+        self.assertEqual((made["identical"], made["differences"]), (None, []))
+        self.assertEqual(made["job"]["spec"], self.show(job_id)["spec"])
+        self.finish(job_id, made["job"]["id"])
+
+    def test_refusals(self):
+        self.assertEqual(self.rerun(NO_JOB).status, 404)
+        job_id = self.succeed(epochs=1)["id"]
+        self.assertEqual(self.service.post(f"/jobs/{job_id}/rerun?n=2").status, 422)
+        key = {"Idempotency-Key": "only once"}
+        first = self.rerun(job_id, headers=key).json()["job"]["id"]
+        other = self.rerun(first, headers=key)
+        self.assertEqual((other.status, other.json()["errors"][0]["field"]),
+                         (422, "Idempotency-Key"))
+        self.service.wait_for_job(first)
+        student = self.submit(method="kd", teacher=self.show(first)["model"], epochs=1)
+        self.service.wait_for_job(student)
+        shutil.rmtree(self.service.data / "models" / self.show(first)["model"])
+        answer = self.rerun(student)
+        self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, "teacher"))
 
 
 class ListTest(JobCase):

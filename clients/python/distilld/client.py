@@ -17,7 +17,7 @@ from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
 from .types import (Architecture, Dataset, DryRun, Job, JobEvent, Model, Point,
-                    Prediction)
+                    Prediction, Rerun)
 
 Picture = Union[str, "os.PathLike[str]", bytes]
 
@@ -99,6 +99,11 @@ class Client:
     def retry(self, job_id: str) -> Job:
         """Queues a failed job again."""
         return cast(Job, self._json("POST", f"/jobs/{job_id}/retry", safe=False))
+
+    def rerun(self, job_id: str, *, idempotency_key: Optional[str] = None) -> Rerun:
+        """Launches a job with the exact spec of another; says whether its bytes will be the same."""
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        return cast(Rerun, self._json("POST", f"/jobs/{job_id}/rerun", headers=headers))
 
     def remove(self, job_id: str) -> None:
         """Removes a finished job; its model stays."""

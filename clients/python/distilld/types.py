@@ -72,6 +72,12 @@ class DryRun(TypedDict):
     estimate: Dict[str, Any]
 
 
+class Rerun(TypedDict):
+    job: Job
+    identical: Optional[bool]
+    differences: List[str]
+
+
 class Model(TypedDict):
     id: str
     name: Optional[str]

@@ -75,6 +75,14 @@ def test_events(client, trained):
     assert list(client.events(trained["id"], since=len(events) - 1)) == events[-1:]
 
 
+def test_rerun(client, trained):
+    made = client.rerun(trained["id"])
+    assert (made["identical"], made["differences"]) == (True, [])
+    again = client.wait(made["job"]["id"], progress=False, timeout=120)
+    first, second = (client.model(job["model"])["weights_sha256"] for job in (trained, again))
+    assert first == second
+
+
 def test_cancel_and_remove(client, fields):
     job = client.submit(**{**fields, "epochs": 100000})
     client.cancel(job["id"])

@@ -1,5 +1,6 @@
 -- Creates a queued job, once per id and once per idempotency key.
--- ARGV: id, rules, spec, priority, idempotency digest or '', fingerprint, its life in ms, indexes
+-- ARGV: id, rules, spec, priority, idempotency digest or '', fingerprint, its life in ms, indexes,
+-- id of the job whose spec it is or ''
 local id, digest = ARGV[1], ARGV[5]
 
 if digest ~= '' then
@@ -17,7 +18,7 @@ if redis.call('EXISTS', key('job', id)) == 0 then
     redis.call('HSET', key('job', id), 'order', redis.call('INCR', key('order')), 'priority', ARGV[4])
 end
 local state, refusal = transition(id, 'submit', {'id', id, 'spec', ARGV[3], 'attempt', '0',
-    'indexes', ARGV[8], 'lost', '0', 'points', '0', 'created_ms', now, 'started_ms', '0'})
+    'indexes', ARGV[8], 'rerun_of', ARGV[9], 'lost', '0', 'points', '0', 'created_ms', now, 'started_ms', '0'})
 if refusal then
     if redis.call('HGET', key('job', id), 'spec') == ARGV[3] then
         return {'exists', job_fields(id)}

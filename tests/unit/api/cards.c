@@ -14,10 +14,17 @@ static void test_model_card_comes_back(void) {
     card.loss = NAN;
     for (int i = 0; i < 9; i++)
         class_names_add(&card.class_names, i % 2 ? "shirt \"x\"" : "\xc3\xa9");
+    card.spec = xcalloc(1, sizeof *card.spec);
+    fields_default(&train_spec_table, card.spec);
+    str_copy(card.spec->student, sizeof card.spec->student, "resnet8");
+    str_copy(card.spec->dataset, sizeof card.spec->dataset, "digits");
+    card.spec->learning_rate = 0.1;
+    T_INT(train_spec_finish(card.spec, &err), STATUS_OK);
     model_card_add_json(&card, &json);
     T_INT(model_card_decode(&back, str_text(&json), json.len, &err), STATUS_OK);
     T_INT(back.class_names.count, 9);
     T_STR(back.class_names.item[1], "shirt \"x\"");
+    T_CHECK(back.spec && back.spec->learning_rate == 0.1);
     model_card_add_json(&back, &again);
     T_STR(str_text(&again), str_text(&json));
     model_card_release(&card);

@@ -1,0 +1,147 @@
+#include "service/http/handlers.h"
+
+#include "api/codec.h"
+#include "engine/base/mem.h"
+#include "engine/base/sha256.h"
+#include "service/common/log.h"
+#include "service/http/app.h"
+#include "service/http/idempotency.h"
+#include "service/http/job_inputs.h"
+#include "service/store/jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HTTP_CREATED = 201 };
+
+/* A job that is to run again. */
+struct rerun {
+    struct task task; /* first: a task is cast to its rerun */
+    struct request *request;
+    struct job job; /* that runs again */
+    struct job_inputs inputs;
+    struct model model; /* that it made; zeroed when there is none */
+    char identity[TRAINER_IDENTITY_BYTES];
+    enum status status; /* of the identity */
+    struct error err;
+};
+
+static void rerun_free(void *state) {
+    struct rerun *rerun = state;
+    job_inputs_release(&rerun->inputs);
+    model_release(&rerun->model);
+    free(rerun);
+}
+
+/* ---- whether the bytes will be the same ---- */
+
+static void add_difference(bool differs, const char *what, struct str *out) {
+    if (differs)
+        str_addf(out, "%s\"%s\"", out->len ? "," : "", what);
+}
+
+/* What the first run was made of and this one is not; nothing is known without its model. */
+static void add_verdict(const struct rerun *rerun, struct str *out) {
+    const struct model_card *card = &rerun->model.card;
+    struct str differences = STR_INIT;
+    if (!card->id[0] || !card->engine[0]) {
+        str_add(out, ",\"identical\":null,\"differences\":[]}");
+        return;
+    }
+    add_difference(!str_equal(card->engine, rerun->identity), "engine", &differences);
+    add_difference(!str_equal(card->dataset_sha256, rerun->inputs.dataset.card.sha256), "dataset",
+                   &differences);
+    add_difference(!card->reproducible, "first_run", &differences);
+    str_addf(out, ",\"identical\":%s,\"differences\":[%s]}", differences.len ? "false" : "true",
+             str_text(&differences));
+    str_release(&differences);
+}
+
+/* ---- submission ---- */
+
+static enum status submit(struct rerun *rerun, struct job *made, struct error *err) {
+    struct request *request = rerun->request;
+    char id[ID_BYTES], key[IDEMPOTENCY_KEY_BYTES], fingerprint[SHA256_HEX_BYTES];
+    struct job job;
+    bool created;
+    id_make(&request->app->ids, ID_PREFIX_JOB, id);
+    job_init(&job, id, &rerun->job.spec, clock_wall_ms());
+    str_copy(job.rerun_of, sizeof job.rerun_of, rerun->job.id);
+    sha256_hex(rerun->job.id, strlen(rerun->job.id), fingerprint);
+    const struct submission submission = {
+        .job = &job, .idempotency_key = key, .fingerprint = fingerprint};
+    enum status status = idempotency_key(request, key, err);
+    if (!status)
+        status = jobs_submit(request->app->pool, &submission, made, &created, err);
+    if (!status)
+        log_info("job_submitted", log_text("job", made->id), log_text("rerun_of", rerun->job.id));
+    return status;
+}
+
+static void reply_rerun(struct request *request, struct reply *reply) {
+    struct rerun *rerun = request->state;
+    struct job made;
+    struct error err;
+    if (rerun->status) {
+        reply_error(reply, &rerun->err);
+        return;
+    }
+    if (submit(rerun, &made, &err)) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    struct str *out = reply_json(reply, HTTP_CREATED);
+    str_add(out, "{\"job\":");
+    job_add_json(&made, out);
+    add_verdict(rerun, out);
+    reply_header(reply, "Location", "/jobs/%s", made.id);
+}
+
+/* ---- what it needs ---- */
+
+static void identify(struct task *task) {
+    struct rerun *rerun = (struct rerun *)task;
+    rerun->status = trainer_identity(&rerun->job.spec, rerun->identity, &rerun->err);
+    request_resume(rerun->request);
+}
+
+/* The crew sets status and err itself if it takes the task. */
+static void start_identify(struct rerun *rerun) {
+    struct request *request = rerun->request;
+    struct error err;
+    request_suspend(request, reply_rerun);
+    enum status status = crew_submit(request->app->loaders, &rerun->task, &err);
+    if (!status)
+        return;
+    rerun->status = status;
+    rerun->err = err;
+    request_resume(request);
+}
+
+/* A model that was removed tells nothing; that is no fault of the request. */
+static void find_model(struct rerun *rerun) {
+    const char *data = rerun->request->app->config->data;
+    if (rerun->job.model[0] && models_find(&rerun->model, data, rerun->job.model, NULL))
+        rerun->model = (struct model){0};
+}
+
+void handle_job_rerun(struct request *request, struct reply *reply) {
+    struct rerun *rerun = xcalloc(1, sizeof *rerun);
+    struct error err;
+    rerun->request = request;
+    rerun->task.run = identify;
+    request->state = rerun;
+    request->release = rerun_free;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = jobs_get(request->app->pool, request->arg, &rerun->job, &err);
+    if (!status)
+        status =
+            job_inputs_find(&rerun->inputs, request->app->config->data, &rerun->job.spec, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    find_model(rerun);
+    start_identify(rerun);
+}

@@ -2,7 +2,8 @@
  * backend.h - what a backend is: a device, memory, and one kernel per opcode.
  *
  * A value is stored PLAIN (NHWC; f32 where the program says f32 or bf16, else its own type) or
- * NATIVE (whatever the backend likes best, for example nChw16c in f32 or bf16). For each op the
+ * NATIVE (whatever the backend likes best, for example nChw16c in f32 or bf16) or ROWS (NHWC in
+ * bf16, of values that are bf16: those of transformers, whose tokens are rows). For each op the
  * kernel names the formats it reads and writes; exec puts reorder ops between those that differ.
  * A kernel missing in a host backend's table is taken from its fallback, which knows PLAIN only.
  *
@@ -19,7 +20,7 @@
 
 #include "engine/graph/ops.h"
 
-enum format { FORMAT_PLAIN, FORMAT_NATIVE };
+enum format { FORMAT_PLAIN, FORMAT_NATIVE, FORMAT_ROWS, FORMAT_COUNT };
 
 struct backend;
 
@@ -54,7 +55,7 @@ typedef void kernel_formats_fn(const struct kernel_context *context, enum format
 typedef enum status kernel_prepare_fn(const struct kernel_context *context, void **state,
                                       size_t *workspace_bytes, struct error *err);
 /* Weights of this op have changed: called before the first run and by exec_refresh, only for ops
- * whose weight is VALUE_DERIVED (constant between refreshes). */
+ * whose weight the program keeps (program_keeps). */
 typedef void kernel_refresh_fn(void *state, const struct kernel_args *args);
 typedef void kernel_run_fn(void *state, const struct kernel_args *args);
 typedef void kernel_release_fn(void *state);

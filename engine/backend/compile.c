@@ -15,8 +15,9 @@ const struct kernel *backend_kernel(const struct backend *backend, enum opcode c
 }
 
 size_t place_bytes(const struct device *device, const struct value *value, enum format format) {
-    return format == FORMAT_PLAIN ? plain_bytes(value)
-                                  : device->backend->native_bytes(device, value);
+    if (format == FORMAT_NATIVE)
+        return device->backend->native_bytes(device, value);
+    return format == FORMAT_ROWS ? value_bytes(value) : plain_bytes(value);
 }
 
 static int add_place(struct exec *exec, int value, enum format format) {
@@ -106,8 +107,11 @@ void exec_compile(struct exec *exec) {
     int n = exec->program->n_values;
     exec->place_of = xcalloc((size_t)n + 1, sizeof *exec->place_of);
     exec->produced = xcalloc((size_t)n + 1, sizeof *exec->produced);
-    for (int i = 0; i < n; i++)
-        exec->produced[i] = exec->place_of[i][0] = exec->place_of[i][1] = -1;
+    for (int i = 0; i < n; i++) {
+        exec->produced[i] = -1;
+        for (int format = 0; format < FORMAT_COUNT; format++)
+            exec->place_of[i][format] = -1;
+    }
     for (int i = 0; i < exec->program->n_ops; i++)
         compile_op(exec, i);
     for (int i = 0; i < n; i++) /* outside values that no op touches can still be written */

@@ -70,8 +70,7 @@ static enum section section_of(const struct exec *exec, const struct call *call)
 /* Does the kernel keep something made of weights that only change with a refresh? */
 static bool keeps_weights(const struct exec *exec, const struct call *call) {
     int weight = call->context.op->in[1];
-    return call->kernel->refresh && weight != NO_VALUE &&
-           exec->program->value[weight].kind == VALUE_DERIVED;
+    return call->kernel->refresh && weight != NO_VALUE && program_keeps(exec->program, weight);
 }
 
 void exec_refresh(struct exec *exec) {
@@ -127,15 +126,15 @@ static void transfer(struct exec *exec, int value, void *host, const void *from_
     const struct backend *backend = exec->device->backend;
     size_t bytes = plain_bytes(&exec->program->value[value]);
     void *plain = place->ptr;
-    if (place->format == FORMAT_NATIVE)
+    if (place->format != FORMAT_PLAIN)
         CHECK(backend->alloc(exec->device, &plain, bytes, "transfer", NULL) == STATUS_OK);
-    if (place->format == FORMAT_NATIVE && host)
+    if (place->format != FORMAT_PLAIN && host)
         reorder_once(exec, place, plain, true);
     if (host)
         backend->download(exec->device, host, plain, bytes);
     else
         backend->upload(exec->device, plain, from_host, bytes);
-    if (place->format == FORMAT_NATIVE) {
+    if (place->format != FORMAT_PLAIN) {
         if (!host)
             reorder_once(exec, place, plain, false);
         backend->free(exec->device, plain);

@@ -39,8 +39,8 @@ struct exec {
     int n_places, place_capacity;
     struct call *call;
     int n_calls, call_capacity;
-    int (*place_of)[2]; /* [n_values][format]: index or -1 */
-    int *produced;      /* [n_values]: the place first written, or -1 */
+    int (*place_of)[FORMAT_COUNT]; /* [n_values][format]: index or -1 */
+    int *produced;                 /* [n_values]: the place first written, or -1 */
     void *activations, *persistents, *workspace;
     size_t activation_bytes, activation_floor_bytes, persistent_bytes, workspace_bytes;
     int reorders;

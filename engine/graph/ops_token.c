@@ -98,7 +98,7 @@ void token_linear_grad(struct gradient *gradient, int index) {
     int dy = gradient_take(gradient, op.out[0]);
     if (dy == NO_VALUE)
         return;
-    CHECK(!op.attr.token_linear.gelu);
+    CHECK(!op.attr.gelu);
     if (op.in[3] != NO_VALUE && gradient_wanted(gradient, op.in[3]))
         gradient_give(gradient, op.in[3], dy);
     struct op dw = op_new(OP_TOKEN_LINEAR_DW, SECTION_BACKWARD);

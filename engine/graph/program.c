@@ -107,6 +107,18 @@ struct op program_emit(struct program *program, const struct op *op, unsigned ab
     return program->op[index];
 }
 
+bool program_keeps(const struct program *program, int value) {
+    const struct value *of = &program->value[value];
+    for (int i = 0; i < program->n_ops && of->kind == VALUE_WEIGHT; i++)
+        for (int k = 0; k < OP_MAX_OUT; k++) {
+            int out = program->op[i].out[k];
+            if (out != NO_VALUE && program->value[out].kind == VALUE_WEIGHT &&
+                program->value[out].net == of->net)
+                return false;
+        }
+    return of->kind == VALUE_DERIVED || of->kind == VALUE_WEIGHT;
+}
+
 static void sort_by_section(struct program *program) {
     struct op *sorted = xmalloc((size_t)program->n_ops * sizeof *sorted);
     int n = 0;

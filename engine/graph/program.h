@@ -94,9 +94,6 @@ struct channel_attr {
     int groups; /* channel_shuffle */
     int first;  /* split: channels of the first output */
 };
-struct token_linear_attr {
-    bool gelu;
-};
 struct attention_attr {
     int heads, queries; /* queries: tokens that ask, the first ones; 0 means all */
 };
@@ -126,7 +123,7 @@ union op_attr {
     struct norm_attr norm;
     struct pool_attr pool;
     struct channel_attr channel;
-    struct token_linear_attr token_linear;
+    bool gelu; /* token_linear */
     struct attention_attr attention;
     struct residual_attr residual;
     struct normalize_attr normalize;
@@ -186,6 +183,10 @@ struct op program_emit(struct program *program, const struct op *op, unsigned ab
 
 /* Computes lifetimes; nothing may be added afterwards. Ops are stably sorted by section. */
 void program_seal(struct program *program);
+
+/* Does the value stay the same from run to run? Derived ones and the weights of networks that no op
+ * changes do, until parameters are changed from outside. */
+bool program_keeps(const struct program *program, int value);
 
 int64_t shape_elements(struct shape shape);          /* n h w c */
 bool shape_equal(struct shape a, struct shape b);    /* All four agree. */

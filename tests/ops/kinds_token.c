@@ -113,7 +113,7 @@ static void setup_token_linear(struct problem *problem) {
     y.c = problem_int(problem, "k", 1);
     struct shape weight = {y.c, 1, 1, x.c};
     struct op op = op_new(OP_TOKEN_LINEAR, SECTION_FORWARD);
-    op.attr.token_linear.gelu = problem_int(problem, "gelu", 0) != 0;
+    op.attr.gelu = problem_int(problem, "gelu", 0) != 0;
     op.in[0] = problem_activation(problem, x, unit);
     op.in[1] = problem_parameter(problem, VALUE_WEIGHT, weight, unit);
     op.in[2] = vector_weight(problem, y.c);
@@ -122,7 +122,7 @@ static void setup_token_linear(struct problem *problem) {
     if (folds)
         fold_scale(problem, &op);
     op = problem_op(problem, &op, 0);
-    if (!folds && !op.attr.token_linear.gelu)
+    if (!folds && !op.attr.gelu)
         token_linear_gradient(problem, &op);
 }
 

@@ -71,6 +71,30 @@ kernel_prepare_fn cpu_pool_bwd_prepare, cpu_scale_act_prepare;
 kernel_run_fn cpu_pool, cpu_pool_bwd, cpu_scale_act;
 kernel_run_fn cpu_concat, cpu_split, cpu_channel_shuffle;
 
+/* Tokens lie row by row: PLAIN, or ROWS where the value is bf16. */
+static inline enum format token_format(const struct value *value) {
+    return value->dtype == DTYPE_BF16 ? FORMAT_ROWS : FORMAT_PLAIN;
+}
+
+/* All inputs and outputs are tokens, or vectors of f32. */
+kernel_formats_fn cpu_token_formats;
+
+kernel_formats_fn cpu_embed_formats, cpu_embed_bwd_formats;
+kernel_run_fn cpu_embed, cpu_embed_bwd, cpu_first_token, cpu_first_token_bwd;
+kernel_prepare_fn cpu_layer_norm_bwd_prepare, cpu_residual_prepare;
+kernel_run_fn cpu_layer_norm, cpu_layer_norm_bwd, cpu_gelu, cpu_gelu_bwd;
+kernel_run_fn cpu_residual, cpu_residual_bwd;
+kernel_prepare_fn cpu_attention_prepare, cpu_attention_bwd_prepare;
+kernel_run_fn cpu_attention, cpu_attention_bwd;
+kernel_prepare_fn cpu_token_linear_prepare, cpu_token_linear_dx_prepare;
+kernel_prepare_fn cpu_token_linear_dw_prepare;
+kernel_refresh_fn cpu_token_linear_refresh;
+kernel_run_fn cpu_token_linear, cpu_token_linear_dx, cpu_token_linear_dw;
+kernel_release_fn cpu_token_linear_release;
+
+/* Between PLAIN and ROWS. */
+void cpu_convert_rows(const struct kernel_args *args);
+
 /* The gradient of a conv's bias: the sums of dy, the op's first input, by channel. */
 void cpu_sum_channels(const struct kernel_args *args, float *dbias);
 

@@ -12,7 +12,8 @@ struct planes {
     struct blocked blocked;
     const void *a, *b;
     void *y;
-    float *plain; /* [n][pixels][channels] */
+    void *plain;     /* [n][pixels][channels], f32 ... */
+    bool plain_bf16; /* ... or bf16 */
 };
 
 static struct planes planes_of(const struct kernel_args *args, const struct value *value) {
@@ -27,10 +28,10 @@ static void for_planes(const struct kernel_args *args, const struct planes *plan
 }
 
 /* Where the channels of plane item are in a PLAIN tensor of so many pixels. */
-static float *plain_at(const struct planes *planes, int item, size_t pixels) {
+static size_t plain_at(const struct planes *planes, int item, size_t pixels) {
     const struct blocked *blocked = &planes->blocked;
     size_t n = (size_t)(item / blocked->blocks), block = (size_t)(item % blocked->blocks);
-    return planes->plain + n * pixels * (size_t)blocked->channels + block * (size_t)blocked->lanes;
+    return n * pixels * (size_t)blocked->channels + block * (size_t)blocked->lanes;
 }
 
 static int width_at(const struct planes *planes, int item) {
@@ -70,7 +71,7 @@ static void pool_planes(const void *context, int worker, int begin, int end) {
     const struct planes *it = context;
     (void)worker;
     for (int i = begin; i < end; i++) {
-        float mean[VEC_MAX_LANES], *out = plain_at(it, i, 1);
+        float mean[VEC_MAX_LANES], *out = (float *)it->plain + plain_at(it, i, 1);
         it->vec->pool_mean[it->blocked.bf16](it->a, (size_t)i * it->blocked.plane,
                                              it->blocked.plane, mean);
         for (int lane = 0; lane < width_at(it, i); lane++)
@@ -99,7 +100,7 @@ static void fill_planes(const void *context, int worker, int begin, int end) {
     float pixels = (float)count;
     (void)worker;
     for (int i = begin; i < end; i++) {
-        float value[VEC_MAX_LANES] = {0}, *in = plain_at(it, i, 1);
+        float value[VEC_MAX_LANES] = {0}, *in = (float *)it->plain + plain_at(it, i, 1);
         for (int lane = 0; lane < width_at(it, i); lane++)
             value[lane] = in[lane] / pixels;
         it->vec->pool_fill[it->blocked.bf16](it->y, (size_t)i * plane, plane, value);
@@ -116,8 +117,9 @@ void cpu_global_pool_bwd(void *state, const struct kernel_args *args) {
 
 static struct vec_pixels pixels_of(const struct planes *planes, int item) {
     size_t pixels = planes->blocked.plane / (size_t)planes->blocked.lanes;
-    return (struct vec_pixels){plain_at(planes, item, pixels), planes->blocked.channels,
-                               width_at(planes, item)};
+    size_t at = plain_at(planes, item, pixels) * (planes->plain_bf16 ? 2 : sizeof(float));
+    return (struct vec_pixels){(char *)planes->plain + at, planes->plain_bf16,
+                               planes->blocked.channels, width_at(planes, item)};
 }
 
 static void block_planes(const void *context, int worker, int begin, int end) {
@@ -142,8 +144,14 @@ static void unblock_planes(const void *context, int worker, int begin, int end) 
 
 void cpu_reorder(void *state, const struct kernel_args *args) {
     struct planes planes = planes_of(args, context_in(args->context, 0));
-    bool blocks = args->context->out[0] == FORMAT_NATIVE;
+    enum format from = args->context->in[0], to = args->context->out[0];
+    bool blocks = to == FORMAT_NATIVE;
     (void)state;
+    if (!blocks && from != FORMAT_NATIVE) {
+        cpu_convert_rows(args);
+        return;
+    }
+    planes.plain_bf16 = from == FORMAT_ROWS || to == FORMAT_ROWS;
     planes.a = args->in[0];
     planes.y = args->out[0];
     planes.plain = blocks ? args->in[0] : args->out[0];

@@ -26,7 +26,7 @@ enum status ref_linear_prepare(const struct kernel_context *context, void **stat
 static void finish_row(const struct kernel_args *args, int k, ptrdiff_t at, double *sum) {
     const float *residual = args->in[3];
     for (int i = 0; i < k; i++) {
-        if (args->context->op->attr.token_linear.gelu)
+        if (args->context->op->attr.gelu)
             sum[i] = ref_gelu_of(sum[i]);
         if (residual)
             sum[i] += (double)residual[at + i];

@@ -1,4 +1,4 @@
-#include "engine/backend/cpu/vec/vec_internal.h"
+#include "engine/backend/cpu/vec/vec_members.h"
 
 VEC_INLINE void add(const void *a, const void *b, void *y, size_t at, size_t n, bool bf16) {
     for (size_t i = at; i < at + n; i += VEC_LANES)
@@ -24,22 +24,35 @@ VEC_INLINE void pool_fill(void *x, size_t at, size_t n, const float *value, bool
         vec_put(x, i, v, bf16);
 }
 
+VEC_INLINE void pixels_in(const struct vec_pixels *pixels, void *x, size_t at, size_t n, bool bf16,
+                          bool pixels_bf16) {
+    const size_t channels = (size_t)pixels->channels;
+    size_t pixel = 0;
+    for (size_t i = at; i < at + n; i += VEC_LANES, pixel += channels)
+        vec_put(x, i, vec_get_part(pixels->first, pixel, pixels->width, pixels_bf16), bf16);
+}
+
+VEC_INLINE void pixels_out(const struct vec_pixels *pixels, const void *x, size_t at, size_t n,
+                           bool bf16, bool pixels_bf16) {
+    const size_t channels = (size_t)pixels->channels;
+    size_t pixel = 0;
+    for (size_t i = at; i < at + n; i += VEC_LANES, pixel += channels)
+        vec_put_part(pixels->first, pixel, vec_get(x, i, bf16), pixels->width, pixels_bf16);
+}
+
 VEC_INLINE void block_in(const struct vec_pixels *pixels, void *x, size_t at, size_t n, bool bf16) {
-    const float *from = pixels->first;
-    const int channels = pixels->channels, width = pixels->width;
-    for (size_t i = at; i < at + n; i += VEC_LANES, from += channels)
-        vec_put(x, i, width == VEC_LANES ? vec_load(from) : vec_load_part(from, width, 0), bf16);
+    if (pixels->bf16)
+        pixels_in(pixels, x, at, n, bf16, true);
+    else
+        pixels_in(pixels, x, at, n, bf16, false);
 }
 
 VEC_INLINE void block_out(const struct vec_pixels *pixels, const void *x, size_t at, size_t n,
                           bool bf16) {
-    float *to = pixels->first;
-    const int channels = pixels->channels, width = pixels->width;
-    for (size_t i = at; i < at + n; i += VEC_LANES, to += channels)
-        if (width == VEC_LANES)
-            vec_store(to, vec_get(x, i, bf16));
-        else
-            vec_store_part(to, vec_get(x, i, bf16), width);
+    if (pixels->bf16)
+        pixels_out(pixels, x, at, n, bf16, true);
+    else
+        pixels_out(pixels, x, at, n, bf16, false);
 }
 
 #define INSTANCE(type, bf16)                                                                       \

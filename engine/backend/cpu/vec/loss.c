@@ -8,7 +8,7 @@
  *     KL = sum e^v (v - u) / sum e^v - log sum e^v + log sum e^u
  *     w  = sum e^v / (sum e^(v / g))^g
  */
-#include "engine/backend/cpu/vec/vec_internal.h"
+#include "engine/backend/cpu/vec/vec_members.h"
 
 #include <math.h>
 
@@ -35,21 +35,6 @@ struct row {
     bool finite;
     double sum_d, sum_e_d, sum_e_u, sum_e_v, sum_power, sum_kl;
 };
-
-/* e^x for x up to 88, with an error of one rounding; 0 below the smallest normal number. */
-VEC_INLINE vec_f32 exponential(vec_f32 x) {
-    const float round = 12582912; /* 1.5 * 2^23: the sum's low bits are the nearest integer */
-    vec_f32 shifted = x * 1.44269504f + round, n = shifted - round;
-    vec_f32 r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    vec_f32 q = vec_set(1.38145394e-3f);
-    q = q * r + 8.36874545e-3f;
-    q = q * r + 4.16683890e-2f;
-    q = q * r + 0.166665211f;
-    q = q * r + 0.49999994f;
-    vec_f32 e = (r * r * q + r) + 1;
-    e = (vec_f32)((vec_u32)e + ((vec_u32)shifted << 23));
-    return (vec_f32)((vec_i32)e & ~(x < vec_set(-87.33654f)));
-}
 
 VEC_INLINE vec_f32 integer_power(vec_f32 base, int exponent) {
     vec_f32 out = vec_set(1);
@@ -84,13 +69,6 @@ VEC_INLINE int width_at(int k, int end) {
     return end - k < VEC_LANES ? end - k : VEC_LANES;
 }
 
-static float largest(vec_f32 v) {
-    float top = v[0];
-    for (int lane = 1; lane < VEC_LANES; lane++)
-        top = v[lane] > top ? v[lane] : top;
-    return top;
-}
-
 /* Largest logits, the label's rank, and whether all of the student's are finite. */
 static void look_at(struct row *row, bool distils) {
     const vec_f32 own = vec_set(row->z[row->label]);
@@ -105,8 +83,8 @@ static void look_at(struct row *row, bool distils) {
         if (distils)
             top_t = vec_max(get(row->t, k, width), top_t);
     }
-    row->top_z = largest(top_z);
-    row->top_t = largest(top_t);
+    row->top_z = vec_largest(top_z);
+    row->top_t = vec_largest(top_t);
     row->finite = vec_sum(zero) == 0;
     row->rank = 0;
     for (int lane = 0; lane < VEC_LANES; lane++)
@@ -122,10 +100,10 @@ VEC_INLINE void distil(const struct formula *formula, const struct row *row, str
                        int k, vec_f32 d) {
     int width = width_at(k, row->classes);
     vec_f32 t = get(row->t, k, width) - row->top_t;
-    vec_f32 v = t * formula->gamma, e_v = exponential(v), u = d;
+    vec_f32 v = t * formula->gamma, e_v = vec_exp(v), u = d;
     if (formula->softens) {
         u = d * formula->inverse_tau;
-        vec_f32 e_u = exponential(u);
+        vec_f32 e_u = vec_exp(u);
         sum->e_u += e_u;
         if (row->e_u)
             vec_store(row->e_u + k, e_u);
@@ -133,7 +111,7 @@ VEC_INLINE void distil(const struct formula *formula, const struct row *row, str
     sum->e_v += e_v;
     sum->kl += vec_keep(e_v > vec_set(0), e_v * (v - u));
     if (formula->weighs)
-        sum->power += formula->power ? integer_power(e_v, formula->power) : exponential(t);
+        sum->power += formula->power ? integer_power(e_v, formula->power) : vec_exp(t);
     if (row->e_v)
         vec_store(row->e_v + k, e_v);
 }
@@ -142,7 +120,7 @@ VEC_INLINE void add_stretch(const struct formula *formula, struct row *row, int 
     struct stretch sum = {{0}, {0}, {0}, {0}, {0}, {0}};
     for (; k < end; k += VEC_LANES) {
         int width = width_at(k, end);
-        vec_f32 d = get(row->z, k, width) - row->top_z, e_d = exponential(d);
+        vec_f32 d = get(row->z, k, width) - row->top_z, e_d = vec_exp(d);
         sum.d += width == VEC_LANES ? d : vec_keep(lane_numbers() < width, d);
         sum.e_d += e_d;
         if (row->e_d)

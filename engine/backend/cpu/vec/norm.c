@@ -1,4 +1,4 @@
-#include "engine/backend/cpu/vec/vec_internal.h"
+#include "engine/backend/cpu/vec/vec_members.h"
 
 /* Sums in f32 run over at most this many vectors before they go on in double. */
 enum { STRETCH = 64 * VEC_LANES };

@@ -1,4 +1,4 @@
-#include "engine/backend/cpu/vec/vec_internal.h"
+#include "engine/backend/cpu/vec/vec_members.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * Matrix products for the fully connected layers: small, and every sum runs over depth from front
  * to back, so that results depend on neither threads nor blocking.
  */
-#include "engine/backend/cpu/vec/vec_internal.h"
+#include "engine/backend/cpu/vec/vec_members.h"
 
 enum { TILE_ROWS = 4, TILE_VECS = 2, TILE_COLUMNS = TILE_VECS * VEC_LANES };
 
@@ -28,9 +28,11 @@ VEC_INLINE void tile(const struct vec_product *p, int i, int rows, int j, int co
         }
     }
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < TILE_VECS; v++)
-            vec_store_part(p->out + (size_t)(i + r) * p->out_row + j + v * VEC_LANES, sum[r][v],
-                           width[v]);
+        for (int v = 0; v < TILE_VECS; v++) {
+            float *out = p->out + (size_t)(i + r) * p->out_row + j + v * VEC_LANES;
+            vec_f32 before = p->adds ? vec_load_part(out, width[v], 0) : (vec_f32){0};
+            vec_store_part(out, before + sum[r][v], width[v]);
+        }
 }
 
 void VEC(product)(const struct vec_product *p, int i, int i_end, int j, int j_end) {

@@ -1,4 +1,4 @@
-#include "engine/backend/cpu/vec/vec_internal.h"
+#include "engine/backend/cpu/vec/vec_members.h"
 
 #define ROW(name) .name = {VEC(name##_f32), VEC(name##_bf16)}
 
@@ -16,11 +16,23 @@ const struct vec_kernels VEC(vec) = {
     ROW(pool_dx),
     ROW(block_in),
     ROW(block_out),
-    ROW(pointwise),
-    ROW(pointwise_dw),
     .product = VEC(product),
     .product_by_dot = VEC(product_by_dot),
     .column_sums = VEC(column_sums),
+    .layer_norm = VEC(layer_norm),
+    .layer_norm_bwd = VEC(layer_norm_bwd),
+    ROW(gelu),
+    ROW(gelu_bwd),
+    ROW(residual),
+    ROW(residual_bwd),
+    ROW(embed),
+    ROW(embed_bwd),
+    ROW(embed_sums),
+    .to_bf16 = VEC(to_bf16),
+    .to_f32 = VEC(to_f32),
+    ROW(attention),
+    ROW(attention_bwd),
+    .attention_floats = VEC(attention_floats),
     .loss = VEC(loss),
     .sgd = VEC(sgd),
 };

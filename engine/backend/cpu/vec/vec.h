@@ -43,27 +43,10 @@ struct vec_pool {
 
 /* A block's channels in a PLAIN tensor. */
 struct vec_pixels {
-    float *first;
+    void *first; /* f32 or bf16 */
+    bool bf16;
     int channels; /* from one pixel to the next */
     int width;    /* channels of the block, the rest of the lanes is padding */
-};
-
-/* A 1x1 convolution of some input channels to one block of output channels. */
-struct vec_pointwise {
-    const float *x; /* the first pixel of the first block of all input channels */
-    size_t x_block; /* from one block to the next */
-    int first, last;
-    const float *weight; /* [last - first][lanes] */
-    const float *bias;   /* [lanes] */
-    const void *residual;
-    void *y;
-    enum activation act;
-};
-
-/* Two planes that are multiplied pixel by pixel. */
-struct vec_products {
-    const void *x, *dy;
-    size_t x_at, dy_at, n; /* where they begin, and their numbers */
 };
 
 /* A matrix product out[rows][columns] = left right in f32. */
@@ -74,8 +57,9 @@ struct vec_product {
     size_t right_row;
     float *out;
     size_t out_row;
-    const float *bias; /* [columns] or NULL */
+    const float *bias; /* [columns] or NULL; by_dot only */
     int depth;
+    bool adds; /* to what out holds; not by_dot */
 };
 
 /* The loss of a batch (spec/loss.h). */
@@ -93,6 +77,52 @@ struct vec_sgd {
     const float *gradient;
     float rate, factor, decay;
     bool nesterov;
+};
+
+/* Layer norm of rows of so many channels, and its gradient. Vectors are f32. */
+struct vec_layer_norm {
+    const void *x, *dy, *dx2; /* dx2 may be NULL */
+    void *y, *dx;
+    const float *gamma, *beta;
+    float *mean, *rstd; /* [rows] */
+    int channels;
+    float eps;
+    bool x_bf16, y_bf16; /* types of x, dx, dx2 and of y, dy */
+};
+
+/* The sum of residual path and branch: y = x + keep scale branch, or the gradient of that. */
+struct vec_residual {
+    const void *x, *branch, *dy;
+    void *y, *dbranch;
+    const float *scale; /* [channels] or NULL */
+    const float *keep;  /* [pictures] */
+    int tokens, channels;
+};
+
+/* Tokens from patches, which are PLAIN, and their gradients. */
+struct vec_embed {
+    float *x;                      /* [n][tokens - 1][channels]; read, or written as gradient */
+    void *y;                       /* [n][tokens][channels]; written, or read as gradient */
+    const float *class, *position; /* position: of token 1, its rows for all */
+    const float *class_position;   /* or NULL */
+    int pictures, tokens, channels;
+};
+
+/* Attention of heads that lie in rows of 3 heads width: all q, all k, all v. */
+struct vec_attention {
+    const void *qkv; /* [n][tokens][3][heads][width] */
+    void *y;         /* [n][queries][heads][width] */
+    float *lse;      /* [n][queries][heads] */
+    const void *dy;
+    void *dqkv;
+    int tokens, queries, heads, width;
+};
+
+/* Some queries of a head. */
+struct vec_queries {
+    int head; /* counted over all pictures */
+    int begin, end;
+    bool fresh; /* the head is not that of the call before with this scratch */
 };
 
 struct vec_kernels {
@@ -120,16 +150,33 @@ struct vec_kernels {
     void (*block_in[2])(const struct vec_pixels *pixels, void *x, size_t at, size_t n);
     void (*block_out[2])(const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
 
-    /* So many pixels of y from number y_at on, where x begins at its first. */
-    void (*pointwise[2])(const struct vec_pointwise *pointwise, size_t y_at, int pixels);
-    /* sums[lane of x][lane of dy] += x dy over the planes. */
-    void (*pointwise_dw[2])(const struct vec_products *products, float *sums);
-
     /* Rows i..i_end-1 and columns j..j_end-1 of a product; by_dot where right holds columns. */
     void (*product)(const struct vec_product *product, int i, int i_end, int j, int j_end);
     void (*product_by_dot)(const struct vec_product *product, int i, int i_end, int j, int j_end);
     /* sum[j] = sum over rows of x[row * stride + j], for n columns. */
     void (*column_sums)(const float *x, int rows, size_t stride, float *sum, int n);
+
+    /* Rows begin..end-1. bwd adds gradients of gamma, then beta, to sums. */
+    void (*layer_norm)(const struct vec_layer_norm *norm, size_t begin, size_t end);
+    void (*layer_norm_bwd)(const struct vec_layer_norm *norm, size_t begin, size_t end,
+                           float *sums);
+    /* Numbers begin..end-1. */
+    void (*gelu[2])(const void *x, void *y, size_t begin, size_t end);
+    void (*gelu_bwd[2])(const void *dy, const void *x, void *dx, size_t begin, size_t end);
+    void (*to_bf16)(const float *from, void *to, size_t begin, size_t end);
+    void (*to_f32)(const void *from, float *to, size_t begin, size_t end);
+    /* Tokens begin..end-1 of all pictures. bwd adds the gradient of scale to sums unless NULL. */
+    void (*residual[2])(const struct vec_residual *it, int begin, int end);
+    void (*residual_bwd[2])(const struct vec_residual *it, int begin, int end, float *sums);
+    /* Picture n; or the sum over all pictures of token t. */
+    void (*embed[2])(const struct vec_embed *it, int n);
+    void (*embed_bwd[2])(const struct vec_embed *it, int n);
+    void (*embed_sums[2])(const struct vec_embed *it, int t, float *sum);
+    /* scratch of attention_floats; bwd is of all queries of a head. */
+    size_t (*attention_floats)(int tokens, int width);
+    void (*attention[2])(const struct vec_attention *it, const struct vec_queries *queries,
+                         float *scratch);
+    void (*attention_bwd[2])(const struct vec_attention *it, int head, float *scratch);
 
     /* Rows begin..end-1; scratch holds vec_loss_scratch_floats(classes). */
     void (*loss)(const struct vec_loss *loss, int begin, int end, float *scratch);

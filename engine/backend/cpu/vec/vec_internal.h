@@ -99,6 +99,42 @@ VEC_INLINE void vec_put(void *to, size_t i, vec_f32 v, bool bf16) {
     memcpy((uint16_t *)to + i, &half, sizeof half);
 }
 
+/* The same of the first width numbers; the other lanes hold zero, and are not written. */
+VEC_INLINE vec_f32 vec_get_part(const void *from, size_t i, int width, bool bf16) {
+    if (width == VEC_LANES)
+        return vec_get(from, i, bf16);
+    if (!bf16)
+        return vec_load_part((const float *)from + i, width, 0);
+    uint16_t half[VEC_LANES] = {0};
+    memcpy(half, (const uint16_t *)from + i, (size_t)width * sizeof *half);
+    return vec_get(half, 0, true);
+}
+
+VEC_INLINE void vec_put_part(void *to, size_t i, vec_f32 v, int width, bool bf16) {
+    if (width == VEC_LANES) {
+        vec_put(to, i, v, bf16);
+    } else if (!bf16) {
+        vec_store_part((float *)to + i, v, width);
+    } else {
+        uint16_t half[VEC_LANES];
+        vec_put(half, 0, v, true);
+        memcpy((uint16_t *)to + i, half, (size_t)width * sizeof *half);
+    }
+}
+
+/* Lanes of the vector that begins at i of n numbers. */
+VEC_INLINE int vec_width(size_t i, size_t n) {
+    return n - i < VEC_LANES ? (int)(n - i) : VEC_LANES;
+}
+
+/* Set in the lanes from width on. */
+VEC_INLINE vec_i32 vec_beyond(int width) {
+    vec_i32 v;
+    for (int lane = 0; lane < VEC_LANES; lane++)
+        v[lane] = lane < width ? 0 : -1;
+    return v;
+}
+
 VEC_INLINE float vec_sum(vec_f32 v) {
     float sum = 0;
     for (int lane = 0; lane < VEC_LANES; lane++)
@@ -112,30 +148,26 @@ VEC_INLINE void vec_add_to(double *sums, vec_f32 v) {
         sums[lane] += (double)v[lane];
 }
 
-/* The members of struct vec_kernels, one instance for each instruction set. */
-#define VEC_BOTH(name, ...)                                                                        \
-    void VEC(name##_f32)(__VA_ARGS__);                                                             \
-    void VEC(name##_bf16)(__VA_ARGS__)
+/* e^x for x up to 88, with an error of one rounding; 0 below the smallest normal number. */
+VEC_INLINE vec_f32 vec_exp(vec_f32 x) {
+    const float round = 12582912; /* 1.5 * 2^23: the sum's low bits are the nearest integer */
+    vec_f32 shifted = x * 1.44269504f + round, n = shifted - round;
+    vec_f32 r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    vec_f32 q = vec_set(1.38145394e-3f);
+    q = q * r + 8.36874545e-3f;
+    q = q * r + 4.16683890e-2f;
+    q = q * r + 0.166665211f;
+    q = q * r + 0.49999994f;
+    vec_f32 e = (r * r * q + r) + 1;
+    e = (vec_f32)((vec_u32)e + ((vec_u32)shifted << 23));
+    return (vec_f32)((vec_i32)e & ~(x < vec_set(-87.33654f)));
+}
 
-VEC_BOTH(norm_moments, const void *x, size_t at, size_t n, const float *shift, double *sums);
-VEC_BOTH(norm_apply, const struct vec_norm *norm, size_t at, size_t n, int channel);
-VEC_BOTH(norm_gradient, const struct vec_norm *norm, size_t at, size_t n, int channel,
-         double *sums);
-VEC_BOTH(norm_dx, const struct vec_norm *norm, size_t at, size_t n, int channel);
-VEC_BOTH(add, const void *a, const void *b, void *y, size_t at, size_t n);
-VEC_BOTH(pool_mean, const void *x, size_t at, size_t n, float *mean);
-VEC_BOTH(pool_fill, void *x, size_t at, size_t n, const float *value);
-VEC_BOTH(pool, const struct vec_pool *it, size_t x_at, size_t y_at);
-VEC_BOTH(pool_dx, const struct vec_pool *it, size_t x_at, size_t y_at);
-VEC_BOTH(block_in, const struct vec_pixels *pixels, void *x, size_t at, size_t n);
-VEC_BOTH(block_out, const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
-VEC_BOTH(pointwise, const struct vec_pointwise *it, size_t y_at, int pixels);
-VEC_BOTH(pointwise_dw, const struct vec_products *it, float *sums);
-void VEC(product)(const struct vec_product *product, int i, int i_end, int j, int j_end);
-void VEC(product_by_dot)(const struct vec_product *product, int i, int i_end, int j, int j_end);
-void VEC(column_sums)(const float *x, int rows, size_t stride, float *sum, int n);
-void VEC(loss)(const struct vec_loss *loss, int begin, int end, float *scratch);
-void VEC(sgd)(const struct vec_sgd *sgd, size_t begin, size_t end);
-extern const struct vec_kernels VEC(vec);
+VEC_INLINE float vec_largest(vec_f32 v) {
+    float top = v[0];
+    for (int lane = 1; lane < VEC_LANES; lane++)
+        top = v[lane] > top ? v[lane] : top;
+    return top;
+}
 
 #endif

@@ -1,0 +1,110 @@
+#include "engine/backend/cpu/cpu_internal.h"
+#include "engine/backend/cpu/dnn_linear.h"
+
+#include <string.h>
+
+void cpu_token_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    for (int i = 0; i < OP_MAX_IN; i++)
+        if (context->op->in[i] != NO_VALUE)
+            in[i] = token_format(context_in(context, i));
+    for (int i = 0; i < OP_MAX_OUT; i++)
+        if (context->op->out[i] != NO_VALUE)
+            out[i] = token_format(context_out(context, i));
+}
+
+static int rows_of(const struct value *value) {
+    return value->shape.n * value->shape.h * value->shape.w;
+}
+
+static enum status prepare(const struct kernel_context *context,
+                           const struct dnn_linear_problem *problem, void **state,
+                           size_t *workspace_bytes, struct error *err) {
+    struct dnn_linear *linear;
+    enum status status = cpu_check_types(context, err);
+    parallel_set_threads(context->device->threads);
+    if (status == STATUS_OK)
+        status = dnn_linear_create(&linear, cpu_of(context)->dnn, problem, err);
+    if (status != STATUS_OK)
+        return status;
+    *state = linear;
+    *workspace_bytes = dnn_linear_workspace_bytes(linear);
+    return STATUS_OK;
+}
+
+enum status cpu_token_linear_prepare(const struct kernel_context *context, void **state,
+                                     size_t *workspace_bytes, struct error *err) {
+    const struct value *x = context_in(context, 0), *weight = context_in(context, 1);
+    struct dnn_linear_problem problem = {.direction = DNN_FORWARD,
+                                         .rows = rows_of(x),
+                                         .inputs = weight->shape.c,
+                                         .outputs = weight->shape.n,
+                                         .dtype = x->dtype,
+                                         .gelu = context->op->attr.gelu,
+                                         .residual = context->op->in[3] != NO_VALUE,
+                                         .constant_weight =
+                                             program_keeps(context->program, context->op->in[1])};
+    return prepare(context, &problem, state, workspace_bytes, err);
+}
+
+enum status cpu_token_linear_dx_prepare(const struct kernel_context *context, void **state,
+                                        size_t *workspace_bytes, struct error *err) {
+    const struct value *dy = context_in(context, 0), *weight = context_in(context, 1);
+    struct dnn_linear_problem problem = {.direction = DNN_BACKWARD_DATA,
+                                         .rows = rows_of(dy),
+                                         .inputs = weight->shape.c,
+                                         .outputs = weight->shape.n,
+                                         .dtype = dy->dtype};
+    return prepare(context, &problem, state, workspace_bytes, err);
+}
+
+enum status cpu_token_linear_dw_prepare(const struct kernel_context *context, void **state,
+                                        size_t *workspace_bytes, struct error *err) {
+    const struct value *dy = context_in(context, 0), *weight = context_out(context, 0);
+    struct dnn_linear_problem problem = {.direction = DNN_BACKWARD_WEIGHTS,
+                                         .rows = rows_of(dy),
+                                         .inputs = weight->shape.c,
+                                         .outputs = weight->shape.n,
+                                         .dtype = dy->dtype};
+    return prepare(context, &problem, state, workspace_bytes, err);
+}
+
+void cpu_token_linear_refresh(void *state, const struct kernel_args *args) {
+    parallel_set_threads(args->context->device->threads);
+    dnn_linear_refresh(state, args->in[1]);
+}
+
+static void run(void *state, const struct kernel_args *args, const struct dnn_pointers *pointers) {
+    parallel_set_threads(args->context->device->threads);
+    dnn_linear_run(state, pointers);
+}
+
+/* The residual is added to what y holds; where y did not take over its place, it is copied. */
+void cpu_token_linear(void *state, const struct kernel_args *args) {
+    if (args->in[3] && args->in[3] != args->out[0])
+        memcpy(args->out[0], args->in[3], value_bytes(context_out(args->context, 0)));
+    struct dnn_pointers pointers = {.x = args->in[0],
+                                    .y = args->out[0],
+                                    .weight = args->in[1],
+                                    .bias = args->in[2],
+                                    .workspace = args->workspace};
+    run(state, args, &pointers);
+}
+
+void cpu_token_linear_dx(void *state, const struct kernel_args *args) {
+    struct dnn_pointers pointers = {
+        .x = args->out[0], .y = args->in[0], .weight = args->in[1], .workspace = args->workspace};
+    run(state, args, &pointers);
+}
+
+void cpu_token_linear_dw(void *state, const struct kernel_args *args) {
+    struct dnn_pointers pointers = {.x = args->in[1],
+                                    .y = args->in[0],
+                                    .weight = args->out[0],
+                                    .bias = args->out[1],
+                                    .workspace = args->workspace};
+    run(state, args, &pointers);
+}
+
+void cpu_token_linear_release(void *state) {
+    dnn_linear_free(state);
+}

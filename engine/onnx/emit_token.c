@@ -83,7 +83,7 @@ void emit_gelu(struct emitter *emitter, const struct op *op) {
 }
 
 void emit_token_linear(struct emitter *emitter, const struct op *op) {
-    bool gelu = op->attr.token_linear.gelu, sums = op->in[3] != NO_VALUE;
+    bool gelu = op->attr.gelu, sums = op->in[3] != NO_VALUE;
     const char *y = emit_name(emitter, op->out[0]), *x = emit_name(emitter, op->in[0]);
     x = emit_step(emitter, "MatMul", x, emit_constant(emitter, op->in[1], CONSTANT_TURNED));
     const char *biased = gelu || sums ? emit_temporary(emitter) : y;

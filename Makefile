@@ -43,7 +43,7 @@ test-sanitize: setup-test
 test-thread: setup-test
 	@$(MAKE) --no-print-directory build BUILD=build/tsan \
 	    CMAKE_ARGS="-DDISTILL_SANITIZE=thread -DDISTILL_ONEDNN=OFF"
-	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '^unit/(store|http|worker)|batcher|^system' $(CTEST_ARGS)
+	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '^unit/(store|http|worker)|batcher|loader|parallel|^system' $(CTEST_ARGS)
 
 # Looks for inputs that break the readers, FUZZ_SECONDS for each.
 fuzz: setup-test

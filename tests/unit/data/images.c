@@ -189,6 +189,27 @@ static void test_refused(void) {
     }
 }
 
+static void check_archive(const char *folder, const char *reason) {
+    struct dataset dataset;
+    struct error err = {0};
+    T_INT(dataset_open(&dataset, folder, NULL, &err), STATUS_CORRUPT);
+    T_CONTAINS(err.message, reason);
+}
+
+static void test_bad_gzip(void) {
+    if (!has_gzip())
+        return;
+    const char *folder = fresh(root);
+    put_images(folder);
+    shell("cd %s && tar czf train.tgz train && rm -r train && cp train.tgz whole", folder);
+    shell("cd %s && head -c 900 whole > train.tgz", folder);
+    check_archive(folder, "train.tgz: the gzip file is truncated");
+    shell("cd %s && cat whole whole > train.tgz", folder);
+    check_archive(folder, "train.tgz: there are bytes after the end");
+    shell("cd %s && : > train.tgz", folder);
+    check_archive(folder, "train.tgz: the gzip file is truncated");
+}
+
 /* All are counted, the first ones are named. */
 static void test_unreadable(void) {
     struct dataset dataset;
@@ -220,6 +241,7 @@ int main(void) {
     T_RUN(test_import);
     T_RUN(test_names);
     T_RUN(test_refused);
+    T_RUN(test_bad_gzip);
     T_RUN(test_unreadable);
     CHECK(file_remove_all(root, NULL) == STATUS_OK);
     return t_done();

@@ -35,6 +35,13 @@ static enum status print_memory(const struct rig_plan *plan, enum device_kind ki
     return STATUS_OK;
 }
 
+static void add_cost(struct str *out, const char *who, const struct network *network) {
+    struct network_cost cost = network_cost(network);
+    str_addf(out, "%s %s: parameters %lld, multiply-adds of a picture %lld\n", who,
+             network->architecture->name, (long long)cost.parameters,
+             (long long)cost.multiply_adds);
+}
+
 static enum status run(void *options, const struct names *names, struct error *err) {
     const struct explain_command *command = options;
     struct rig_plan plan;
@@ -44,10 +51,10 @@ static enum status run(void *options, const struct names *names, struct error *e
     if (status)
         return status;
     explain_program(&plan.run.program, &text);
-    str_addf(&text, "parameters %lld, of the teacher %lld; activations %zu bytes\n",
-             (long long)param_table_learnable(&plan.student.table),
-             (long long)param_table_learnable(&plan.teacher.table),
-             program_activation_bytes(&plan.run.program));
+    add_cost(&text, "student", &plan.student);
+    if (plan.teacher.architecture)
+        add_cost(&text, "teacher", &plan.teacher);
+    str_addf(&text, "activations %zu bytes\n", program_activation_bytes(&plan.run.program));
     fputs(str_text(&text), stdout);
     str_release(&text);
     if (command->device)

@@ -26,22 +26,30 @@ static enum status fill_spec(struct train_spec *spec, const struct rig_options *
     return train_spec_finish(spec, err);
 }
 
-static enum status open_network(struct network *network, const char *architecture,
-                                const struct rig_options *options, struct error *err) {
-    struct network_size size = {(int)options->height, (int)options->width, (int)options->channels,
-                                (int)options->classes};
-    return network_init(network, architecture, size, true, err);
+static int given_or(int64_t given, int normal) {
+    return given ? (int)given : normal;
+}
+
+/* Both networks have the size that the options, or else the student's original, tell. */
+static struct network_size size_of(const struct rig_options *options) {
+    static const struct origin unknown = {0};
+    const struct architecture *student = zoo_find(options->student);
+    const struct origin *origin = student ? student->origin : &unknown;
+    return (struct network_size){given_or(options->height, origin->side),
+                                 given_or(options->width, origin->side), (int)options->channels,
+                                 given_or(options->classes, origin->classes)};
 }
 
 enum status rig_plan_open(struct rig_plan *plan, const struct rig_options *options,
                           struct error *err) {
     bool taught = options->method != METHOD_CE;
+    const struct network_size size = size_of(options);
     *plan = (struct rig_plan){0};
     enum status status = fill_spec(&plan->spec, options, err);
     if (!status)
-        status = open_network(&plan->student, options->student, options, err);
+        status = network_init(&plan->student, options->student, size, true, err);
     if (!status && taught)
-        status = open_network(&plan->teacher, options->teacher, options, err);
+        status = network_init(&plan->teacher, options->teacher, size, true, err);
     if (status) {
         rig_plan_close(plan);
         return status;

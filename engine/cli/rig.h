@@ -38,9 +38,10 @@ enum rig_mode { RIG_TRAIN, RIG_INFER };
         {RIG_ROW(method), .type = FIELD_ENUM, .choices = "ce kd ttm wttm", .fallback = "ce",       \
          .doc = "The loss; temperature 4."},                                                       \
         RIG_NUMBER(batch_size, 1, 4096, "64", "Pictures in a step."),                              \
-        RIG_NUMBER(classes, 2, 65536, "100", "Classes to tell apart."),                            \
-        RIG_NUMBER(height, 8, 1024, "32", "Height of the pictures."),                              \
-        RIG_NUMBER(width, 8, 1024, "32", "Width of the pictures."),                                \
+        RIG_NUMBER(classes, 0, 65536, "0",                                                         \
+                   "Classes to tell apart; 0: as the student's original."),                        \
+        RIG_NUMBER(height, 0, 1024, "0", "Height of the pictures; 0: as the student's original."), \
+        RIG_NUMBER(width, 0, 1024, "0", "Width of the pictures; 0: as the student's original."),   \
         RIG_NUMBER(channels, 1, MODEL_MAX_CHANNELS, "3", "Channels of the pictures."),             \
         {RIG_ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16", .fallback = "f32",         \
          .doc = "Numbers to compute with."},                                                       \

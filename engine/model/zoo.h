@@ -15,10 +15,17 @@ struct architecture;
 typedef int architecture_build_fn(const struct architecture *architecture, struct builder *builder,
                                   int x, int classes);
 
+/* Whose layers and names of tensors an architecture has, and what the original is made for. */
+struct origin {
+    const char *name;  /* "torchvision" */
+    int side, classes; /* of the pictures, of the data set */
+};
+
 struct architecture {
     const char *name;     /* "resnet8x4" */
     const char *sentence; /* for lists */
     architecture_build_fn *build;
+    const struct origin *origin;
     int depth, width; /* parameters of the family */
 };
 

@@ -144,16 +144,20 @@ def statuses():
 def networks():
     """Names from the zoo, numbers from `distill explain`."""
     distill = os.environ.get("DISTILL", str(ROOT / "build/distill"))
-    names = re.findall(r'^    \{"(\w+)", ', (ROOT / "engine/model/zoo.c").read_text(), re.MULTILINE)
+    zoo = (ROOT / "engine/model/zoo.c").read_text()
+    origins = dict(re.findall(r'(\w+) = \{"(\w+)", \d+, \d+\}', zoo))
     rows = []
-    for name in names:
+    for name, origin in re.findall(r'^    \{"(\w+)", "[^"]*",\s+\w+, &(\w+)', zoo, re.MULTILINE):
+        origin = origins[origin]
         text = subprocess.run([distill, "explain", f"student={name}", "mode=infer", "batch_size=1"],
                               capture_output=True, text=True, check=True).stdout
-        multiply_adds = sum(float(mflop) / 2 for mflop in re.findall(
-            r"^ *\d+ (?:conv|linear) .*\[([\d.]+) MFLOP", text, re.MULTILINE))
-        parameters_ = int(re.search(r"^parameters (\d+)", text, re.MULTILINE).group(1))
-        rows.append([f"`{name}`", f"{parameters_:,}", f"{multiply_adds:,.1f} M"])
-    return table(["name", "parameters", "multiply-adds"], rows)
+        counts = re.search(r"parameters (\d+), multiply-adds of a picture (\d+)", text).groups()
+        parameters_, multiply_adds = map(int, counts)
+        side = re.search(r"x(\d+)x3:u8", text).group(1)
+        rows.append([f"`{name}`", origin, f"{side} x {side}", f"{parameters_:,}",
+                     f"{multiply_adds / 1e6:,.1f} M"])
+    return table(["name", "names of tensors as in", "pictures", "parameters", "multiply-adds"],
+                 rows)
 
 
 MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions,

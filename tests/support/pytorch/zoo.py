@@ -3,9 +3,9 @@
 import numpy
 import torch
 
-from pytorch import bottleneck, mobilenet, resnet, shufflenet, vgg, wrn
+from pytorch import imagenet, mobilenet, resnet, shufflenet, vgg, wrn
 
-FAMILIES = (resnet, wrn, vgg, mobilenet, shufflenet, bottleneck)
+FAMILIES = (resnet, wrn, vgg, mobilenet, shufflenet, imagenet)
 NAMES = [name for family in FAMILIES for name in family.FAMILY]
 
 
@@ -16,10 +16,19 @@ def create(name, channels=3, classes=100):
     raise KeyError(name)
 
 
-def shapes(name, channels, classes):
+def published(name):
+    """Side of the pictures and number of classes that the original is made for."""
+    return (imagenet.SIDE, imagenet.CLASSES) if name in imagenet.FAMILY else (32, 100)
+
+
+def shapes_of(network):
     """Name and shape of every floating-point tensor, in the order of the state dict."""
-    state = create(name, channels, classes).state_dict()
+    state = network.state_dict()
     return {key: list(value.shape) for key, value in state.items() if value.is_floating_point()}
+
+
+def shapes(name, channels, classes):
+    return shapes_of(create(name, channels, classes))
 
 
 def load(network, weights):

@@ -1,6 +1,15 @@
-#include "engine/backend/cpu/cpu_internal.h"
+#include "engine/backend/cpu/pointwise.h"
 
+#include "engine/base/mem.h"
+
+#include <stdlib.h>
 #include <string.h>
+
+/* An op's state: one of the two. */
+struct conv {
+    struct dnn_conv *dnn;
+    struct pointwise *pointwise;
+};
 
 /* Convolutions read pictures of few channels fastest as planes, made of the PLAIN form. */
 enum { PICTURE_CHANNELS = 3 };
@@ -37,16 +46,21 @@ static struct dnn_tensor tensor_of(const struct kernel_context *context, const s
 
 static enum status prepare(const struct kernel_context *context, const struct dnn_problem *problem,
                            void **state, size_t *workspace_bytes, struct error *err) {
-    struct dnn_conv *conv;
     enum status status = cpu_check_types(context, err);
-    parallel_set_threads(context->device->threads);
-    if (status == STATUS_OK)
-        status = dnn_conv_create(&conv, cpu_of(context)->dnn, problem, err);
     if (status != STATUS_OK)
         return status;
+    struct conv *conv = xcalloc(1, sizeof *conv);
     *state = conv;
-    *workspace_bytes = dnn_conv_workspace_bytes(conv);
-    return STATUS_OK;
+    if (pointwise_fits(&problem->attr, problem->weight, cpu_of(context)->vec->lanes)) {
+        conv->pointwise = pointwise_create(context, problem->direction, problem->weight);
+        *workspace_bytes = pointwise_workspace_bytes(conv->pointwise);
+        return STATUS_OK;
+    }
+    parallel_set_threads(context->device->threads);
+    status = dnn_conv_create(&conv->dnn, cpu_of(context)->dnn, problem, err);
+    if (status == STATUS_OK)
+        *workspace_bytes = dnn_conv_workspace_bytes(conv->dnn);
+    return status;
 }
 
 enum status cpu_conv_prepare(const struct kernel_context *context, void **state,
@@ -92,20 +106,29 @@ enum status cpu_conv_dw_prepare(const struct kernel_context *context, void **sta
 }
 
 void cpu_conv_refresh(void *state, const struct kernel_args *args) {
+    struct conv *conv = state;
     parallel_set_threads(args->context->device->threads);
-    dnn_conv_refresh(state, args->in[1], args->workspace);
+    if (conv->pointwise)
+        pointwise_refresh(conv->pointwise, args->in[1]);
+    else
+        dnn_conv_refresh(conv->dnn, args->in[1], args->workspace);
 }
 
-static void run(void *state, const struct kernel_args *args, const struct dnn_pointers *pointers) {
+static void run(const struct conv *conv, const struct kernel_args *args,
+                const struct dnn_pointers *pointers) {
     parallel_set_threads(args->context->device->threads);
-    dnn_conv_run(state, pointers);
+    if (conv->pointwise)
+        pointwise_run(conv->pointwise, args);
+    else
+        dnn_conv_run(conv->dnn, pointers);
 }
 
 /* The residual is added to what y holds; where y did not take over its place, it is copied. */
 void cpu_conv(void *state, const struct kernel_args *args) {
     const struct kernel_context *context = args->context;
     const struct value *y = context_out(context, 0);
-    if (args->in[3] && args->in[3] != args->out[0])
+    const struct conv *conv = state;
+    if (conv->dnn && args->in[3] && args->in[3] != args->out[0])
         memcpy(args->out[0], args->in[3],
                context->device->backend->native_bytes(context->device, y));
     struct dnn_pointers pointers = {.x = args->in[0],
@@ -131,5 +154,8 @@ void cpu_conv_dw(void *state, const struct kernel_args *args) {
 }
 
 void cpu_conv_release(void *state) {
-    dnn_conv_free(state);
+    struct conv *conv = state;
+    dnn_conv_free(conv->dnn);
+    pointwise_free(conv->pointwise);
+    free(conv);
 }

@@ -118,8 +118,8 @@ void cpu_global_pool_bwd(void *state, const struct kernel_args *args) {
 static struct vec_pixels pixels_of(const struct planes *planes, int item) {
     size_t pixels = planes->blocked.plane / (size_t)planes->blocked.lanes;
     size_t at = plain_at(planes, item, pixels) * (planes->plain_bf16 ? 2 : sizeof(float));
-    return (struct vec_pixels){(char *)planes->plain + at, planes->plain_bf16,
-                               planes->blocked.channels, width_at(planes, item)};
+    return (struct vec_pixels){(char *)planes->plain + at, planes->blocked.channels,
+                               width_at(planes, item), planes->plain_bf16};
 }
 
 static void block_planes(const void *context, int worker, int begin, int end) {

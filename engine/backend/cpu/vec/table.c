@@ -16,6 +16,8 @@ const struct vec_kernels VEC(vec) = {
     ROW(pool_dx),
     ROW(block_in),
     ROW(block_out),
+    ROW(pointwise),
+    ROW(pointwise_dw),
     .product = VEC(product),
     .product_by_dot = VEC(product_by_dot),
     .column_sums = VEC(column_sums),

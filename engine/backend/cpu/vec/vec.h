@@ -13,7 +13,7 @@
 #ifndef ENGINE_BACKEND_CPU_VEC_VEC_H
 #define ENGINE_BACKEND_CPU_VEC_VEC_H
 
-#include "engine/graph/program.h"
+#include "engine/backend/cpu/vec/vec_token.h"
 
 enum { VEC_MAX_LANES = 16 };
 
@@ -43,10 +43,28 @@ struct vec_pool {
 
 /* A block's channels in a PLAIN tensor. */
 struct vec_pixels {
-    void *first; /* f32 or bf16 */
-    bool bf16;
+    void *first;
     int channels; /* from one pixel to the next */
     int width;    /* channels of the block, the rest of the lanes is padding */
+    bool bf16;    /* else f32 */
+};
+
+/* A 1x1 convolution of some input channels to one block of output channels. */
+struct vec_pointwise {
+    const float *x; /* the first pixel of the first block of all input channels */
+    size_t x_block; /* from one block to the next */
+    int first, last;
+    const float *weight; /* [last - first][lanes] */
+    const float *bias;   /* [lanes] */
+    const void *residual;
+    void *y;
+    enum activation act;
+};
+
+/* Two planes that are multiplied pixel by pixel. */
+struct vec_products {
+    const void *x, *dy;
+    size_t x_at, dy_at, n; /* where they begin, and their numbers */
 };
 
 /* A matrix product out[rows][columns] = left right in f32. */
@@ -79,52 +97,6 @@ struct vec_sgd {
     bool nesterov;
 };
 
-/* Layer norm of rows of so many channels, and its gradient. Vectors are f32. */
-struct vec_layer_norm {
-    const void *x, *dy, *dx2; /* dx2 may be NULL */
-    void *y, *dx;
-    const float *gamma, *beta;
-    float *mean, *rstd; /* [rows] */
-    int channels;
-    float eps;
-    bool x_bf16, y_bf16; /* types of x, dx, dx2 and of y, dy */
-};
-
-/* The sum of residual path and branch: y = x + keep scale branch, or the gradient of that. */
-struct vec_residual {
-    const void *x, *branch, *dy;
-    void *y, *dbranch;
-    const float *scale; /* [channels] or NULL */
-    const float *keep;  /* [pictures] */
-    int tokens, channels;
-};
-
-/* Tokens from patches, which are PLAIN, and their gradients. */
-struct vec_embed {
-    float *x;                      /* [n][tokens - 1][channels]; read, or written as gradient */
-    void *y;                       /* [n][tokens][channels]; written, or read as gradient */
-    const float *class, *position; /* position: of token 1, its rows for all */
-    const float *class_position;   /* or NULL */
-    int pictures, tokens, channels;
-};
-
-/* Attention of heads that lie in rows of 3 heads width: all q, all k, all v. */
-struct vec_attention {
-    const void *qkv; /* [n][tokens][3][heads][width] */
-    void *y;         /* [n][queries][heads][width] */
-    float *lse;      /* [n][queries][heads] */
-    const void *dy;
-    void *dqkv;
-    int tokens, queries, heads, width;
-};
-
-/* Some queries of a head. */
-struct vec_queries {
-    int head; /* counted over all pictures */
-    int begin, end;
-    bool fresh; /* the head is not that of the call before with this scratch */
-};
-
 struct vec_kernels {
     const char *name;
     int lanes;
@@ -149,6 +121,11 @@ struct vec_kernels {
     /* Numbers at..at+n-1 from or to the channels of as many pixels. */
     void (*block_in[2])(const struct vec_pixels *pixels, void *x, size_t at, size_t n);
     void (*block_out[2])(const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
+
+    /* So many pixels of y from number y_at on, where x begins at its first. */
+    void (*pointwise[2])(const struct vec_pointwise *pointwise, size_t y_at, int pixels);
+    /* sums[lane of x][lane of dy] += x dy over the planes. */
+    void (*pointwise_dw[2])(const struct vec_products *products, float *sums);
 
     /* Rows i..i_end-1 and columns j..j_end-1 of a product; by_dot where right holds columns. */
     void (*product)(const struct vec_product *product, int i, int i_end, int j, int j_end);

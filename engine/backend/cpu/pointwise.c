@@ -1,0 +1,289 @@
+#include "engine/backend/cpu/pointwise.h"
+
+#include "engine/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Pixels of an item: many, because memory likes long runs, or fewer where a few pictures have to
+ * feed all threads. Pictures are summed up in chunks. */
+enum { TILE = 256, SMALL_TILE = 64, CHUNKS = 16 };
+
+/* A block of output channels and the input channels that it takes. */
+struct fan {
+    int first, last; /* channels */
+    size_t at;       /* of its weights, or of its sums, in vectors */
+};
+
+struct pointwise {
+    enum dnn_direction direction;
+    struct shape weight; /* [k,1,1,c of one group] */
+    int groups, threads;
+    int lanes;              /* of a block */
+    int tile;               /* pixels of an item */
+    struct blocked in, out; /* out of weights' gradients: dy */
+    struct fan *fan;        /* [out.blocks] */
+    size_t vectors;         /* of all fans */
+    float *packed;          /* constant weights, or NULL */
+};
+
+bool pointwise_fits(const struct conv_attr *attr, struct shape weight, int lanes) {
+    int outputs = weight.n / attr->groups;
+    bool whole = outputs % lanes == 0 && weight.c % lanes == 0;
+    return weight.h == 1 && weight.w == 1 && attr->stride == 1 && attr->pad == 0 &&
+           attr->groups > 1 && weight.c > 1 && !whole;
+}
+
+/* --- create --- */
+
+/* Input channels of the groups that a block's channels are in; sums are of whole blocks. */
+static struct fan fan_of(const struct pointwise *it, int block) {
+    int in = it->in.channels / it->groups, out = it->out.channels / it->groups, lanes = it->lanes;
+    int begin = block * lanes, end = begin + blocked_width(&it->out, block);
+    struct fan fan = {.first = begin / out * in, .last = ((end - 1) / out + 1) * in};
+    if (it->direction == DNN_BACKWARD_WEIGHTS) {
+        fan.first = fan.first / lanes * lanes;
+        fan.last = (fan.last + lanes - 1) / lanes * lanes;
+    }
+    return fan;
+}
+
+static void lay_out(struct pointwise *it) {
+    it->fan = xcalloc((size_t)it->out.blocks, sizeof *it->fan);
+    for (int block = 0; block < it->out.blocks; block++) {
+        struct fan *fan = &it->fan[block];
+        *fan = fan_of(it, block);
+        fan->at = it->vectors;
+        it->vectors += (size_t)(fan->last - fan->first);
+    }
+}
+
+struct pointwise *pointwise_create(const struct kernel_context *context,
+                                   enum dnn_direction direction, struct shape weight) {
+    struct pointwise *it = xcalloc(1, sizeof *it);
+    bool sums = direction == DNN_BACKWARD_WEIGHTS;
+    it->direction = direction;
+    it->weight = weight;
+    it->groups = context->op->attr.conv.groups;
+    it->threads = context->device->threads;
+    it->lanes = cpu_of(context)->vec->lanes;
+    it->in = blocked_of(context, context_in(context, sums));
+    it->out = blocked_of(context, sums ? context_in(context, 0) : context_out(context, 0));
+    it->tile = it->in.n < it->threads ? SMALL_TILE : TILE;
+    lay_out(it);
+    return it;
+}
+
+void pointwise_free(struct pointwise *it) {
+    if (!it)
+        return;
+    free(it->fan);
+    free(it->packed);
+    free(it);
+}
+
+static size_t packed_bytes(const struct pointwise *it) {
+    return it->vectors * (size_t)it->lanes * sizeof(float);
+}
+
+static int pixels_of(const struct pointwise *it) {
+    return (int)(it->in.plane / (size_t)it->lanes);
+}
+
+static int tiles_of(const struct pointwise *it) {
+    return (pixels_of(it) + it->tile - 1) / it->tile;
+}
+
+/* A tile of all input channels in f32. */
+static size_t tile_floats(const struct pointwise *it) {
+    int pixels = pixels_of(it) < it->tile ? pixels_of(it) : it->tile;
+    return (size_t)it->in.blocks * (size_t)pixels * (size_t)it->lanes;
+}
+
+static int chunks_of(const struct pointwise *it) {
+    return it->in.n < CHUNKS ? it->in.n : CHUNKS;
+}
+
+size_t pointwise_workspace_bytes(const struct pointwise *it) {
+    if (it->direction == DNN_BACKWARD_WEIGHTS)
+        return packed_bytes(it) * (size_t)chunks_of(it);
+    size_t tiles = it->in.bf16 ? tile_floats(it) * (size_t)it->threads * sizeof(float) : 0;
+    return packed_bytes(it) + tiles;
+}
+
+/* --- weights --- */
+
+/* Where the weight from one channel to another is among the packed ones. */
+static size_t packed_at(const struct pointwise *it, int out, int in) {
+    const struct fan *fan = &it->fan[out / it->lanes];
+    return (fan->at + (size_t)(in - fan->first)) * (size_t)it->lanes + (size_t)(out % it->lanes);
+}
+
+/* The channels of the op's output and input that weight [k][i] connects. */
+static void channels_of(const struct pointwise *it, int k, int i, int *out, int *in) {
+    int c = k / (it->weight.n / it->groups) * it->weight.c + i;
+    bool swap = it->direction == DNN_BACKWARD_DATA;
+    *out = swap ? c : k;
+    *in = swap ? k : c;
+}
+
+static void pack(const struct pointwise *it, const float *weight, float *packed) {
+    int out, in;
+    memset(packed, 0, packed_bytes(it));
+    for (int k = 0; k < it->weight.n; k++)
+        for (int i = 0; i < it->weight.c; i++) {
+            channels_of(it, k, i, &out, &in);
+            packed[packed_at(it, out, in)] = *weight++;
+        }
+}
+
+void pointwise_refresh(struct pointwise *it, const float *weight) {
+    if (!it->packed)
+        it->packed = xmalloc(packed_bytes(it));
+    pack(it, weight, it->packed);
+}
+
+/* --- forward, and the gradient of x, which is the same with the weights turned round --- */
+
+struct job {
+    const struct pointwise *it;
+    const struct vec_kernels *vec;
+    const void *in, *residual;
+    void *out;
+    const float *packed, *bias;
+    float *tiles; /* bf16: [threads][tile_floats] */
+    enum activation act;
+};
+
+/* The input of a tile in f32, at *block numbers from one block to the next. */
+static const float *tile_of(const struct job *job, int worker, size_t at, size_t n, size_t *block) {
+    const struct blocked *in = &job->it->in;
+    *block = in->plane;
+    if (!in->bf16)
+        return (const float *)job->in + at;
+    float *tile = job->tiles + (size_t)worker * tile_floats(job->it);
+    *block = n;
+    for (int i = 0; i < in->blocks; i++) {
+        struct vec_pixels pixels = {tile + (size_t)i * n, in->lanes, in->lanes, false};
+        job->vec->block_out[1](&pixels, job->in, at + (size_t)i * in->plane, n);
+    }
+    return tile;
+}
+
+static void run_tile(const struct job *job, int worker, int n, int tile) {
+    const struct pointwise *it = job->it;
+    size_t lanes = (size_t)it->lanes, most = (size_t)it->tile * lanes, at = (size_t)tile * most;
+    size_t count = it->in.plane - at < most ? it->in.plane - at : most;
+    struct vec_pointwise vec = {.residual = job->residual, .y = job->out, .act = job->act};
+    float bias[VEC_MAX_LANES] = {0};
+    vec.x = tile_of(job, worker, blocked_at(&it->in, n, 0) + at, count, &vec.x_block);
+    for (int block = 0; block < it->out.blocks; block++) {
+        const struct fan *fan = &it->fan[block];
+        size_t width = (size_t)blocked_width(&it->out, block);
+        vec.first = fan->first;
+        vec.last = fan->last;
+        vec.weight = job->packed + fan->at * lanes;
+        if (job->bias)
+            memcpy(bias, job->bias + (size_t)block * lanes, width * sizeof *bias);
+        memset(bias + width, 0, (lanes - width) * sizeof *bias);
+        vec.bias = bias;
+        job->vec->pointwise[it->out.bf16](&vec, blocked_at(&it->out, n, block) + at,
+                                          (int)(count / lanes));
+    }
+}
+
+static void run_tiles(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    int tiles = tiles_of(job->it);
+    for (int i = begin; i < end; i++)
+        run_tile(job, worker, i / tiles, i % tiles);
+}
+
+static void run_data(struct pointwise *it, const struct kernel_args *args) {
+    bool forward = it->direction == DNN_FORWARD;
+    float *packed = args->workspace;
+    struct job job = {.it = it,
+                      .vec = cpu_of(args->context)->vec,
+                      .in = args->in[0],
+                      .out = args->out[0],
+                      .residual = forward ? args->in[3] : NULL,
+                      .bias = forward ? args->in[2] : NULL,
+                      .packed = it->packed,
+                      .tiles = packed + packed_bytes(it) / sizeof *packed,
+                      .act = forward ? args->context->op->attr.conv.act : ACT_NONE};
+    if (!it->packed) {
+        pack(it, args->in[1], packed);
+        job.packed = packed;
+    }
+    parallel_run(it->threads, it->in.n * tiles_of(it),
+                 blocked_count(&it->in) + blocked_count(&it->out), run_tiles, &job);
+}
+
+/* --- gradient of the weights --- */
+
+struct sum_job {
+    const struct pointwise *it;
+    const struct vec_kernels *vec;
+    const void *x, *dy;
+    float *sums, *dweight; /* sums: [chunks][vectors][lanes] */
+};
+
+static void sum_picture(const struct sum_job *job, int n, float *sums) {
+    const struct pointwise *it = job->it;
+    struct vec_products products = {.x = job->x, .dy = job->dy, .n = it->in.plane};
+    for (int block = 0; block < it->out.blocks; block++) {
+        const struct fan *fan = &it->fan[block];
+        products.dy_at = blocked_at(&it->out, n, block);
+        for (int c = fan->first; c < fan->last; c += it->lanes) {
+            products.x_at = blocked_at(&it->in, n, c / it->lanes);
+            size_t at = fan->at + (size_t)(c - fan->first);
+            job->vec->pointwise_dw[it->in.bf16](&products, sums + at * (size_t)it->lanes);
+        }
+    }
+}
+
+static void sum_chunks(const void *context, int worker, int begin, int end) {
+    const struct sum_job *job = context;
+    const struct pointwise *it = job->it;
+    int chunks = chunks_of(it);
+    (void)worker;
+    for (int chunk = begin; chunk < end; chunk++) {
+        float *sums = job->sums + (size_t)chunk * it->vectors * (size_t)it->lanes;
+        memset(sums, 0, packed_bytes(it));
+        for (int n = it->in.n * chunk / chunks; n < it->in.n * (chunk + 1) / chunks; n++)
+            sum_picture(job, n, sums);
+    }
+}
+
+/* Chunks are put together in order. */
+static void gather(const void *context, int worker, int begin, int end) {
+    const struct sum_job *job = context;
+    const struct pointwise *it = job->it;
+    size_t stride = it->vectors * (size_t)it->lanes;
+    int chunks = chunks_of(it), out, in;
+    (void)worker;
+    for (int k = begin; k < end; k++)
+        for (int i = 0; i < it->weight.c; i++) {
+            float sum = 0;
+            channels_of(it, k, i, &out, &in);
+            for (int chunk = 0; chunk < chunks; chunk++)
+                sum += job->sums[(size_t)chunk * stride + packed_at(it, out, in)];
+            job->dweight[(size_t)k * (size_t)it->weight.c + (size_t)i] = sum;
+        }
+}
+
+static void run_weights(struct pointwise *it, const struct kernel_args *args) {
+    struct sum_job job = {.it = it,
+                          .vec = cpu_of(args->context)->vec,
+                          .x = args->in[1],
+                          .dy = args->in[0],
+                          .sums = args->workspace,
+                          .dweight = args->out[0]};
+    size_t elements = blocked_count(&it->in) + blocked_count(&it->out);
+    parallel_run(it->threads, chunks_of(it), elements, sum_chunks, &job);
+    parallel_run(it->threads, it->weight.n, it->vectors * (size_t)it->lanes, gather, &job);
+}
+
+void pointwise_run(struct pointwise *it, const struct kernel_args *args) {
+    (it->direction == DNN_BACKWARD_WEIGHTS ? run_weights : run_data)(it, args);
+}

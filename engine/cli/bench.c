@@ -119,6 +119,9 @@ static void print_step(const struct bench_command *command, const struct rig *ri
     line_text(&line, "teacher", command->rig.teacher);
     line_text(&line, "method", methods[command->rig.method]);
     line_integer(&line, "batch_size", command->rig.batch_size);
+    line_integer(&line, "height", rig->plan->student.height);
+    line_integer(&line, "width", rig->plan->student.width);
+    line_integer(&line, "classes", rig->plan->student.classes);
     line_text(&line, "precision", command->rig.precision == PRECISION_BF16 ? "bf16" : "f32");
     add_measurement(&line, command, &rig->device, measured);
     line_number(&line, "images_per_s", (double)command->rig.batch_size / measured->median_ms * 1e3);

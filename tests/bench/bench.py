@@ -1,10 +1,13 @@
 """Ratios against PyTorch and the machine's own limits, measured side by side.
 
-    bench.py [rows=step_f32,step_bf16,kd_f32,kd_bf16,loss,http] [rounds=3] [steps=10] [threads=2] [record=NAME]
+    bench.py [rows=step_f32,step_bf16,kd_f32,kd_bf16,loss,http,networks] [rounds=3] [steps=10]
+             [threads=2] [networks=all] [record=NAME]
 
 The participants of a row take turns, each in a process of its own, `rounds` times; what counts is
 the fastest median. PyTorch runs as it comes, and at its best: channels_last, its threads set, and
 malloc kept from giving memory back after every step. One JSON line a row, then a short table.
+The row `networks` times every architecture (networks=NAME,NAME for some): a training step and
+inference, in f32 and bf16, beside PyTorch at its best.
 record=NAME writes the lines to tests/bench/records/<date>-<NAME>.jsonl too.
 """
 import datetime
@@ -16,18 +19,17 @@ import platform
 import subprocess
 import sys
 
+import networks
+from networks import TUNED
+
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("DISTILL_BUILD", "build"))
 COPY_FLOATS = 64 << 20  # from memory to memory, larger than any cache
-TUNED = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
-    "MALLOC_TOP_PAD_": str(256 << 20),
-}
 
 
 def options_of(arguments):
-    options = {"rows": ",".join(KINDS), "rounds": "3", "steps": "10", "threads": "2", "record": ""}
+    options = {"rows": ",".join(KINDS), "rounds": "3", "steps": "10", "threads": "2",
+               "networks": "all", "record": ""}
     for word in arguments:
         key, value = word.split("=", 1)
         if key not in options:
@@ -141,11 +143,16 @@ def http_rows(options):
     yield from http_load.rows(BUILD, int(options["threads"]))
 
 
+def network_rows(options):
+    yield from networks.rows(BUILD, options)
+
+
 KINDS = {
     **{f"{kind}_{precision}": functools.partial(step_row, kind, precision)
        for kind in ("step", "kd") for precision in ("f32", "bf16")},
     "loss": loss_rows,
     "http": http_rows,
+    "networks": network_rows,
 }
 
 

@@ -142,6 +142,36 @@ static enum status collect_classes(struct dataset *dataset, struct error *err) {
     return STATUS_OK;
 }
 
+/* A picture's place in its class, and in the list as it is sorted. */
+struct turn {
+    int64_t rank, place;
+};
+
+static int compare_turns(const void *a, const void *b) {
+    const struct turn *left = a, *right = b;
+    if (left->rank != right->rank)
+        return left->rank < right->rank ? -1 : 1;
+    return left->place < right->place ? -1 : left->place > right->place;
+}
+
+/* Lets classes take turns in a list that is sorted. */
+static void mix_classes(struct encoded *list) {
+    size_t count = (size_t)list->count;
+    struct turn *turn = xcalloc(count, sizeof *turn);
+    struct encoded_item *mixed = xcalloc(count, sizeof *mixed);
+    for (size_t i = 0; i < count; i++) {
+        bool same = i && same_class(list->item[i].name, list->item[i - 1].name);
+        turn[i] = (struct turn){same ? turn[i - 1].rank + 1 : 0, (int64_t)i};
+    }
+    qsort(turn, count, sizeof *turn, compare_turns);
+    for (size_t i = 0; i < count; i++)
+        mixed[i] = list->item[turn[i].place];
+    free(turn);
+    free(list->item);
+    list->item = mixed;
+    list->capacity = list->count;
+}
+
 /* The class of a picture's name, or -1; classes are sorted. */
 static int find_class(const struct dataset *dataset, const char *name) {
     int low = 0, high = dataset->classes - 1;
@@ -162,8 +192,9 @@ static int find_class(const struct dataset *dataset, const char *name) {
 }
 
 static enum status label_part(struct dataset *dataset, enum part part, struct error *err) {
-    const struct encoded *list = dataset_split(dataset, part)->encoded;
+    struct encoded *list = dataset->storage[STORAGE_ENCODED + part];
     int32_t *labels;
+    mix_classes(list);
     enum status status = dataset_alloc_labels(dataset, part, list->count, &labels, err);
     for (int64_t i = 0; i < list->count && !status; i++) {
         labels[i] = find_class(dataset, list->item[i].name);

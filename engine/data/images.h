@@ -2,11 +2,12 @@
  * images.h - data sets of JPEG and PNG files; for the files of engine/data only.
  *
  * A split is a folder, a .tar or a .tar.gz of a folder for each class: train, and test or val.
- * Classes are the names of the training split's folders, sorted by byte; pictures are sorted by
- * class and name, so that a folder and its archive are the same data set. Names that begin with a
- * dot are passed over, and so is what is not called .jpg, .jpeg or .png, unless it is called like
- * another kind of picture: that is an error, so that no picture is lost silently. Links are
- * refused: what an import reads lies under its root.
+ * Classes are the names of the training split's folders, sorted by byte. Pictures stand in an order
+ * of their own, so that a folder and its archive are the same data set: the first of each class, by
+ * name, then the second of each, and so on; the first thousand are a sample of all. Names that
+ * begin with a dot are passed over, and so is what is not called .jpg, .jpeg or .png, unless it is
+ * called like another kind of picture: that is an error, so that no picture is lost silently. Links
+ * are refused: what an import reads lies under its root.
  *
  * Errors:  CORRUPT with the place and what to do, as in dataset.h.
  * Threads: as in dataset_internal.h.

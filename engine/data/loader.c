@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One batch is with the trainer, the others are being made. */
+/* One batch is with the trainer, the others are being made. Without threads there is one. */
 enum { SLOTS = 4 };
+
+static int slots_of(const struct loader_plan *plan) {
+    return plan->threads ? SLOTS : 1;
+}
 
 struct slot {
     uint8_t *images;
@@ -31,6 +35,7 @@ struct hand {
 struct loader {
     struct loader_plan plan;
     struct slot slot[SLOTS];
+    int slots;                  /* that are used */
     struct hand *hand;          /* [threads], at least one */
     int threads;                /* that run */
     pthread_mutex_t lock;       /* of all that follows, and of the slots' numbers */
@@ -43,6 +48,10 @@ struct loader {
 
 int64_t loader_batches(int64_t count, int batch) {
     return (count + batch - 1) / batch;
+}
+
+size_t loader_bytes(const struct loader_plan *plan) {
+    return (size_t)slots_of(plan) * (size_t)plan->batch * input_bytes(&plan->input);
 }
 
 static bool is_copied(const struct loader_plan *plan) {
@@ -135,7 +144,7 @@ static void order_epoch(struct loader *loader, uint32_t epoch) {
 
 static void open_slot(struct loader *loader) {
     const struct loader_plan *plan = &loader->plan;
-    struct slot *slot = &loader->slot[loader->opened % SLOTS];
+    struct slot *slot = &loader->slot[loader->opened % loader->slots];
     int64_t count = plan->split->count, per_epoch = loader_batches(count, plan->batch);
     int64_t first = loader->opened % per_epoch * plan->batch;
     slot->epoch = (uint32_t)(loader->opened / per_epoch) + 1;
@@ -152,13 +161,14 @@ static void open_slot(struct loader *loader) {
 
 /* A row to make, or NULL when the ring is full or all is begun. */
 static struct slot *claim_row(struct loader *loader, int *row) {
-    struct slot *slot = &loader->slot[(loader->opened - 1 + SLOTS) % SLOTS];
+    struct slot *slot = &loader->slot[(loader->opened + loader->slots - 1) % loader->slots];
     if (slot->begun == slot->rows) {
         /* the batch before `taken` is still with the trainer */
-        if (loader->opened == loader->plan.end || loader->opened - loader->taken >= SLOTS - 1)
+        if (loader->opened == loader->plan.end ||
+            loader->opened - loader->taken >= loader->slots - 1)
             return NULL;
         open_slot(loader);
-        slot = &loader->slot[(loader->opened - 1) % SLOTS];
+        slot = &loader->slot[(loader->opened - 1) % loader->slots];
     }
     *row = slot->begun++;
     return slot;
@@ -208,7 +218,7 @@ static void make_batch(struct loader *loader, struct slot *slot) {
 }
 
 enum status loader_next(struct loader *loader, struct loader_batch *batch, struct error *err) {
-    struct slot *slot = &loader->slot[loader->taken % SLOTS];
+    struct slot *slot = &loader->slot[loader->taken % loader->slots];
     CHECK(loader->taken < loader->plan.end);
     if (!loader->threads) {
         make_batch(loader, slot);
@@ -234,7 +244,7 @@ static enum status alloc_slots(struct loader *loader, struct error *err) {
     const struct loader_plan *plan = &loader->plan;
     size_t rows = (size_t)plan->batch, bytes = rows * input_bytes(&plan->input);
     enum status status = STATUS_OK;
-    for (int i = 0; i < SLOTS && !status; i++) {
+    for (int i = 0; i < loader->slots && !status; i++) {
         struct slot *slot = &loader->slot[i];
         status = mem_alloc_large((void **)&slot->images, bytes, "a batch of pictures", err);
         slot->labels = xcalloc(rows, sizeof *slot->labels);
@@ -262,6 +272,7 @@ static void start(struct loader *loader) {
 enum status loader_create(struct loader **out, const struct loader_plan *plan, struct error *err) {
     struct loader *loader = xcalloc(1, sizeof *loader);
     loader->plan = *plan;
+    loader->slots = slots_of(plan);
     loader->opened = loader->taken = plan->first;
     loader->order = xcalloc((size_t)plan->split->count, sizeof *loader->order);
     pthread_mutex_init(&loader->lock, NULL);

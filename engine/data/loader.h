@@ -49,6 +49,8 @@ int loader_threads(const struct loader_plan *plan);
 
 int64_t loader_batches(int64_t count, int batch); /* Of an epoch. */
 
+size_t loader_bytes(const struct loader_plan *plan); /* Of the pictures made ahead. */
+
 /* Starts the threads. */
 MUST_CHECK enum status loader_create(struct loader **out, const struct loader_plan *plan,
                                      struct error *err);

@@ -293,6 +293,12 @@ enum status trainer_run(const struct train_job *job, const struct train_callback
     return status;
 }
 
+static size_t staged_bytes(const struct trainer *trainer) {
+    struct loader_plan train_plan = trainer_train_plan(trainer, 0);
+    struct loader_plan test_plan = trainer_test_plan(trainer);
+    return loader_bytes(&train_plan) + loader_bytes(&test_plan);
+}
+
 enum status trainer_estimate(const struct train_job *job, struct train_estimate *estimate,
                              struct error *err) {
     struct trainer trainer = {.job = job, .spec = job->spec};
@@ -312,7 +318,7 @@ enum status trainer_estimate(const struct train_job *job, struct train_estimate 
         estimate->teacher_parameters = param_table_learnable(teacher);
         estimate->steps = (count + batch - 1) / batch * job->spec->epochs;
         estimate->memory_bytes =
-            program_activation_bytes(&built.program) +
+            program_activation_bytes(&built.program) + staged_bytes(&trainer) +
             sizeof(float) * (3 * student->weight_floats + student->state_floats +
                              2 * (teacher->weight_floats + teacher->state_floats));
         run_program_release(&built);

@@ -45,12 +45,12 @@ static void test_folder(void) {
     T_INT(dataset.test.count, 3);
     T_CHECK(!dataset.train.images);
     check_item(&dataset.train, 0, "cat/a.png", 0);
-    check_item(&dataset.train, 1, "cat/b.PNG", 0);
-    check_item(&dataset.train, 2, "dog/1/a.png", 1);
+    check_item(&dataset.train, 1, "dog/1/a.png", 1);
+    check_item(&dataset.train, 2, "cat/b.PNG", 0);
     check_item(&dataset.train, 3, "dog/c.jpeg", 1);
     check_item(&dataset.train, 4, "dog/z.png", 1);
     check_item(&dataset.test, 2, "dog/z.png", 1);
-    check_pixels(&dataset.train, 1, 2, 40, 25);
+    check_pixels(&dataset.train, 2, 2, 40, 25);
     check_pixels(&dataset.test, 0, 5, 21, 22);
     dataset_close(&dataset);
 }
@@ -90,7 +90,7 @@ static void check_same(const struct dataset *a, const char *folder, const char *
     T_CHECK(memcmp(b.mean, a->mean, sizeof b.mean) == 0);
     T_CHECK(memcmp(b.deviation, a->deviation, sizeof b.deviation) == 0);
     T_INT(b.train.count, a->train.count);
-    check_pixels(&b.train, 1, 2, 40, 25);
+    check_pixels(&b.train, 2, 2, 40, 25);
     check_pixels(&b.test, 0, 5, 21, 22);
     dataset_close(&b);
 }

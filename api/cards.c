@@ -21,9 +21,9 @@
 #define ROW(member) FIELD_MEMBER(struct model_card, member)
 static const struct field model_rows[] = {
     ALWAYS(id, "Id of the model."),
-    TEXT(name, "Name of the job that trained it, null without one."),
+    TEXT(name, "Name of the job that trained it, or as uploaded; null without one."),
     TEXT(job, "Id of the job that trained it, null if none did."),
-    ALWAYS(created, "When it was finished."),
+    ALWAYS(created, "When it was finished or uploaded."),
     ALWAYS(architecture, "Architecture, as in a job's student."),
     TEXT(dataset, "Data set it was trained on."),
     TEXT(method, "Method it was trained with."),
@@ -36,7 +36,7 @@ static const struct field model_rows[] = {
     INT(parameters, 0, "Trained parameters."),
     INT(weights_bytes, 0, "Size of the weights file."),
     ALWAYS(weights_sha256, "SHA-256 of the weights file."),
-    INT(epoch, 0, "Epoch whose weights these are: the last."),
+    INT(epoch, 0, "Epoch whose weights these are: the last; 0: uploaded."),
     FLOAT(loss, -INFINITY, INFINITY, "Loss on the test split."),
     FLOAT(top1, 0, 1, "Share of test pictures classified rightly."),
     FLOAT(top5, 0, 1, "Share of test pictures with the right class among the best five."),

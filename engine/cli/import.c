@@ -8,20 +8,6 @@
 
 #include <stdio.h>
 
-struct import_command {
-    struct import_options options;
-    char in[SPEC_TEXT_BYTES], out[SPEC_TEXT_BYTES];
-};
-
-static const struct field rows[] = {
-    IMPORT_ROWS,
-    {FIELD_MEMBER(struct import_command, in), .type = FIELD_TEXT, .max = 500,
-     .doc = "A safetensors file of the network's state dict."},
-    {FIELD_MEMBER(struct import_command, out), .type = FIELD_TEXT, .max = 500,
-     .doc = "Folder that receives model.safetensors and model.json."},
-};
-static const struct field_table table = OPTION_TABLE("import", rows);
-
 /* Where there is more than the error's own line can say. */
 static void print_misfits(const struct misfits *misfits) {
     int total = misfits_total(misfits);
@@ -33,9 +19,9 @@ static void print_misfits(const struct misfits *misfits) {
         fprintf(stderr, "distill import: and %d more\n", total - misfits->listed);
 }
 
-static void print_result(const struct import_command *command, const struct model_info *info) {
+static void print_result(const struct import_spec *spec, const struct model_info *info) {
     struct line line = {0};
-    line_text(&line, "model", command->out);
+    line_text(&line, "model", spec->out);
     line_text(&line, "architecture", info->architecture);
     line_integer(&line, "height", info->height);
     line_integer(&line, "width", info->width);
@@ -44,21 +30,21 @@ static void print_result(const struct import_command *command, const struct mode
 }
 
 static enum status run(void *options, const struct names *names, struct error *err) {
-    const struct import_command *command = options;
+    const struct import_spec *spec = options;
     struct model_info info = {0};
     struct misfits misfits = {0};
     (void)names;
-    enum status status = import_info_find(&info, command->options.dataset, err);
+    enum status status = import_info_find(&info, spec->dataset, err);
     if (!status)
-        status = import_info_complete(&info, &command->options, err);
+        status = import_info_complete(&info, spec, err);
     if (!status) {
-        status = model_import(command->in, &info, command->out, &misfits, err);
-        error_wrap(err, status, "%s", command->in);
+        status = model_import(spec->in, &info, spec->out, &misfits, err);
+        error_wrap(err, status, "%s", spec->in);
     }
     if (status)
         print_misfits(&misfits);
     else
-        print_result(command, &info);
+        print_result(spec, &info);
     model_info_release(&info);
     return status;
 }
@@ -67,7 +53,8 @@ const struct command command_import = {
     .name = "import",
     .sentence = "Makes a model of weights that were saved by PyTorch's original network.",
     .required = "in architecture out",
-    .table = &table,
-    .options_bytes = sizeof(struct import_command),
+    .table = &import_spec_table,
+    .options_bytes = sizeof(struct import_spec),
+    .refused = FIELD_JOB,
     .run = run,
 };

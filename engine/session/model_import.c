@@ -8,10 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct field rows[] = {IMPORT_ROWS};
-const struct field_table import_options_table = {"import", rows,
-                                                 (int)(sizeof rows / sizeof rows[0])};
-
 /* ---- from a data set ---- */
 
 static void copy_names(struct model_info *info, const char *const *names) {
@@ -27,12 +23,17 @@ static void set_dataset(struct model_info *info, const char *path) {
 }
 
 /* What torchvision's models are evaluated with. */
-static void take_middle(struct model_info *info) {
+void import_info_set_middle(struct model_info *info) {
     info->height = info->width = IMAGE_SIZE_DEFAULT;
     info->resize_size = train_input_shorter(IMAGE_SIZE_DEFAULT);
 }
 
-static void take_known(struct model_info *info, const struct known_set *set) {
+void import_info_of_known(struct model_info *info, const char *dataset) {
+    const struct known_set *set = known_find(dataset);
+    memset(info, 0, sizeof *info);
+    if (!set)
+        return;
+    set_dataset(info, dataset);
     info->channels = set->channels;
     info->classes = set->classes;
     memcpy(info->mean, set->mean, sizeof set->mean);
@@ -40,7 +41,7 @@ static void take_known(struct model_info *info, const struct known_set *set) {
     if (set->class_names)
         copy_names(info, set->class_names);
     else
-        take_middle(info);
+        import_info_set_middle(info);
 }
 
 static enum status take_folder(struct model_info *info, const char *folder, struct error *err) {
@@ -51,7 +52,7 @@ static enum status take_folder(struct model_info *info, const char *folder, stru
     info->height = dataset.height;
     info->width = dataset.width;
     if (!dataset.height)
-        take_middle(info);
+        import_info_set_middle(info);
     info->channels = dataset.channels;
     info->classes = dataset.classes;
     memcpy(info->mean, dataset.mean, sizeof info->mean);
@@ -62,18 +63,16 @@ static enum status take_folder(struct model_info *info, const char *folder, stru
 }
 
 enum status import_info_find(struct model_info *info, const char *dataset, struct error *err) {
-    const struct known_set *known = file_is_dir(dataset) ? NULL : known_find(dataset);
     memset(info, 0, sizeof *info);
-    if (!dataset[0])
+    if (!file_is_dir(dataset))
+        import_info_of_known(info, dataset);
+    if (info->channels || !dataset[0])
         return STATUS_OK;
     set_dataset(info, dataset);
-    if (!known)
-        return take_folder(info, dataset, err);
-    take_known(info, known);
-    return STATUS_OK;
+    return take_folder(info, dataset, err);
 }
 
-/* ---- from options ---- */
+/* ---- from the fields ---- */
 
 /* Puts a list's numbers into out, and their count into the info if it has none yet. */
 static enum status take_numbers(struct model_info *info, const char *name,
@@ -113,25 +112,25 @@ static enum status check_deviation(const struct model_info *info, struct error *
     return STATUS_OK;
 }
 
-static enum status check_complete(const struct model_info *info,
-                                  const struct import_options *options, struct error *err) {
-    bool normalised = info->dataset[0] || (options->mean.count && options->deviation.count);
+static enum status check_complete(const struct model_info *info, const struct import_spec *spec,
+                                  struct error *err) {
+    bool normalised = info->dataset[0] || (spec->mean.count && spec->deviation.count);
     enum status status = require(info->height > 0, "height", err);
     if (!status)
         status = require(info->width > 0, "width", err);
     if (!status)
-        status = require(normalised || options->mean.count, "mean", err);
+        status = require(normalised || spec->mean.count, "mean", err);
     if (!status)
         status = require(normalised, "deviation", err);
     return status ? status : check_deviation(info, err);
 }
 
 /* How a picture gets the input's size, which is known. */
-static enum status take_fit(struct model_info *info, const struct import_options *options,
+static enum status take_fit(struct model_info *info, const struct import_spec *spec,
                             struct error *err) {
-    info->interpolation = options->interpolation;
-    if (options->resize_size)
-        info->resize_size = (int)options->resize_size;
+    info->interpolation = spec->interpolation;
+    if (spec->resize_size)
+        info->resize_size = (int)spec->resize_size;
     else if (info->resize_size)
         info->resize_size = train_input_shorter(info->height);
     if (info->resize_size && (info->height != info->width || info->resize_size < info->height))
@@ -142,25 +141,25 @@ static enum status take_fit(struct model_info *info, const struct import_options
     return STATUS_OK;
 }
 
-enum status import_info_complete(struct model_info *info, const struct import_options *options,
+enum status import_info_complete(struct model_info *info, const struct import_spec *spec,
                                  struct error *err) {
-    if (info->classes && options->classes && options->classes != info->classes)
+    if (info->classes && spec->classes && spec->classes != info->classes)
         return error_set_field(err, STATUS_INVALID, "classes",
-                               "classes is %d, but data set %s has %d", (int)options->classes,
+                               "classes is %d, but data set %s has %d", (int)spec->classes,
                                info->dataset, info->classes);
-    str_copy(info->architecture, sizeof info->architecture, options->architecture);
-    if (options->classes)
-        info->classes = (int)options->classes;
-    if (options->height)
-        info->height = (int)options->height;
-    if (options->width)
-        info->width = (int)options->width;
-    enum status status = take_numbers(info, "mean", &options->mean, info->mean, err);
+    str_copy(info->architecture, sizeof info->architecture, spec->architecture);
+    if (spec->classes)
+        info->classes = (int)spec->classes;
+    if (spec->height)
+        info->height = (int)spec->height;
+    if (spec->width)
+        info->width = (int)spec->width;
+    enum status status = take_numbers(info, "mean", &spec->mean, info->mean, err);
     if (!status)
-        status = take_numbers(info, "deviation", &options->deviation, info->deviation, err);
+        status = take_numbers(info, "deviation", &spec->deviation, info->deviation, err);
     if (!status)
-        status = check_complete(info, options, err);
-    return status ? status : take_fit(info, options, err);
+        status = check_complete(info, spec, err);
+    return status ? status : take_fit(info, spec, err);
 }
 
 /* ---- weights ---- */

@@ -25,10 +25,33 @@ static enum status body_grow(struct body *body, size_t needed, struct error *err
     return STATUS_OK;
 }
 
+static enum status take_file(struct body_budget *budget, struct error *err) {
+    if (atomic_fetch_add(&budget->files, 1) < budget->max_files)
+        return STATUS_OK;
+    atomic_fetch_sub(&budget->files, 1);
+    return error_set(err, STATUS_UNAVAILABLE, "%d uploads are under way already",
+                     budget->max_files);
+}
+
+enum status body_open_file(struct body *body, const char *folder, struct error *err) {
+    char path[FILE_PATH_BYTES];
+    enum status status = file_join(path, folder, "upload", err); /* a name that is never given */
+    if (!status)
+        status = take_file(body->budget, err);
+    if (status)
+        return status;
+    body->file = xcalloc(1, sizeof *body->file);
+    return file_writer_open(body->file, path, err);
+}
+
 enum status body_add(struct body *body, const char *bytes, size_t len, struct error *err) {
     if (len > body->max_bytes - body->len)
         return error_set(err, STATUS_TOO_LARGE, "the body has more than %zu bytes",
                          body->max_bytes);
+    if (body->file) {
+        body->len += len;
+        return file_writer_add(body->file, bytes, len, err);
+    }
     size_t needed = body->len + len + 1;
     enum status status = needed > body->capacity ? body_grow(body, needed, err) : STATUS_OK;
     if (status)
@@ -42,6 +65,11 @@ enum status body_add(struct body *body, const char *bytes, size_t len, struct er
 void body_release(struct body *body) {
     if (body->budget)
         atomic_fetch_sub(&body->budget->used_bytes, (int64_t)body->capacity);
+    if (body->file) {
+        file_writer_abandon(body->file);
+        free(body->file);
+        atomic_fetch_sub(&body->budget->files, 1);
+    }
     free(body->data);
     *body = (struct body){0};
 }

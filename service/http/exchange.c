@@ -111,6 +111,8 @@ static size_t body_limit(const struct exchange *exchange) {
     enum body_kind kind = exchange->route ? route_body(exchange->route) : BODY_UNUSED;
     if (kind == BODY_PICTURES)
         return (size_t)exchange->server->config->max_body_bytes;
+    if (kind == BODY_FILE)
+        return LIMIT_WEIGHTS_BYTES;
     return kind == BODY_JSON ? LIMIT_JSON_BYTES : LIMIT_UNUSED_BODY_BYTES;
 }
 
@@ -130,9 +132,8 @@ static void find_route(struct exchange *exchange, const char *method) {
         error_set(&err, STATUS_NOT_FOUND, "there is no such resource");
         reply_error(&exchange->reply, &err);
     } else if (!route_takes(match.route, exchange->content_type)) {
-        reply_problem(&exchange->reply, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                      "this resource takes application/json%s",
-                      route_body(match.route) == BODY_PICTURES ? " and image/*" : "");
+        reply_problem(&exchange->reply, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "this resource takes %s",
+                      route_media(match.route));
     }
 }
 
@@ -145,6 +146,19 @@ static void check_length(struct exchange *exchange, const struct framing *framin
     error_set(&err, STATUS_TOO_LARGE, "the body has %llu bytes, the limit is %zu",
               (unsigned long long)framing->length, exchange->body.max_bytes);
     reply_error(&exchange->reply, &err);
+}
+
+/* A body that is a file has one from here on. */
+static void open_file(struct exchange *exchange) {
+    char folder[FILE_PATH_BYTES];
+    struct error err;
+    if (exchange->reply.code || route_body(exchange->route) != BODY_FILE)
+        return;
+    enum status status = config_path(exchange->server->config, "models", folder, &err);
+    if (!status)
+        status = body_open_file(&exchange->body, folder, &err);
+    if (status)
+        reply_error(&exchange->reply, &err);
 }
 
 static enum MHD_Result read_head(struct exchange *exchange, const char *method,
@@ -166,6 +180,7 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
     else
         find_route(exchange, method);
     check_length(exchange, &framing);
+    open_file(exchange);
     exchange->state = EXCHANGE_BODY;
     if (!exchange->reply.code || (!framing.chunked && !framing.length))
         return MHD_YES;
@@ -174,11 +189,13 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
 
 /* The body. */
 
-/* As a whole within the configured time, and at a minimum rate after some grace. */
+/* At a minimum rate after some grace, and but for a file as a whole within the configured time. */
 static void set_body_deadline(struct exchange *exchange) {
+    bool is_file = exchange->body.file != NULL;
     int64_t spent_ms = (clock_mono_ns() - exchange->begun_ns) / NS_PER_MS;
-    int64_t whole_ms = exchange->server->config->request_timeout_ms;
-    int64_t rate_ms = LIMIT_GRACE_MS + (int64_t)exchange->body.len * 1000 / LIMIT_RATE_BYTES_PER_S;
+    int64_t whole_ms = is_file ? INT64_MAX : exchange->server->config->request_timeout_ms;
+    int64_t rate = is_file ? LIMIT_UPLOAD_RATE_BYTES_PER_S : LIMIT_RATE_BYTES_PER_S;
+    int64_t rate_ms = LIMIT_GRACE_MS + (int64_t)exchange->body.len * 1000 / rate;
     link_set_deadline(exchange->link, (rate_ms < whole_ms ? rate_ms : whole_ms) - spent_ms);
 }
 
@@ -212,6 +229,7 @@ static enum MHD_Result answer(struct exchange *exchange) {
     link_clear_deadline(exchange->link);
     exchange->request.body = exchange->body.data ? exchange->body.data : "";
     exchange->request.body_len = exchange->body.len;
+    exchange->request.body_path = exchange->body.file ? exchange->body.file->tmp_path : NULL;
     if (exchange->reply.code)
         return exchange_send(exchange);
     return let_handler_answer(exchange, exchange->route->handler);

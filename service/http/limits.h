@@ -22,13 +22,16 @@ enum {
     LIMIT_TARGET_PARAMS = 16,
     LIMIT_JSON_BYTES = 1 << 20,         /* body of a request other than a prediction */
     LIMIT_UNUSED_BODY_BYTES = 64 << 10, /* body where none is looked at */
+    LIMIT_WEIGHTS_BYTES = 1 << 30,      /* weights that are uploaded; they go to a file */
+    LIMIT_UPLOADS = 8,                  /* at the same time */
     LIMIT_BODIES_BYTES = 512 << 20,     /* all bodies that are held at the same time */
 
     /* Time. A body, and an answer to it, must keep up a rate after some grace. */
     LIMIT_GRACE_MS = 10 * 1000,
     LIMIT_RATE_BYTES_PER_S = 4 * 1024,
-    LIMIT_LINGER_MS = 2 * 1000, /* for reading on after a refusal */
-    LIMIT_SWEEP_MS = 250,       /* how often deadlines are looked at */
+    LIMIT_UPLOAD_RATE_BYTES_PER_S = 64 * 1024, /* weights, which have no limit as a whole */
+    LIMIT_LINGER_MS = 2 * 1000,                /* for reading on after a refusal */
+    LIMIT_SWEEP_MS = 250,                      /* how often deadlines are looked at */
 
     /* Streams */
     LIMIT_STREAMS = 256,

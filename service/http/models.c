@@ -2,6 +2,7 @@
 
 #include "service/http/app.h"
 #include "service/http/byte_range.h"
+#include "service/http/model_onnx.h"
 #include "service/http/page.h"
 #include "service/store/models.h"
 
@@ -34,16 +35,18 @@ void handle_model_list(struct request *request, struct reply *reply) {
     model_list_release(&models);
 }
 
-static enum status find(struct request *request, struct model *model, struct error *err) {
+/* The model of the path; the query may have the parameters that are named. */
+static enum status find(struct request *request, const char *names, struct model *model,
+                        struct error *err) {
     *model = (struct model){0};
-    enum status status = request_check_query(request, "", err);
+    enum status status = request_check_query(request, names, err);
     return status ? status : models_find(model, request->app->config->data, request->arg, err);
 }
 
 void handle_model_show(struct request *request, struct reply *reply) {
     struct model model;
     struct error err;
-    if (find(request, &model, &err))
+    if (find(request, "", &model, &err))
         request_fail(request, reply, &err, NULL);
     else
         model_card_add_json(&model.card, reply_json(reply, HTTP_OK));
@@ -89,18 +92,10 @@ static enum status open_weights(const struct model *model, struct reply *reply, 
     return STATUS_OK;
 }
 
-void handle_model_weights(struct request *request, struct reply *reply) {
-    struct model model;
-    struct error err;
+static void reply_weights(const struct request *request, struct reply *reply,
+                          const struct model *model) {
     char tag[CARD_SHA256_BYTES + 2];
-    enum status status = find(request, &model, &err);
-    if (!status)
-        status = open_weights(&model, reply, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        goto out;
-    }
-    snprintf(tag, sizeof tag, "\"%s\"", model.card.weights_sha256);
+    snprintf(tag, sizeof tag, "\"%s\"", model->card.weights_sha256);
     reply_body(reply, HTTP_OK, "application/octet-stream");
     if (knows_tag(request_header(request, "If-None-Match"), tag)) {
         reply_release(reply);
@@ -111,7 +106,40 @@ void handle_model_weights(struct request *request, struct reply *reply) {
     reply_header(reply, "ETag", "%s", tag);
     reply_header(reply, "Accept-Ranges", "bytes");
     reply_header(reply, "Content-Disposition", "attachment; filename=\"%s.safetensors\"",
-                 model.card.id);
-out:
+                 model->card.id);
+}
+
+/* What is asked for: ONNX, and with normalisation inside? */
+struct weights_form {
+    bool onnx, normalize;
+};
+
+static enum status read_form(struct request *request, struct weights_form *form,
+                             struct error *err) {
+    const char *format = request_query(request, "format");
+    *form = (struct weights_form){.onnx = str_equal(format, "onnx")};
+    if (format && !form->onnx && !str_equal(format, "safetensors"))
+        return request_refuse(request, "format", format, "safetensors or onnx", err);
+    if (!form->onnx && request_query(request, "normalize"))
+        return request_refuse(request, "normalize", request_query(request, "normalize"),
+                              "used with format=onnx", err);
+    return request_query_bool(request, "normalize", &form->normalize, err);
+}
+
+void handle_model_weights(struct request *request, struct reply *reply) {
+    struct weights_form form = {false, false};
+    struct model model;
+    struct error err;
+    enum status status = find(request, "format normalize", &model, &err);
+    if (!status)
+        status = read_form(request, &form, &err);
+    if (!status && !form.onnx)
+        status = open_weights(&model, reply, &err);
+    if (status)
+        request_fail(request, reply, &err, NULL);
+    else if (form.onnx)
+        reply_model_onnx(request, &model, form.normalize);
+    else
+        reply_weights(request, reply, &model);
     model_release(&model);
 }

@@ -84,6 +84,39 @@ enum status request_query_bool(struct request *request, const char *name, bool *
     return STATUS_OK;
 }
 
+static void collect(struct field_errors *errors, const struct target_param *param,
+                    const struct field *field, const struct error *err) {
+    struct str json = STR_INIT, range = STR_INIT;
+    str_add_json(&json, param->value);
+    if (field)
+        field_add_range(field, &range);
+    field_errors_add(errors, param->name, str_text(&json), err->message, str_text(&range));
+    str_release(&range);
+    str_release(&json);
+}
+
+enum status request_query_fields(const struct request *request, const struct field_table *table,
+                                 unsigned refused, void *object, struct field_errors *errors,
+                                 struct error *err) {
+    struct error wrong = {0};
+    fields_default(table, object);
+    for (int i = 0; i < request->target->param_count; i++) {
+        const struct target_param *param = &request->target->param[i];
+        const struct field *field = NULL;
+        enum status status = fields_lookup(table, param->name, refused, &field, &wrong);
+        if (!status)
+            status = field_set_text(field, object, param->value, &wrong);
+        if (status)
+            collect(errors, param, field, &wrong);
+    }
+    if (!errors->count && fields_check_required(table, object, &wrong))
+        field_errors_add(errors, wrong.field, NULL, wrong.message, NULL);
+    if (!errors->count)
+        return STATUS_OK;
+    const struct field_error *first = &errors->item[0];
+    return error_set_field(err, STATUS_INVALID, first->field, "%s", first->detail);
+}
+
 void request_suspend(struct request *request, handler_fn then) {
     request->ops->suspend(request, then);
 }

@@ -31,8 +31,9 @@ struct request {
     const char *content_type; /* media type in lower case without parameters, or "" */
     const char *body;         /* NUL-terminated */
     size_t body_len;
-    struct field_error wrong;     /* the parameter that the functions below refused, or zeroed */
-    void *state;                  /* the handler's own, between suspend and continuation */
+    const char *body_path;    /* a file with the body, which is "", or NULL; it ends with this */
+    struct field_error wrong; /* the parameter that the functions below refused, or zeroed */
+    void *state;              /* the handler's own, between suspend and continuation */
     void (*release)(void *state); /* called with state at the end; may be NULL */
 };
 
@@ -53,6 +54,13 @@ MUST_CHECK enum status request_query_int(struct request *request, const char *na
 /* Reads a parameter that is true or false (or 1, 0). */
 MUST_CHECK enum status request_query_bool(struct request *request, const char *name, bool *value,
                                           struct error *err);
+
+/* Fills an object from the query by its table; rows with any of the refused flags are unknown.
+ * INVALID with all that is wrong in errors. */
+MUST_CHECK enum status request_query_fields(const struct request *request,
+                                            const struct field_table *table, unsigned refused,
+                                            void *object, struct field_errors *errors,
+                                            struct error *err);
 
 /* Notes that a parameter or header has a wrong value, of which range says what is allowed (NULL
  * when it is not a matter of range). INVALID with the field and the detail. */

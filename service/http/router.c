@@ -17,10 +17,9 @@ static const struct {
     handler_fn handler;
     enum body_kind body;
 } bodies[] = {
-    {handle_job_create, BODY_JSON},
-    {handle_job_edit, BODY_JSON},
-    {handle_dataset_create, BODY_JSON},
-    {handle_predict, BODY_PICTURES},
+    {handle_job_create, BODY_JSON},     {handle_job_edit, BODY_JSON},
+    {handle_dataset_create, BODY_JSON}, {handle_predict, BODY_PICTURES},
+    {handle_model_create, BODY_FILE},
 };
 
 enum body_kind route_body(const struct route *route) {
@@ -30,8 +29,18 @@ enum body_kind route_body(const struct route *route) {
     return BODY_UNUSED;
 }
 
+const char *route_media(const struct route *route) {
+    static const char *const media[] = {[BODY_UNUSED] = "anything",
+                                        [BODY_JSON] = "application/json",
+                                        [BODY_PICTURES] = "application/json and image/*",
+                                        [BODY_FILE] = "application/octet-stream"};
+    return media[route_body(route)];
+}
+
 bool route_takes(const struct route *route, const char *content_type) {
     enum body_kind body = route_body(route);
+    if (body == BODY_FILE)
+        return str_equal(content_type, "application/octet-stream");
     return body == BODY_UNUSED || str_equal(content_type, "application/json") ||
            (body == BODY_PICTURES && str_has_prefix(content_type, "image/"));
 }

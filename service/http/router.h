@@ -10,9 +10,10 @@
 
 /* What a route does with a request's body. */
 enum body_kind {
-    BODY_UNUSED,  /* read and dropped */
-    BODY_JSON,    /* application/json, at most LIMIT_JSON_BYTES */
-    BODY_PICTURES /* image/... or application/json, as large as the configuration allows */
+    BODY_UNUSED,   /* read and dropped */
+    BODY_JSON,     /* application/json, at most LIMIT_JSON_BYTES */
+    BODY_PICTURES, /* image/... or application/json, as large as the configuration allows */
+    BODY_FILE      /* application/octet-stream, to a temporary file, at most LIMIT_WEIGHTS_BYTES */
 };
 
 struct route {
@@ -38,6 +39,9 @@ void router_match(const char *method, const struct target *target, struct route_
 
 /* What this route does with a body. */
 enum body_kind route_body(const struct route *route);
+
+/* What a route takes, in words: "application/json and image/...". */
+const char *route_media(const struct route *route);
 
 /* The media type (lower case, no parameters) may be sent to such a route. */
 bool route_takes(const struct route *route, const char *content_type);

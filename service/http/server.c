@@ -109,6 +109,7 @@ enum status server_create(struct server **out, const struct config *config, stru
     server->config = config;
     server->app = app;
     server->budget.max_bytes = LIMIT_BODIES_BYTES;
+    server->budget.max_files = LIMIT_UPLOADS;
     watch_init(&server->watch);
     int listener = -1;
     enum status status = listen_open(&listener, config->host, (int)config->port, server->url,

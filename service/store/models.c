@@ -96,6 +96,22 @@ void model_list_release(struct model_list *list) {
     memset(list, 0, sizeof *list);
 }
 
+enum status models_create(const char *data, struct model_card *card, models_fill_fn *fill,
+                          void *ctx, struct error *err) {
+    struct publication publication;
+    struct str text = STR_INIT;
+    enum status status = publication_begin(&publication, data, KIND, card->id, err);
+    if (!status)
+        status = fill(ctx, publication.tmp_folder, card, err);
+    if (!status) {
+        model_card_add_json(card, &text);
+        status = publication_add(&publication, CARD, str_text(&text), err);
+    }
+    status = publication_end(&publication, status, err);
+    str_release(&text);
+    return status;
+}
+
 /* A hard link instead of a move: the training folder stays whole until the job has finished. */
 static enum status link_weights(const char *from, const char *to, struct error *err) {
     char source[FILE_PATH_BYTES], target[FILE_PATH_BYTES];

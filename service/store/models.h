@@ -41,6 +41,14 @@ MUST_CHECK enum status models_list(struct model_list *list, const char *data, co
                                    int limit, struct error *err);
 void model_list_release(struct model_list *list); /* Zeroed or filled. */
 
+/* Writes model.safetensors into a folder and fills the card but for its id. */
+typedef enum status models_fill_fn(void *ctx, const char *folder, struct model_card *card,
+                                   struct error *err);
+
+/* Makes the model card->id of what fill writes; it is visible once it is whole. */
+MUST_CHECK enum status models_create(const char *data, struct model_card *card,
+                                     models_fill_fn *fill, void *ctx, struct error *err);
+
 /* Makes a training folder's model.safetensors the model card->id; the folder keeps its files. OK
  * at once when that model exists already. */
 MUST_CHECK enum status models_publish(const char *data, const char *folder,

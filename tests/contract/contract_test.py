@@ -157,6 +157,19 @@ class Fields(unittest.TestCase):
             self.check_request(row, query[row["name"]])
 
 
+    def test_of_an_upload_are_its_query(self):
+        for path, rows in CODE["queries"].items():
+            given = {p["name"]: p for p in API["paths"][path]["post"]["parameters"]}
+            rows = [row for row in rows if not row["cli"]]
+            self.assertEqual(list(given), [row["name"] for row in rows])
+            for row in rows:
+                parameter = given[row["name"]]
+                self.assertEqual(parameter["description"], row["doc"])
+                self.assertEqual(parameter.get("required", False), row["required"])
+                self.assertEqual(parameter["schema"].get("enum", []), row["choices"].split())
+                self.check_request(row, parameter["schema"])
+
+
 class Answers(unittest.TestCase):
     def check(self, value, schema, place):
         """Members of the real answer and of the schema are the same, at every level."""

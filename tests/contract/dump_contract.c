@@ -12,6 +12,7 @@
 #include "api/event.h"
 #include "api/job_edit.h"
 #include "engine/base/mem.h"
+#include "engine/spec/import_spec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -72,6 +73,13 @@ static void add_tables(struct str *out) {
         str_addf(out, "%s\"%s\":", i ? ",\n" : "\"tables\":{", table_names[i]);
         add_table(out, tables[i]);
     }
+    str_add(out, "}");
+}
+
+/* What a query is read by. */
+static void add_queries(struct str *out) {
+    str_add(out, ",\n\"queries\":{\"/models\":");
+    add_table(out, &import_spec_table);
     str_add(out, "}");
 }
 
@@ -158,6 +166,7 @@ static void add_samples(struct str *out) {
 static void dump(struct str *out) {
     str_add(out, "{");
     add_tables(out);
+    add_queries(out);
     add_routes(out);
     add_slugs(out);
     add_problems(out);

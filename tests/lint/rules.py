@@ -22,9 +22,9 @@ BELOW = {
     "engine": ["engine/cli"],
     "api": ["engine/spec"],
     "service/common": ["engine/spec"],
-    "service/store": ["api", "service/common", "engine/data"],
+    "service/store": ["api", "service/common", "engine/data", "engine/model"],
     "service/worker": ["service/store", "engine/session"],
-    "service/http": ["service/store", "engine/session"],
+    "service/http": ["service/store", "engine/session", "engine/onnx"],
     "service/up": ["service/store"],
     "service": ["service/http", "service/worker", "service/up"],
 }

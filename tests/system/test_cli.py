@@ -23,8 +23,8 @@ from cli_case import (CHANNELS, CLASSES, DISTILL, SIDE, Case, draw_picture, load
 class Usage(Case):
     def test_help(self):
         text = self.succeed("help")
-        for command in ["train", "eval", "predict", "loss", "forward", "import", "export", "explain", "diff",
-                        "bench", "data"]:
+        for command in ["train", "eval", "predict", "loss", "forward", "import", "export",
+                        "explain", "diff", "bench", "data"]:
             self.assertIn(f"\n  {command} ", text)
             self.assertIn(f"usage: distill {command} ", self.succeed(command, "help=1"))
 

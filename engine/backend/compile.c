@@ -177,7 +177,8 @@ static void share_storage(struct exec *exec) {
 static void *arena_pointer(const struct exec *exec, const struct value *value) {
     struct params *params = exec->params[value->net];
     CHECK(params);
-    float *const arena[] = {params->weight, params->gradient, params->momentum, params->state};
+    float *const arena[] = {params->weight, params->gradient, params->momentum,
+                            params->second_moment, params->state};
     CHECK(arena[value->kind - VALUE_WEIGHT]);
     return arena[value->kind - VALUE_WEIGHT] + value->offset;
 }

@@ -15,23 +15,27 @@ static enum status alloc_floats(struct params *params, float **out, size_t float
 }
 
 enum status params_create(struct params *params, struct device *device,
-                          const struct param_table *table, bool training, struct error *err) {
+                          const struct param_table *table, int slots, struct error *err) {
     *params = (struct params){.device = device, .table = table};
     enum status status =
         alloc_floats(params, &params->weight, table->weight_floats, "weights", err);
     if (status == STATUS_OK)
         status = alloc_floats(params, &params->state, table->state_floats, "running state", err);
-    if (status == STATUS_OK && training)
+    if (status == STATUS_OK && slots)
         status = alloc_floats(params, &params->gradient, table->weight_floats, "gradients", err);
-    if (status == STATUS_OK && training)
+    if (status == STATUS_OK && slots)
         status = alloc_floats(params, &params->momentum, table->weight_floats, "momentum", err);
+    if (status == STATUS_OK && slots > 1)
+        status = alloc_floats(params, &params->second_moment, table->weight_floats,
+                              "second moments", err);
     if (status != STATUS_OK)
         params_release(params);
     return status;
 }
 
 void params_release(struct params *params) {
-    float *arena[] = {params->weight, params->state, params->gradient, params->momentum};
+    float *arena[] = {params->weight, params->state, params->gradient, params->momentum,
+                      params->second_moment};
     for (size_t i = 0; i < sizeof arena / sizeof *arena; i++)
         if (arena[i])
             params->device->backend->free(params->device, arena[i]);

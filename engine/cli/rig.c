@@ -1,6 +1,7 @@
 #include "engine/cli/rig.h"
 
 #include "engine/base/rng.h"
+#include "engine/graph/optimizer.h"
 
 #include <stdlib.h>
 
@@ -23,6 +24,8 @@ static enum status fill_spec(struct train_spec *spec, const struct rig_options *
     spec->batch_size = options->batch_size;
     spec->threads = options->threads;
     spec->precision = options->precision;
+    spec->optimizer = options->optimizer;
+    spec->clip_norm = options->clip_norm;
     return train_spec_finish(spec, err);
 }
 
@@ -94,8 +97,10 @@ static enum status open_params(struct rig *rig, struct error *err) {
     int n_nets = rig->plan->run.program.n_nets;
     CHECK(n_nets <= 2);
     for (int i = 0; i < n_nets; i++) {
-        enum status status = params_create(&rig->params[i], &rig->device, &networks[i]->table,
-                                           rig->plan->training && i == NET_STUDENT, err);
+        bool trained = rig->plan->training && i == NET_STUDENT;
+        int slots = trained ? optimizer_table[rig->plan->spec.optimizer].slots : 0;
+        enum status status =
+            params_create(&rig->params[i], &rig->device, &networks[i]->table, slots, err);
         if (status)
             return status;
         upload_random(&rig->params[i], networks[i], SEED + (uint64_t)i);

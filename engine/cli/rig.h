@@ -19,7 +19,8 @@ struct rig_options {
     char student[MODEL_NAME_BYTES], teacher[MODEL_NAME_BYTES];
     int method;
     int64_t batch_size, classes, height, width, channels;
-    int precision, mode;
+    int precision, mode, optimizer;
+    double clip_norm;
     int64_t threads;
 };
 
@@ -45,6 +46,10 @@ enum rig_mode { RIG_TRAIN, RIG_INFER };
         RIG_NUMBER(channels, 1, MODEL_MAX_CHANNELS, "3", "Channels of the pictures."),             \
         {RIG_ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16", .fallback = "f32",         \
          .doc = "Numbers to compute with."},                                                       \
+        {RIG_ROW(optimizer), .type = FIELD_ENUM, .choices = "sgd adamw", .fallback = "sgd",        \
+         .doc = "What updates the weights."},                                                      \
+        {RIG_ROW(clip_norm), .type = FIELD_FLOAT, .max = 1e6, .fallback = "0",                     \
+         .doc = "Largest norm of the gradient; 0: no limit."},                                     \
         {RIG_ROW(mode), .type = FIELD_ENUM, .choices = "train infer", .fallback = "train",         \
          .doc = "A training step, or a forward pass with the cross entropy."},                     \
         OPTION_THREADS(struct rig_options)

@@ -293,29 +293,3 @@ int build_linear(struct builder *builder, const char *name, int x, int outputs) 
         builder, x,
         &(struct linear_layer){name, outputs, INIT_UNIFORM_FAN_IN, INIT_UNIFORM_FAN_IN});
 }
-
-/* A whole range of one of the network's arenas as a value. */
-static int add_range(struct builder *builder, enum value_kind kind, size_t offset, size_t floats) {
-    struct value value = {
-        .shape = {1, 1, 1, (int)floats}, .kind = kind, .net = builder->net, .offset = offset};
-    snprintf(value.name, sizeof value.name, "%ss.%d", value_kind_name(kind), builder->net);
-    return program_add_value(builder->program, &value);
-}
-
-void build_sgd(struct builder *builder, const struct sgd_attr *attr) {
-    const struct param_table *table = builder->table;
-    size_t begin[] = {0, table->decayed_floats, table->weight_floats};
-    for (int i = 0; i < 2; i++) {
-        size_t floats = begin[i + 1] - begin[i];
-        if (!floats)
-            continue;
-        struct op op = op_new(OP_SGD, SECTION_UPDATE);
-        op.in[0] = add_range(builder, VALUE_GRADIENT, begin[i], floats);
-        op.out[0] = add_range(builder, VALUE_WEIGHT, begin[i], floats);
-        op.out[1] = add_range(builder, VALUE_MOMENTUM, begin[i], floats);
-        op.attr.sgd = *attr;
-        if (i)
-            op.attr.sgd.weight_decay = 0;
-        program_add_op(builder->program, &op, 0);
-    }
-}

@@ -82,7 +82,4 @@ int build_linear_layer(struct builder *builder, int x, const struct linear_layer
 /* The same with PyTorch's default initialisation. */
 int build_linear(struct builder *builder, const char *name, int x, int outputs);
 
-/* One sgd op per range of the network's weights: decayed, not decayed. */
-void build_sgd(struct builder *builder, const struct sgd_attr *attr);
-
 #endif

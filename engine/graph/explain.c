@@ -72,6 +72,13 @@ static void add_attributes(const struct op *op, struct str *out) {
         str_addf(out, " momentum=%g decay=%g%s", (double)attr->sgd.momentum,
                  (double)attr->sgd.weight_decay, attr->sgd.nesterov ? " nesterov" : "");
         break;
+    case OP_ADAMW:
+        str_addf(out, " beta1=%g beta2=%g epsilon=%g decay=%g", attr->adamw.beta1,
+                 attr->adamw.beta2, attr->adamw.epsilon, attr->adamw.weight_decay);
+        break;
+    case OP_CLIP_NORM:
+        str_addf(out, " max_norm=%g", attr->clip.max_norm);
+        break;
     default:
         break;
     }

@@ -57,7 +57,9 @@ const struct op_info op_table[OP_COUNT] = {
 #define ROW_FOLD_SCALE .infer = fold_scale_infer
 #define ROW_DISTILL_LOSS .infer = loss_infer, .grad = loss_grad, .flops = loss_flops
 #define ROW_TALLY .infer = NULL
+#define ROW_CLIP_NORM .infer = clip_norm_infer
 #define ROW_SGD .infer = NULL
+#define ROW_ADAMW .infer = NULL
 #define ROW_REORDER .infer = like_input
 #include "engine/graph/ops.def"
 #undef OP

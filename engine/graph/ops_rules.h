@@ -60,4 +60,6 @@ op_infer_fn loss_infer;
 op_grad_fn loss_grad;
 op_flops_fn loss_flops;
 
+op_infer_fn clip_norm_infer;
+
 #endif

@@ -3,8 +3,8 @@
  *
  * Values are indices, never pointers, so a program prints, compares and copies. Layout is NHWC,
  * weights are KRSC. An op writes values that stand nowhere else as output, except those that
- * change state (bn_update, tally, sgd), which stand at the end: a step without its last section
- * can be repeated.
+ * change state (bn_update, tally, sgd, adamw), which stand at the end: a step without its last
+ * section can be repeated.
  *
  * Ownership: program_free frees values and ops. A sealed program is immutable; executables borrow
  *            it.
@@ -14,7 +14,7 @@
 #define ENGINE_GRAPH_PROGRAM_H
 
 #include "engine/base/str.h"
-#include "engine/spec/loss.h"
+#include "engine/graph/op_attr.h"
 
 enum opcode {
 #define OP(code, name, inputs, outputs) OP_##code,
@@ -32,15 +32,16 @@ struct shape {
 };
 
 enum value_kind {
-    VALUE_INPUT,      /* written from outside before a run */
-    VALUE_ACTIVATION, /* lives from its first to its last op */
-    VALUE_OUTPUT,     /* readable after a run */
-    VALUE_DERIVED,    /* computed by the prologue, kept until parameters change */
-    VALUE_TALLY,      /* kept from run to run; starts as zero */
-    VALUE_WEIGHT,     /* in the weights of network net, from offset on */
-    VALUE_GRADIENT,   /* the same place in its gradients */
-    VALUE_MOMENTUM,   /* the same place in its first optimiser slot */
-    VALUE_STATE       /* in its running state, from offset on */
+    VALUE_INPUT,         /* written from outside before a run */
+    VALUE_ACTIVATION,    /* lives from its first to its last op */
+    VALUE_OUTPUT,        /* readable after a run */
+    VALUE_DERIVED,       /* computed by the prologue, kept until parameters change */
+    VALUE_TALLY,         /* kept from run to run; starts as zero */
+    VALUE_WEIGHT,        /* in the weights of network net, from offset on */
+    VALUE_GRADIENT,      /* the same place in its gradients */
+    VALUE_MOMENTUM,      /* the same place in its first optimiser slot */
+    VALUE_SECOND_MOMENT, /* the same place in its second optimiser slot */
+    VALUE_STATE          /* in its running state, from offset on */
 };
 
 struct value {
@@ -48,7 +49,7 @@ struct value {
     struct shape shape;
     enum dtype dtype;
     enum value_kind kind;
-    int net;         /* of WEIGHT, GRADIENT, MOMENTUM, STATE */
+    int net;         /* of WEIGHT and all behind it */
     size_t offset;   /* in floats, of the same */
     int first, last; /* ops that write first and use last; filled by program_seal */
 };
@@ -71,65 +72,6 @@ enum tally_field {
     TALLY_BAD_STEP,
     TALLY_BAD_ROW,
     TALLY_FIELDS
-};
-
-/* relu is max(y, 0), relu6 also min(y, 6). */
-enum activation { ACT_NONE, ACT_RELU, ACT_RELU6 };
-enum { RELU6_TOP = 6 };
-
-struct conv_attr {
-    int stride, pad, groups;
-    enum activation act;
-};
-struct norm_attr {
-    float eps, momentum; /* momentum: bn_update */
-    int count;           /* elements per channel: bn_update */
-    enum activation act;
-};
-struct pool_attr {
-    int kernel, stride, pad;
-    bool average; /* else the maximum */
-};
-struct channel_attr {
-    int groups; /* channel_shuffle */
-    int first;  /* split: channels of the first output */
-};
-struct attention_attr {
-    int heads, queries; /* queries: tokens that ask, the first ones; 0 means all */
-};
-struct residual_attr {
-    float drop; /* share of the pictures whose branch is dropped */
-    int layer;  /* which branch of the network it is: keeps the draws apart */
-};
-struct normalize_attr {
-    float mean[4], deviation[4];
-};
-struct augment_attr {
-    int padding;
-    bool flip;
-};
-struct loss_attr {
-    struct loss_terms terms; /* ce_weight and distill_weight come from the step */
-    int student;             /* slot of the step */
-};
-struct sgd_attr {
-    float momentum, weight_decay;
-    bool nesterov;
-    int student; /* slot of the step with the learning rate */
-};
-
-union op_attr {
-    struct conv_attr conv;
-    struct norm_attr norm;
-    struct pool_attr pool;
-    struct channel_attr channel;
-    bool gelu; /* token_linear */
-    struct attention_attr attention;
-    struct residual_attr residual;
-    struct normalize_attr normalize;
-    struct augment_attr augment;
-    struct loss_attr loss;
-    struct sgd_attr sgd;
 };
 
 struct op {

@@ -62,7 +62,7 @@ static enum status open_source(struct source *source, const struct loaded_model 
     build(source, model);
     enum status status = device_open(&source->device, DEVICE_REF, 1, err);
     if (!status)
-        status = params_create(&source->params, &source->device, table, false, err);
+        status = params_create(&source->params, &source->device, table, 0, err);
     if (status)
         return status;
     upload(source, source->params.weight, model->weight, table->weight_floats);

@@ -19,7 +19,7 @@ enum {
     POINT_COUNT
 };
 
-enum { ARENA_COUNT = 3 };
+enum { ARENAS_MAX = 4 };
 
 /* The arenas that are kept, with their names in the file. Gradients are made anew every step. */
 struct arena_row {
@@ -28,11 +28,19 @@ struct arena_row {
     size_t floats;
 };
 
-static void list_arenas(const struct params *params, struct arena_row row[ARENA_COUNT]) {
+static int list_arenas(const struct params *params, struct arena_row row[ARENAS_MAX]) {
     const struct param_table *table = params->table;
-    row[0] = (struct arena_row){"weight", params->weight, table->weight_floats};
-    row[1] = (struct arena_row){"momentum", params->momentum, table->weight_floats};
-    row[2] = (struct arena_row){"state", params->state, table->state_floats};
+    const struct arena_row all[ARENAS_MAX] = {
+        {"weight", params->weight, table->weight_floats},
+        {"momentum", params->momentum, table->weight_floats},
+        {"second_moment", params->second_moment, table->weight_floats},
+        {"state", params->state, table->state_floats},
+    };
+    int count = 0;
+    for (int i = 0; i < ARENAS_MAX; i++)
+        if (all[i].device)
+            row[count++] = all[i];
+    return count;
 }
 
 static void pack_point(const struct metric_point *point, double row[POINT_COUNT]) {
@@ -68,29 +76,29 @@ static struct tensor table_tensor(const char *name, enum tensor_type type, int64
 enum status checkpoint_write(const struct checkpoint *checkpoint, const struct params *params,
                              const char *path, struct error *err) {
     struct device *device = params->device;
-    struct arena_row row[ARENA_COUNT];
-    list_arenas(params, row);
+    struct arena_row row[ARENAS_MAX];
+    int arenas = list_arenas(params, row);
     int64_t counter[COUNTER_COUNT] = {checkpoint->step, checkpoint->reproducible,
                                       checkpoint->evaluated};
     double point[2][POINT_COUNT];
     pack_point(&checkpoint->last, point[0]);
     pack_point(&checkpoint->best, point[1]);
-    struct tensor tensor[ARENA_COUNT + 3];
-    float *host[ARENA_COUNT];
-    for (int i = 0; i < ARENA_COUNT; i++) {
+    struct tensor tensor[ARENAS_MAX + 3];
+    float *host[ARENAS_MAX];
+    for (int i = 0; i < arenas; i++) {
         host[i] = xmalloc(row[i].floats * sizeof(float));
         device->backend->download(device, host[i], row[i].device, row[i].floats * sizeof(float));
         tensor[i] = table_tensor(row[i].name, TENSOR_F32, 1, (int64_t)row[i].floats, host[i]);
     }
-    tensor[ARENA_COUNT] = table_tensor("counters", TENSOR_I64, 1, COUNTER_COUNT, counter);
-    tensor[ARENA_COUNT + 1] = table_tensor("points", TENSOR_F64, 2, POINT_COUNT, point);
-    tensor[ARENA_COUNT + 2] =
+    tensor[arenas] = table_tensor("counters", TENSOR_I64, 1, COUNTER_COUNT, counter);
+    tensor[arenas + 1] = table_tensor("points", TENSOR_F64, 2, POINT_COUNT, point);
+    tensor[arenas + 2] =
         table_tensor("tally", TENSOR_F64, CHECKPOINT_TALLIES, TALLY_FIELDS, checkpoint->tally);
     const struct safetensors_note note[] = {{"format", "distill-checkpoint-1"},
                                             {"run", checkpoint->run},
                                             {"identity", checkpoint->identity}};
-    enum status status = safetensors_write(path, tensor, ARENA_COUNT + 3, note, 3, err);
-    for (int i = 0; i < ARENA_COUNT; i++)
+    enum status status = safetensors_write(path, tensor, arenas + 3, note, 3, err);
+    for (int i = 0; i < arenas; i++)
         free(host[i]);
     return error_wrap(err, status, "checkpoint");
 }
@@ -118,16 +126,16 @@ static enum status read_table(const struct safetensors *file, const struct tenso
 
 static enum status read_arenas(const struct safetensors *file, struct params *params,
                                struct error *err) {
-    struct arena_row row[ARENA_COUNT];
-    list_arenas(params, row);
-    const struct tensor *found[ARENA_COUNT];
-    for (int i = 0; i < ARENA_COUNT; i++) {
+    struct arena_row row[ARENAS_MAX];
+    int arenas = list_arenas(params, row);
+    const struct tensor *found[ARENAS_MAX];
+    for (int i = 0; i < arenas; i++) {
         struct tensor like = table_tensor(row[i].name, TENSOR_F32, 1, (int64_t)row[i].floats, NULL);
         enum status status = find_table(file, &like, &found[i], err);
         if (status != STATUS_OK)
             return status;
     }
-    for (int i = 0; i < ARENA_COUNT; i++)
+    for (int i = 0; i < arenas; i++)
         params->device->backend->upload(params->device, row[i].device, found[i]->data,
                                         found[i]->bytes);
     return STATUS_OK;

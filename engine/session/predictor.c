@@ -150,7 +150,7 @@ enum status predictor_own(struct predictor **out, struct loaded_model *model,
     enum status status = device_open(&predictor->device, device, threads, err);
     if (status)
         goto out;
-    status = params_create(&predictor->params, &predictor->device, table, false, err);
+    status = params_create(&predictor->params, &predictor->device, table, 0, err);
     if (status)
         goto out;
     upload_floats(&predictor->device, predictor->params.weight, predictor->model.weight,

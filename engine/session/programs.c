@@ -2,6 +2,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/graph/grad.h"
+#include "engine/graph/optimizer.h"
 #include "engine/graph/plan.h"
 
 #include <stdio.h>
@@ -96,8 +97,7 @@ void train_program_build(struct run_program *out, const struct program_plan *pla
     add_loss(out, teacher_logits, &terms, true);
     program_add_gradient(&out->program, first);
     add_tally(out);
-    build_sgd(&student, &(struct sgd_attr){(float)spec->momentum, (float)spec->weight_decay,
-                                           spec->nesterov, 0});
+    build_optimizer(&student, spec);
     program_seal(&out->program);
 }
 

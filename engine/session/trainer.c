@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
+#include "engine/graph/optimizer.h"
 #include "engine/session/model_report.h"
 #include "engine/session/trainer_internal.h"
 #include "engine/spec/schedule.h"
@@ -317,9 +318,10 @@ enum status trainer_estimate(const struct train_job *job, struct train_estimate 
         estimate->student_parameters = param_table_learnable(student);
         estimate->teacher_parameters = param_table_learnable(teacher);
         estimate->steps = (count + batch - 1) / batch * job->spec->epochs;
+        size_t copies = 2 + (size_t)optimizer_table[job->spec->optimizer].slots; /* gradients */
         estimate->memory_bytes =
             program_activation_bytes(&built.program) + staged_bytes(&trainer) +
-            sizeof(float) * (3 * student->weight_floats + student->state_floats +
+            sizeof(float) * (copies * student->weight_floats + student->state_floats +
                              2 * (teacher->weight_floats + teacher->state_floats));
         run_program_release(&built);
     }

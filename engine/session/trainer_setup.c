@@ -3,6 +3,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/sha256.h"
+#include "engine/graph/optimizer.h"
 #include "engine/spec/train_input.h"
 
 #include <stdlib.h>
@@ -94,8 +95,9 @@ static enum status load_init(const struct trainer *trainer, float *weight, float
 
 static enum status fill_student(struct trainer *trainer, struct error *err) {
     const struct param_table *table = &trainer->student.table;
+    int slots = optimizer_table[trainer->spec->optimizer].slots;
     enum status status =
-        params_create(&trainer->student_params, &trainer->device, table, true, err);
+        params_create(&trainer->student_params, &trainer->device, table, slots, err);
     if (status != STATUS_OK)
         return status;
     float *weight = xcalloc(table->weight_floats + 1, sizeof *weight);
@@ -113,8 +115,8 @@ static enum status fill_student(struct trainer *trainer, struct error *err) {
 
 static enum status fill_teacher(struct trainer *trainer, struct error *err) {
     struct loaded_model *teacher = &trainer->teacher;
-    enum status status = params_create(&trainer->teacher_params, &trainer->device,
-                                       &teacher->network.table, false, err);
+    enum status status =
+        params_create(&trainer->teacher_params, &trainer->device, &teacher->network.table, 0, err);
     if (status == STATUS_OK)
         upload(&trainer->teacher_params, teacher->weight, teacher->state);
     return status;

@@ -29,6 +29,13 @@ static double constant(const struct train_spec *spec, const struct position *at)
     return spec->learning_rate;
 }
 
+/* From warmup_factor in the first step to 1 in the last one of the warm-up. */
+static double warmup_share(const struct train_spec *spec, const struct position *at) {
+    if (isnan(spec->warmup_factor) || at->warmup == 1)
+        return (at->step + 1) / at->warmup;
+    return spec->warmup_factor + (1 - spec->warmup_factor) * at->step / (at->warmup - 1);
+}
+
 double schedule_rate(const struct train_spec *spec, int64_t step, int64_t steps_per_epoch) {
     static double (*const schedules[])(const struct train_spec *, const struct position *) = {
         [SCHEDULE_MULTISTEP] = multistep,
@@ -42,5 +49,5 @@ double schedule_rate(const struct train_spec *spec, int64_t step, int64_t steps_
         .epoch = step / steps_per_epoch + 1,
     };
     double rate = schedules[spec->schedule](spec, &at);
-    return at.step < at.warmup ? rate * (at.step + 1) / at.warmup : rate;
+    return at.step < at.warmup ? rate * warmup_share(spec, &at) : rate;
 }

@@ -3,8 +3,9 @@
  *
  * multistep follows the published CIFAR recipe: with epochs numbered from 1, the rate is
  * multiplied by rate_factor for every milestone m with epoch > m. cosine goes from learning_rate
- * to min_learning_rate over all steps after the warm-up. warm-up rises linearly over the first
- * warmup_epochs.
+ * to min_learning_rate over all steps after the warm-up, step by step. The warm-up multiplies the
+ * rate by what rises linearly, step by step over warmup_epochs, from warmup_factor (1 / steps of
+ * the warm-up if it is not given) to 1 in its last step.
  */
 #ifndef ENGINE_SPEC_SCHEDULE_H
 #define ENGINE_SPEC_SCHEDULE_H

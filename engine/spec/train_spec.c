@@ -33,13 +33,23 @@ static const struct field rows[] = {
      .doc = "How often the student sees every picture."},
     {ROW(batch_size), .type = FIELD_INT, .min = 1, .max = 4096, .fallback = "64",
      .doc = "Pictures in a step; the last step of an epoch takes what is left."},
+    {ROW(optimizer), .type = FIELD_ENUM, .choices = "sgd adamw", .fallback = "sgd",
+     .doc = "Rule that turns gradients into steps."},
     {ROW(learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0.05",
      .flags = FIELD_MIN_OPEN, .doc = "Learning rate after the warm-up."},
-    {ROW(momentum), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.9",
-     .flags = FIELD_MAX_OPEN, .doc = "Momentum of SGD."},
     {ROW(weight_decay), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.0005",
-     .doc = "Weight decay, added to the gradient."},
-    {ROW(nesterov), .type = FIELD_BOOL, .fallback = "false", .doc = "Nesterov momentum."},
+     .doc = "Weight decay; sgd adds it to the gradient, adamw takes it off the weights."},
+    {ROW(momentum), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
+     .doc = "Momentum of sgd; 0.9 if not given."},
+    {ROW(nesterov), .type = FIELD_BOOL, .fallback = "false", .doc = "Nesterov momentum of sgd."},
+    {ROW(beta1), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
+     .doc = "Decay of adamw's mean of gradients; 0.9 if not given."},
+    {ROW(beta2), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
+     .doc = "Decay of adamw's mean of squared gradients; 0.999 if not given."},
+    {ROW(epsilon), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MIN_OPEN,
+     .doc = "What adamw adds to the root it divides by; 1e-8 if not given."},
+    {ROW(clip_norm), .type = FIELD_FLOAT, .min = 0, .max = 1e6, .fallback = "0",
+     .doc = "Largest norm of all gradients together, which are scaled to it; 0: no limit."},
     {ROW(decay_all), .type = FIELD_BOOL, .fallback = "true",
      .doc = "Whether weight decay acts on batch norm and biases too."},
     {ROW(schedule), .type = FIELD_ENUM, .choices = "multistep cosine constant",
@@ -49,7 +59,9 @@ static const struct field rows[] = {
     {ROW(rate_factor), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.1",
      .flags = FIELD_MIN_OPEN, .doc = "Factor of the learning rate at each milestone."},
     {ROW(warmup_epochs), .type = FIELD_FLOAT, .min = 0, .max = 100000, .fallback = "0",
-     .doc = "Epochs over which the rate rises linearly at the start."},
+     .doc = "Epochs over which the rate rises linearly at the start, step by step."},
+    {ROW(warmup_factor), .type = FIELD_FLOAT, .min = 0, .max = 1,
+     .doc = "Share of the rate in the first step; not given: one over the steps of the warm-up."},
     {ROW(min_learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0",
      .doc = "Where the cosine schedule ends."},
     {ROW(image_size), .type = FIELD_INT, .min = 0, .max = 1024, .fallback = "0",
@@ -116,6 +128,19 @@ static const char *method_name(int method) {
     static const char *const names[METHOD_COUNT] = {"ce", "kd", "ttm", "wttm"};
     return names[method];
 }
+
+/* Numbers that belong to one optimiser, which fills in what was not given. */
+static const struct optimizer_field {
+    size_t offset;
+    const char *name;
+    int optimizer;
+    double normal;
+} optimizer_fields[] = {
+    {offsetof(struct train_spec, momentum), "momentum", OPTIMIZER_SGD, 0.9},
+    {offsetof(struct train_spec, beta1), "beta1", OPTIMIZER_ADAMW, 0.9},
+    {offsetof(struct train_spec, beta2), "beta2", OPTIMIZER_ADAMW, 0.999},
+    {offsetof(struct train_spec, epsilon), "epsilon", OPTIMIZER_ADAMW, 1e-8},
+};
 
 /* ---- finishing ---- */
 
@@ -192,6 +217,28 @@ static enum status finish_loss(struct train_spec *spec, struct error *err) {
     return STATUS_OK;
 }
 
+static enum status refuse_optimizer(const char *field, int optimizer, struct error *err) {
+    return error_set_field(err, STATUS_INVALID, field, "%s is not for optimizer %s", field,
+                           optimizer == OPTIMIZER_SGD ? "sgd" : "adamw");
+}
+
+static enum status finish_optimizer(struct train_spec *spec, struct error *err) {
+    for (size_t i = 0; i < sizeof optimizer_fields / sizeof optimizer_fields[0]; i++) {
+        const struct optimizer_field *field = &optimizer_fields[i];
+        double *value = (double *)(void *)((char *)spec + field->offset);
+        if (!isnan(*value) && field->optimizer != spec->optimizer)
+            return refuse_optimizer(field->name, spec->optimizer, err);
+        if (isnan(*value) && field->optimizer == spec->optimizer)
+            *value = field->normal;
+    }
+    if (spec->nesterov && spec->optimizer != OPTIMIZER_SGD)
+        return refuse_optimizer("nesterov", spec->optimizer, err);
+    if (spec->nesterov && spec->momentum == 0)
+        return error_set_field(err, STATUS_INVALID, "nesterov",
+                               "nesterov needs a momentum above 0, not 0");
+    return STATUS_OK;
+}
+
 static enum status check_milestones(const struct int_list *milestones, struct error *err) {
     for (int i = 1; i < milestones->count; i++)
         if (milestones->item[i] <= milestones->item[i - 1])
@@ -222,9 +269,6 @@ static enum status check_schedule(const struct train_spec *spec, struct error *e
         return error_set_field(err, STATUS_INVALID, "min_learning_rate",
                                "min_learning_rate must be at most learning_rate, %g, not %g",
                                spec->learning_rate, spec->min_learning_rate);
-    if (spec->nesterov && spec->momentum == 0)
-        return error_set_field(err, STATUS_INVALID, "nesterov",
-                               "nesterov needs a momentum above 0, not 0");
     return check_milestones(&spec->milestones, err);
 }
 
@@ -232,6 +276,8 @@ enum status train_spec_finish(struct train_spec *spec, struct error *err) {
     enum status status = fields_check_required(&train_spec_table, spec, err);
     if (!status)
         status = finish_loss(spec, err);
+    if (!status)
+        status = finish_optimizer(spec, err);
     if (!status)
         status = check_schedule(spec, err);
     if (!status)

@@ -13,6 +13,7 @@
 #include "engine/spec/fields.h"
 
 enum method { METHOD_CE, METHOD_KD, METHOD_TTM, METHOD_WTTM, METHOD_COUNT };
+enum optimizer { OPTIMIZER_SGD, OPTIMIZER_ADAMW, OPTIMIZER_COUNT };
 enum schedule_kind { SCHEDULE_MULTISTEP, SCHEDULE_COSINE, SCHEDULE_CONSTANT };
 enum precision { PRECISION_F32, PRECISION_BF16 };
 enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_REF, DEVICE_CUDA };
@@ -31,17 +32,21 @@ struct train_spec {
     double beta, ce_weight;
     double label_smoothing;
     int64_t epochs, batch_size;
-    double learning_rate, momentum, weight_decay;
+    int optimizer; /* enum optimizer */
+    double learning_rate, weight_decay;
+    double momentum; /* of sgd */
     bool nesterov;
-    bool decay_all; /* weight decay also on batch norm and biases */
-    int schedule;   /* enum schedule_kind */
+    double beta1, beta2, epsilon; /* of adamw */
+    double clip_norm;             /* of all gradients together; 0: no limit */
+    bool decay_all;               /* weight decay also on batch norm and biases */
+    int schedule;                 /* enum schedule_kind */
     struct int_list milestones;
-    double rate_factor; /* at each milestone */
-    double warmup_epochs;
-    double min_learning_rate;        /* where cosine ends */
-    int64_t image_size, resize_size; /* 0: see train_input.h */
-    int interpolation;               /* enum interpolation */
-    int augment;                     /* enum augment_kind */
+    double rate_factor;                  /* at each milestone */
+    double warmup_epochs, warmup_factor; /* of learning_rate, in the first step */
+    double min_learning_rate;            /* where cosine ends */
+    int64_t image_size, resize_size;     /* 0: see train_input.h */
+    int interpolation;                   /* enum interpolation */
+    int augment;                         /* enum augment_kind */
     int64_t crop_padding;
     bool flip, shuffle;
     int64_t train_limit, test_limit; /* use only the first so many pictures; 0: all */

@@ -378,22 +378,6 @@ static void setup_tally(struct problem *problem) {
     problem_op(problem, &op, 0);
 }
 
-static void setup_sgd(struct problem *problem) {
-    struct shape range = vector_shape(problem_int(problem, "count", 1));
-    struct op op = op_new(OP_SGD, SECTION_UPDATE);
-    op.attr.sgd = (struct sgd_attr){.momentum = (float)problem_number(problem, "momentum", 0.9),
-                                    .weight_decay = (float)problem_number(problem, "decay", 5e-4),
-                                    .nesterov = problem_int(problem, "nesterov", 0) != 0,
-                                    .student = problem_int(problem, "slot", 0)};
-    op.out[0] = problem_parameter(problem, VALUE_WEIGHT, range, unit);
-    size_t offset = problem->program.value[op.out[0]].offset;
-    op.in[0] = problem_parameter(problem, VALUE_GRADIENT, range, unit);
-    op.out[1] = problem_parameter(problem, VALUE_MOMENTUM, range, unit);
-    problem->program.value[op.in[0]].offset = offset;
-    problem->program.value[op.out[1]].offset = offset;
-    problem_op(problem, &op, 0);
-}
-
 static const struct problem_kind kinds[] = {
     {"normalize", setup_normalize, false},
     {"augment", setup_augment, false},
@@ -409,7 +393,6 @@ static const struct problem_kind kinds[] = {
     {"add", setup_add, true},
     {"distill_loss", setup_distill_loss, false},
     {"tally", setup_tally, false},
-    {"sgd", setup_sgd, false},
 };
 
 const struct problem_kind *problem_kind_find(const char *name) {
@@ -417,6 +400,9 @@ const struct problem_kind *problem_kind_find(const char *name) {
         if (strcmp(kinds[i].name, name) == 0)
             return &kinds[i];
     for (const struct problem_kind *row = token_kinds; row->name; row++)
+        if (strcmp(row->name, name) == 0)
+            return row;
+    for (const struct problem_kind *row = optimizer_kinds; row->name; row++)
         if (strcmp(row->name, name) == 0)
             return row;
     return NULL;

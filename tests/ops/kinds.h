@@ -27,4 +27,7 @@ int optional_activation(struct problem *problem, const char *key, struct shape s
 /* The ops of transformers; a NULL name ends the table. */
 extern const struct problem_kind token_kinds[];
 
+/* What makes steps of gradients; a NULL name ends the table. */
+extern const struct problem_kind optimizer_kinds[];
+
 #endif

@@ -72,6 +72,16 @@ static const struct known {
      .out = {{2, {0.922, 2.08}}, {2, {0.78, -0.8}}}},
     {"sgd count2 decay0.1 nesterov", OP_SGD, .in = {{2, {0.5, -1}}},
      .before = {{2, {1, 2}}, {2, {0.2, 0}}}, .out = {{2, {0.8698, 2.152}}, {2, {0.78, -0.8}}}},
+    {"sgd count2 decay0.1 factor", OP_SGD, .in = {{2, {5, -10}}, {1, {0.1}}},
+     .before = {{2, {1, 2}}, {2, {0.2, 0}}}, .out = {{2, {0.922, 2.08}}, {2, {0.78, -0.8}}}},
+    {"adamw count2 done0 decay0.1", /* rate 0.1; the first step has the size of the rate */
+     OP_ADAMW, .in = {{2, {0.5, -3}}}, .before = {{2, {1, 2}}, {2, {0, 0}}, {2, {0, 0}}},
+     .out = {{2, {0.89, 2.08}}, {2, {0.05, -0.3}}, {2, {0.00025, 0.009}}}},
+    {"adamw count1 done1 first0.5 second0.75 epsilon0.25 decay0 factor", /* v 1.75, bias 7/16 */
+     OP_ADAMW, .in = {{1, {4}}, {1, {0.5}}}, .before = {{1, {1}}, {1, {-1}}, {1, {1}}},
+     .out = {{1, {1 - 0.1 * 0.5 / 0.75 / 2.25}}, {1, {0.5}}, {1, {1.75}}}},
+    {"clip_norm count2 max1", OP_CLIP_NORM, .in = {{2, {3, -4}}}, .out = {{1, {0.2}}}},
+    {"clip_norm count2 max6", OP_CLIP_NORM, .in = {{2, {3, -4}}}, .out = {{1, {1}}}},
     {"bn_update c2 count5", /* momentum 0.1, unbiased by 5/4 */
      OP_BN_UPDATE, .in = {{2, {10, -1}}, {2, {4, 8}}}, .before = {{2, {0, 1}}, {2, {1, 2}}},
      .out = {{2, {1, 0.8}}, {2, {1.4, 2.8}}}},

@@ -36,7 +36,7 @@ enum status rig_open(struct rig *rig, const struct problem *problem, enum device
     struct params *params[PROGRAM_MAX_NETS] = {&rig->params};
     enum status status = device_open(&rig->device, kind, THREADS, err);
     if (status == STATUS_OK)
-        status = params_create(&rig->params, &rig->device, &problem->table, true, err);
+        status = params_create(&rig->params, &rig->device, &problem->table, 2, err);
     if (status == STATUS_OK)
         status = exec_create(&rig->exec, &rig->device, &problem->program, params, err);
     if (status != STATUS_OK)

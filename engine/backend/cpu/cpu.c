@@ -98,7 +98,9 @@ static const struct kernel cpu_kernels[OP_COUNT] = {
                          .prepare = cpu_residual_prepare,
                          .run = cpu_residual_bwd},
     [OP_DISTILL_LOSS] = {.prepare = cpu_distill_loss_prepare, .run = cpu_distill_loss},
+    [OP_CLIP_NORM] = {.prepare = cpu_clip_norm_prepare, .run = cpu_clip_norm},
     [OP_SGD] = {.run = cpu_sgd},
+    [OP_ADAMW] = {.run = cpu_adamw},
     [OP_REORDER] = {.prepare = cpu_blocked_prepare, .run = cpu_reorder},
 };
 

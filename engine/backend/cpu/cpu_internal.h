@@ -98,8 +98,8 @@ void cpu_convert_rows(const struct kernel_args *args);
 /* The gradient of a conv's bias: the sums of dy, the op's first input, by channel. */
 void cpu_sum_channels(const struct kernel_args *args, float *dbias);
 
-kernel_prepare_fn cpu_normalize_prepare, cpu_distill_loss_prepare;
-kernel_run_fn cpu_normalize, cpu_distill_loss, cpu_sgd;
+kernel_prepare_fn cpu_normalize_prepare, cpu_distill_loss_prepare, cpu_clip_norm_prepare;
+kernel_run_fn cpu_normalize, cpu_distill_loss, cpu_clip_norm, cpu_sgd, cpu_adamw;
 kernel_release_fn cpu_normalize_release;
 kernel_run_fn cpu_linear, cpu_linear_dx, cpu_linear_dw;
 

@@ -1,7 +1,5 @@
 #include "engine/backend/cpu/cpu_internal.h"
 
-/* --- loss --- */
-
 struct loss_job {
     const struct vec_kernels *vec;
     struct vec_loss loss;
@@ -41,38 +39,4 @@ void cpu_distill_loss(void *state, const struct kernel_args *args) {
     job.loss.terms.distill_weight = (double)args->step->student[attr->student].distill_weight;
     parallel_run(args->context->device->threads, shape.n, (size_t)shape_elements(shape), run_rows,
                  &job);
-}
-
-/* --- optimiser --- */
-
-enum { SGD_STRETCH = 4096 }; /* numbers of an item: threads begin at the same ones every time */
-
-struct sgd_job {
-    const struct vec_kernels *vec;
-    struct vec_sgd sgd;
-    size_t count;
-};
-
-static void update_weights(const void *context, int worker, int begin, int end) {
-    const struct sgd_job *job = context;
-    size_t last = (size_t)end * SGD_STRETCH;
-    (void)worker;
-    job->vec->sgd(&job->sgd, (size_t)begin * SGD_STRETCH, last < job->count ? last : job->count);
-}
-
-void cpu_sgd(void *state, const struct kernel_args *args) {
-    const struct sgd_attr *attr = &args->context->op->attr.sgd;
-    size_t count = (size_t)shape_elements(context_in(args->context, 0)->shape);
-    struct sgd_job job = {.vec = cpu_of(args->context)->vec,
-                          .sgd = {.weight = args->out[0],
-                                  .momentum = args->out[1],
-                                  .gradient = args->in[0],
-                                  .rate = args->step->student[attr->student].learning_rate,
-                                  .factor = attr->momentum,
-                                  .decay = attr->weight_decay,
-                                  .nesterov = attr->nesterov},
-                          .count = count};
-    (void)state;
-    parallel_run(args->context->device->threads, (int)((count + SGD_STRETCH - 1) / SGD_STRETCH),
-                 count, update_weights, &job);
 }

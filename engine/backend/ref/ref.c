@@ -47,7 +47,9 @@ static const struct kernel ref_kernels[OP_COUNT] = {
     [OP_FOLD_SCALE] = {.run = ref_fold_scale},
     [OP_DISTILL_LOSS] = {.prepare = ref_distill_loss_prepare, .run = ref_distill_loss},
     [OP_TALLY] = {.run = ref_tally},
+    [OP_CLIP_NORM] = {.run = ref_clip_norm},
     [OP_SGD] = {.run = ref_sgd},
+    [OP_ADAMW] = {.run = ref_adamw},
 };
 
 /* The mathematical functions of the C library are all that results depend on beside this code. */

@@ -25,7 +25,7 @@ kernel_run_fn ref_embed, ref_embed_bwd, ref_first_token, ref_first_token_bwd;
 kernel_run_fn ref_layer_norm, ref_layer_norm_bwd, ref_gelu, ref_gelu_bwd;
 kernel_run_fn ref_attention, ref_attention_bwd;
 kernel_run_fn ref_residual, ref_residual_bwd, ref_fold_scale;
-kernel_run_fn ref_distill_loss, ref_tally, ref_sgd;
+kernel_run_fn ref_distill_loss, ref_tally, ref_clip_norm, ref_sgd, ref_adamw;
 
 /* Say how much workspace the kernel of the same name needs. */
 kernel_prepare_fn ref_conv_prepare, ref_conv_dx_prepare, ref_conv_dw_prepare;

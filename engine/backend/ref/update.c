@@ -64,19 +64,3 @@ void ref_tally(void *state, const struct kernel_args *args) {
         }
     }
 }
-
-/* The decay counts as part of the gradient, also in nesterov's look-ahead, as in PyTorch. */
-void ref_sgd(void *state, const struct kernel_args *args) {
-    const struct sgd_attr *attr = &args->context->op->attr.sgd;
-    int64_t count = shape_elements(context_in(args->context, 0)->shape);
-    double rate = args->step->student[attr->student].learning_rate;
-    const float *gradient = args->in[0];
-    float *weight = args->out[0], *momentum = args->out[1];
-    (void)state;
-    for (int64_t i = 0; i < count; i++) {
-        double g = gradient[i] + (double)attr->weight_decay * weight[i];
-        double m = (double)attr->momentum * momentum[i] + g;
-        momentum[i] = (float)m;
-        weight[i] = (float)(weight[i] - rate * (attr->nesterov ? g + attr->momentum * m : m));
-    }
-}

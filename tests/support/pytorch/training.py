@@ -1,7 +1,7 @@
 """A training run in PyTorch: what `distill train` must do too."""
 
 import torch
-from torch.optim import SGD
+from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, MultiStepLR
 
 from pytorch import losses
@@ -23,12 +23,21 @@ def parameter_groups(network, spec):
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0}]
 
 
+def new_optimizer(network, spec):
+    groups, rate = parameter_groups(network, spec), spec["learning_rate"]
+    if spec.get("optimizer", "sgd") == "adamw":
+        return AdamW(groups, rate, (spec.get("beta1", 0.9), spec.get("beta2", 0.999)),
+                     spec.get("epsilon", 1e-8))
+    return SGD(groups, rate, spec["momentum"], nesterov=spec.get("nesterov", False))
+
+
 class Schedule:
     """PyTorch's schedulers; the warm-up, which they lack, multiplies what they say."""
 
     def __init__(self, optimizer, spec, steps_per_epoch):
         self.optimizer, self.steps_per_epoch, self.step_index = optimizer, steps_per_epoch, 0
         self.warmup = round(spec.get("warmup_epochs", 0) * steps_per_epoch)
+        self.factor = spec.get("warmup_factor", 1 / self.warmup if self.warmup else 1)
         self.cosine = spec["schedule"] == "cosine"
         self.scheduler = {
             "cosine": lambda: CosineAnnealingLR(
@@ -44,7 +53,9 @@ class Schedule:
         self.rates = [group["lr"] for group in optimizer.param_groups]
 
     def before(self):
-        factor = min(1.0, (self.step_index + 1) / self.warmup) if self.warmup else 1.0
+        factor = 1.0
+        if self.step_index < self.warmup - 1:
+            factor = self.factor + (1 - self.factor) * self.step_index / (self.warmup - 1)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         for group in self.optimizer.param_groups:
             group["lr"] *= factor
@@ -94,8 +105,7 @@ class Step:
         self.student.to(dtype)
         if self.teacher:
             self.teacher.to(dtype).eval()
-        self.optimizer = SGD(parameter_groups(self.student, spec), spec["learning_rate"],
-                             spec["momentum"], nesterov=spec.get("nesterov", False))
+        self.optimizer = new_optimizer(self.student, spec)
 
     def backward(self, images, labels):
         x, teacher_x = (normalised(images, pair, self.dtype) for pair in self.statistics)
@@ -104,6 +114,8 @@ class Step:
         rows = losses.total(self.spec, self.student(x), t, torch.from_numpy(labels))
         self.optimizer.zero_grad()
         rows.mean().backward()
+        if self.spec.get("clip_norm"):
+            torch.nn.utils.clip_grad_norm_(self.student.parameters(), self.spec["clip_norm"])
         return rows.mean().item()
 
 

@@ -11,6 +11,7 @@
 #include "engine/graph/build.h"
 #include "engine/graph/grad.h"
 #include "engine/graph/ops.h"
+#include "engine/graph/optimizer.h"
 #include "tests/support/t.h"
 
 enum { SMALL_BATCH = 40, SMALL_SIZE = 16, SMALL_CLASSES = 10 };
@@ -70,7 +71,8 @@ static void small_build(struct small_net *net, enum dtype dtype) {
     net->rows = loss.out[0] = program_add_value(&net->program, &rows);
     program_add_op(&net->program, &loss, 0);
     program_add_gradient(&net->program, 0);
-    build_sgd(&builder, &(struct sgd_attr){0.9F, 5e-4F, true, 0});
+    build_optimizer(&builder,
+                    &(struct train_spec){.momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
     program_seal(&net->program);
 }
 
@@ -106,7 +108,7 @@ static enum status small_open(struct small_net *net, enum device_kind kind, int 
     net->program.n_nets = 1;
     enum status status = device_open(&net->device, kind, threads, err);
     if (!status)
-        status = params_create(&net->params, &net->device, &net->table, true, err);
+        status = params_create(&net->params, &net->device, &net->table, 1, err);
     if (!status)
         status = exec_create(&net->exec, &net->device, &net->program, params, err);
     if (!status)

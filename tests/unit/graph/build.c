@@ -90,11 +90,38 @@ static void sgd_covers_the_arena_in_two_ranges(void) {
     net_release(&net);
 }
 
+/* The factor of all gradients goes to both ranges. */
+static void adamw_has_two_slots_behind_the_norm(void) {
+    struct net net;
+    net_step_with(&net, DTYPE_F32,
+                  &(struct train_spec){.optimizer = OPTIMIZER_ADAMW,
+                                       .weight_decay = 0.05,
+                                       .beta1 = 0.9,
+                                       .beta2 = 0.999,
+                                       .clip_norm = 5});
+    T_INT(net_count(&net, OP_SGD), 0);
+    T_INT(net_count(&net, OP_ADAMW), 2);
+    T_INT(net_count(&net, OP_CLIP_NORM), 1);
+    const struct op *clip = net_op(&net, OP_CLIP_NORM, 0);
+    const struct value *all = &net.program.value[clip->in[0]];
+    T_INT(all->kind, VALUE_GRADIENT);
+    T_INT(shape_elements(all->shape), net.table.weight_floats);
+    for (int i = 0; i < 2; i++) {
+        const struct op *adamw = net_op(&net, OP_ADAMW, i);
+        T_INT(adamw->in[1], clip->out[0]);
+        T_INT(net.program.value[adamw->out[1]].kind, VALUE_MOMENTUM);
+        T_INT(net.program.value[adamw->out[2]].kind, VALUE_SECOND_MOMENT);
+        T_NEAR(adamw->attr.adamw.weight_decay, i ? 0 : 0.05, 0);
+    }
+    net_release(&net);
+}
+
 int main(void) {
     T_RUN(parameters_have_pytorch_names_and_order);
     T_RUN(training_keeps_norms_and_updates_statistics);
     T_RUN(inference_folds_norms_into_convs);
     T_RUN(logits_are_f32_in_every_precision);
     T_RUN(sgd_covers_the_arena_in_two_ranges);
+    T_RUN(adamw_has_two_slots_behind_the_norm);
     return t_done();
 }

@@ -9,6 +9,7 @@
 
 #include "engine/graph/build.h"
 #include "engine/graph/grad.h"
+#include "engine/graph/optimizer.h"
 #include "tests/support/t.h"
 
 struct net {
@@ -42,8 +43,8 @@ static inline void net_forward(struct net *net, enum build_mode mode, enum dtype
     net->logits = net_append(&net->builder, net->x);
 }
 
-/* A training step: loss, gradient, optimiser. Not sealed. */
-static inline void net_step(struct net *net, enum dtype dtype) {
+/* A training step: loss, gradient, the optimiser of this spec. Not sealed. */
+static inline void net_step_with(struct net *net, enum dtype dtype, const struct train_spec *spec) {
     net_forward(net, BUILD_TRAIN, dtype);
     net->label = build_input(&net->builder, "label", (struct shape){4, 1, 1, 1}, DTYPE_I32);
     struct op op = op_new(OP_DISTILL_LOSS, SECTION_FORWARD);
@@ -52,7 +53,11 @@ static inline void net_step(struct net *net, enum dtype dtype) {
     op.attr.loss.terms = loss_terms_of(METHOD_CE, 1, 0, 1, 0);
     net->loss = program_add_op(&net->program, &op, 0);
     program_add_gradient(&net->program, 0);
-    build_sgd(&net->builder, &(struct sgd_attr){0.9f, 5e-4f, false, 0});
+    build_optimizer(&net->builder, spec);
+}
+
+static inline void net_step(struct net *net, enum dtype dtype) {
+    net_step_with(net, dtype, &(struct train_spec){.momentum = 0.9, .weight_decay = 5e-4});
 }
 
 static inline void net_release(struct net *net) {

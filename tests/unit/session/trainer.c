@@ -131,6 +131,24 @@ static void distillation_is_as_reproducible(void) {
     interrupt_at(&run, 5, TRAIN_STOP);
 }
 
+/* Both slots and the number of steps come back from a checkpoint. */
+static void adamw_is_as_reproducible(void) {
+    struct run run, stopped;
+    run_init(&run, "adamw");
+    run.spec.optimizer = OPTIMIZER_ADAMW;
+    run.spec.learning_rate = 0.003;
+    run.spec.clip_norm = 0.5;
+    stopped = run;
+    T_INT(run_again(&run, false), STATUS_OK);
+    path_in(stopped.out, root, "adamw_stopped");
+    stopped.stop_step = 4;
+    T_INT(run_again(&stopped, false), STATUS_CANCELLED);
+    stopped.stop_step = 0;
+    T_INT(run_again(&stopped, true), STATUS_OK);
+    T_STR(stopped.result.weights_sha256, run.result.weights_sha256);
+    T_CHECK(stopped.result.reproducible);
+}
+
 static void odd_sizes_train(void) {
     static const int sizes[][2] = {{17, 8}, {5, 8}, {1, 8}, {3, 1}}; /* pictures, batch */
     for (int i = 0; i < 4; i++) {
@@ -315,6 +333,13 @@ static void an_estimate_counts_without_running(void) {
     double forward = 2.0 * 8 * 12507392 * SIDE * SIDE / 32 / 32;
     T_CHECK(estimate.flops_per_step > 3.5 * forward && estimate.flops_per_step < 4.2 * forward);
     T_CHECK(estimate.memory_bytes > 12u * (size_t)estimate.student_parameters);
+    size_t sgd_bytes = estimate.memory_bytes, parameters = (size_t)estimate.student_parameters;
+    run_init(&run, "estimate");
+    run_teach(&run, METHOD_KD, "whole");
+    run.spec.optimizer = OPTIMIZER_ADAMW;
+    CHECK(train_spec_finish(&run.spec, NULL) == STATUS_OK);
+    T_INT(trainer_estimate(&job, &estimate, &run.err), STATUS_OK);
+    T_CHECK(estimate.memory_bytes >= sgd_bytes + 4 * parameters); /* a number more a weight */
     T_CHECK(!file_exists(run.out));
 }
 
@@ -330,6 +355,7 @@ int main(void) {
     T_RUN(an_end_without_checkpoint_changes_nothing);
     T_RUN(sparse_points_survive_a_stop);
     T_RUN(distillation_is_as_reproducible);
+    T_RUN(adamw_is_as_reproducible);
     T_RUN(odd_sizes_train);
     T_RUN(a_finished_run_resumes_to_its_end);
     T_RUN(a_failing_point_ends_the_run);

@@ -56,10 +56,34 @@ static void test_warmup_rises_linearly(void) {
     T_NEAR(schedule_rate(&spec, 10, 8), 0.025, 1e-15);
 }
 
+/* The DeiT recipe: 20 epochs from a thousandth, then a cosine to 1e-5; its cosine moves once an
+ * epoch, ours every step. */
+static void test_warmup_from_a_factor(void) {
+    fields_default(&train_spec_table, &spec);
+    spec.schedule = SCHEDULE_COSINE;
+    spec.epochs = 300;
+    spec.learning_rate = 1e-3;
+    spec.min_learning_rate = 1e-5;
+    spec.warmup_epochs = 20;
+    spec.warmup_factor = 1e-3;
+    T_NEAR(rate_of_epoch(1, 0), 1e-6, 1e-20);
+    T_NEAR(rate_of_epoch(1, 1), 1e-6 + 999e-6 / (20 * STEPS - 1), 1e-18);
+    T_NEAR(rate_of_epoch(20, STEPS - 1), 1e-3, 1e-18);
+    T_NEAR(rate_of_epoch(21, 0), 1e-3, 1e-18);
+    T_NEAR(rate_of_epoch(161, 0), 505e-6, 1e-15); /* half way of the 280 epochs */
+    spec.warmup_factor = 1;
+    T_NEAR(rate_of_epoch(1, 0), 1e-3, 1e-18);
+    spec.warmup_factor = 0;
+    T_NEAR(rate_of_epoch(1, 0), 0, 0);
+    spec.warmup_epochs = 1.0 / STEPS; /* a single step has no rise */
+    T_NEAR(rate_of_epoch(1, 0), 1e-3, 1e-18);
+}
+
 int main(void) {
     T_RUN(test_multistep_is_the_published_recipe);
     T_RUN(test_constant);
     T_RUN(test_cosine_goes_from_rate_to_minimum);
     T_RUN(test_warmup_rises_linearly);
+    T_RUN(test_warmup_from_a_factor);
     return t_done();
 }

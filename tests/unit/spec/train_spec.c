@@ -37,6 +37,11 @@ static void test_refusals_name_the_field(void) {
         {"student=s dataset=d epochs=3 warmup_epochs=4", "warmup_epochs"},
         {"student=s dataset=d schedule=cosine min_learning_rate=1", "min_learning_rate"},
         {"student=s dataset=d nesterov=1 momentum=0", "nesterov"},
+        {"student=s dataset=d optimizer=adamw nesterov=1", "nesterov"},
+        {"student=s dataset=d optimizer=adamw momentum=0.9", "momentum"},
+        {"student=s dataset=d beta1=0.9", "beta1"},
+        {"student=s dataset=d optimizer=sgd beta2=0.9", "beta2"},
+        {"student=s dataset=d epsilon=1e-8", "epsilon"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         T_INT(finish(cases[i].arguments), STATUS_INVALID);
@@ -61,6 +66,19 @@ static void test_method_defaults(void) {
     T_INT(spec.method, METHOD_CE);
     T_NEAR(spec.ce_weight, 1, 0);
     T_CHECK(isnan(spec.temperature) && isnan(spec.beta));
+}
+
+static void test_optimizer_defaults(void) {
+    T_INT(finish("student=s dataset=d"), STATUS_OK);
+    T_NEAR(spec.momentum, 0.9, 0);
+    T_CHECK(isnan(spec.beta1) && isnan(spec.beta2) && isnan(spec.epsilon));
+    T_INT(train_spec_finish(&spec, &err), STATUS_OK); /* what it filled in is no contradiction */
+    T_INT(finish("student=s dataset=d optimizer=adamw beta2=0.95"), STATUS_OK);
+    T_CHECK(isnan(spec.momentum));
+    T_NEAR(spec.beta1, 0.9, 0);
+    T_NEAR(spec.beta2, 0.95, 0);
+    T_NEAR(spec.epsilon, 1e-8, 0);
+    T_INT(train_spec_finish(&spec, &err), STATUS_OK);
 }
 
 static void test_dependent_fields(void) {
@@ -129,6 +147,7 @@ static void test_json_shows_a_job(void) {
 int main(void) {
     T_RUN(test_refusals_name_the_field);
     T_RUN(test_method_defaults);
+    T_RUN(test_optimizer_defaults);
     T_RUN(test_dependent_fields);
     T_RUN(test_finish_is_idempotent_for_every_gamma);
     T_RUN(test_contradiction_is_refused);

@@ -75,17 +75,3 @@ VEC_INLINE void block_out(const struct vec_pixels *pixels, const void *x, size_t
 
 INSTANCE(f32, false)
 INSTANCE(bf16, true)
-
-/* Plain loops here: the arena's ranges are no multiple of a vector. */
-void VEC(sgd)(const struct vec_sgd *sgd, size_t begin, size_t end) {
-    float *restrict weight = sgd->weight, *restrict momentum = sgd->momentum;
-    const float *restrict gradient = sgd->gradient;
-    const float rate = sgd->rate, factor = sgd->factor, decay = sgd->decay;
-    const float ahead = sgd->nesterov ? factor : 1, own = sgd->nesterov ? 1 : 0;
-    for (size_t i = begin; i < end; i++) {
-        float g = gradient[i] + decay * weight[i];
-        float m = factor * momentum[i] + g;
-        momentum[i] = m;
-        weight[i] -= rate * (own * g + ahead * m);
-    }
-}

@@ -37,4 +37,6 @@ const struct vec_kernels VEC(vec) = {
     .attention_floats = VEC(attention_floats),
     .loss = VEC(loss),
     .sgd = VEC(sgd),
+    .adamw = VEC(adamw),
+    .squares = VEC(squares),
 };

@@ -13,6 +13,7 @@
 #ifndef ENGINE_BACKEND_CPU_VEC_VEC_H
 #define ENGINE_BACKEND_CPU_VEC_VEC_H
 
+#include "engine/backend/cpu/vec/vec_optimizer.h"
 #include "engine/backend/cpu/vec/vec_token.h"
 
 enum { VEC_MAX_LANES = 16 };
@@ -90,13 +91,6 @@ struct vec_loss {
     double gradient_scale; /* 1 / batch */
 };
 
-struct vec_sgd {
-    float *weight, *momentum;
-    const float *gradient;
-    float rate, factor, decay;
-    bool nesterov;
-};
-
 struct vec_kernels {
     const char *name;
     int lanes;
@@ -158,6 +152,9 @@ struct vec_kernels {
     /* Rows begin..end-1; scratch holds vec_loss_scratch_floats(classes). */
     void (*loss)(const struct vec_loss *loss, int begin, int end, float *scratch);
     void (*sgd)(const struct vec_sgd *sgd, size_t begin, size_t end);
+    void (*adamw)(const struct vec_adamw *adamw, size_t begin, size_t end);
+    /* Sum of the squares of x[begin..end-1]. */
+    double (*squares)(const float *x, size_t begin, size_t end);
 };
 
 /* Scratch of one worker in the loss. */

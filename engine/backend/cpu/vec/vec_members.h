@@ -32,6 +32,8 @@ void VEC(product_by_dot)(const struct vec_product *product, int i, int i_end, in
 void VEC(column_sums)(const float *x, int rows, size_t stride, float *sum, int n);
 void VEC(loss)(const struct vec_loss *loss, int begin, int end, float *scratch);
 void VEC(sgd)(const struct vec_sgd *sgd, size_t begin, size_t end);
+void VEC(adamw)(const struct vec_adamw *adamw, size_t begin, size_t end);
+double VEC(squares)(const float *x, size_t begin, size_t end);
 void VEC(layer_norm)(const struct vec_layer_norm *norm, size_t begin, size_t end);
 void VEC(layer_norm_bwd)(const struct vec_layer_norm *norm, size_t begin, size_t end, float *sums);
 VEC_BOTH(gelu, const void *x, void *y, size_t begin, size_t end);

@@ -21,6 +21,7 @@ struct dnn_conv {
 struct attempt {
     dnnl_alg_kind_t algorithm;
     bool any_layout; /* of x and y, at the price of reorders */
+    bool wide;       /* in f32, whatever the tensors are */
 };
 
 /* Descriptors that only live while a primitive is chosen. */
@@ -73,11 +74,14 @@ static enum dnn_layout wished_layout(const struct dnn_tensor *tensor, bool any) 
     return tensor->layout == DNN_NHWC ? DNN_NCHW : tensor->layout;
 }
 
-static struct wish wish_of(const struct dnn_problem *problem, bool any) {
-    dnnl_data_type_t type = compute_type(problem);
+static struct wish wish_of(const struct dnn_problem *problem, const struct attempt *attempt) {
+    dnnl_data_type_t type = attempt->wide ? dnnl_f32 : compute_type(problem), x = type, y = type;
     enum dnn_direction direction = problem->direction;
-    dnnl_data_type_t x = direction == DNN_BACKWARD_DATA ? data_type(problem->x.dtype) : type;
-    dnnl_data_type_t y = direction == DNN_FORWARD ? data_type(problem->y.dtype) : type;
+    bool any = attempt->any_layout;
+    if (direction == DNN_BACKWARD_DATA && !attempt->wide)
+        x = data_type(problem->x.dtype);
+    if (direction == DNN_FORWARD && !attempt->wide)
+        y = data_type(problem->y.dtype);
     dnnl_data_type_t weight = direction == DNN_BACKWARD_WEIGHTS ? dnnl_f32 : type;
     return (struct wish){
         .x = tensor_md(&problem->x, x, wished_layout(&problem->x, any)),
@@ -116,14 +120,19 @@ static dnnl_status_t create_attr(const struct dnn_problem *problem, dnnl_primiti
 }
 
 /* The forward convolution that a backward one refers to. */
-static dnnl_status_t create_hint(struct dnn_conv *conv, const struct dnn_conv_desc *desc) {
+static dnnl_status_t create_hint(struct dnn_conv *conv, const struct dnn_conv_desc *desc,
+                                 bool wide) {
     struct dnn_problem problem = conv->problem;
     problem.direction = DNN_FORWARD;
     problem.x.dtype = problem.y.dtype =
-        compute_type(&conv->problem) == dnnl_bf16 ? DTYPE_BF16 : DTYPE_F32;
-    struct wish wish = wish_of(&problem, true);
+        !wide && compute_type(&conv->problem) == dnnl_bf16 ? DTYPE_BF16 : DTYPE_F32;
+    struct wish wish = wish_of(&problem, &(struct attempt){.any_layout = true, .wide = wide});
+    if (conv->forward_pd)
+        dnnl_primitive_desc_destroy(conv->forward_pd);
+    conv->forward_pd = NULL;
     struct dnn_conv_desc forward = *desc;
     forward.direction = DNN_FORWARD;
+    forward.forward = NULL;
     forward.kind = dnnl_forward_training;
     forward.algorithm = dnnl_convolution_direct;
     forward.x = wish.x;
@@ -136,8 +145,14 @@ static dnnl_status_t create_hint(struct dnn_conv *conv, const struct dnn_conv_de
 
 static dnnl_status_t try_attempt(struct dnn_conv *conv, struct dnn_conv_desc *desc,
                                  const struct attempt *attempt) {
-    struct wish wish = wish_of(&conv->problem, attempt->any_layout);
     dnnl_primitive_desc_t pd;
+    if (conv->problem.direction != DNN_FORWARD) {
+        dnnl_status_t hinted = create_hint(conv, desc, attempt->wide);
+        if (hinted != dnnl_success)
+            return hinted;
+        desc->forward = conv->forward_pd;
+    }
+    struct wish wish = wish_of(&conv->problem, attempt);
     desc->algorithm = attempt->algorithm;
     desc->x = wish.x;
     desc->y = wish.y;
@@ -159,6 +174,14 @@ static bool is_reference(dnnl_primitive_desc_t pd) {
     return strncmp(name, "ref", 3) == 0;
 }
 
+/* Is there enough for Winograd, in f32, to be faster than direct convolutions in bf16, which
+ * multiply twice as fast? It computes tiles of 4x4. */
+static bool is_winograds_best(const struct shape *y, int channels) {
+    enum { TILE = 4, CHANNELS = 256, SIDE = 8, PIXELS = 1024 };
+    return channels >= CHANNELS && y->h % TILE == 0 && y->w % TILE == 0 && y->h >= SIDE &&
+           y->w >= SIDE && y->n * y->h * y->w >= PIXELS;
+}
+
 /* Winograd computes 3x3 windows with fewer multiplications; with few channels its transforms
  * cost more than they save. Fewest channels for which it was faster, by direction. */
 static bool wants_winograd(const struct dnn_problem *problem) {
@@ -166,15 +189,17 @@ static bool wants_winograd(const struct dnn_problem *problem) {
     const struct shape *w = &problem->weight;
     const struct conv_attr *attr = &problem->attr;
     int channels = w->c < w->n ? w->c : w->n;
-    return compute_type(problem) == dnnl_f32 && w->h == 3 && w->w == 3 && attr->stride == 1 &&
-           attr->groups == 1 && channels >= fewest[problem->direction];
+    if (w->h != 3 || w->w != 3 || attr->stride != 1 || attr->groups != 1)
+        return false;
+    return compute_type(problem) == dnnl_bf16 ? is_winograds_best(&problem->y.shape, channels)
+                                              : channels >= fewest[problem->direction];
 }
 
 static dnnl_status_t choose(struct dnn_conv *conv, struct dnn_conv_desc *desc) {
     static const struct attempt attempts[] = {
-        {dnnl_convolution_winograd, false},
-        {dnnl_convolution_direct, false},
-        {dnnl_convolution_direct, true},
+        {.algorithm = dnnl_convolution_winograd, .wide = true},
+        {.algorithm = dnnl_convolution_direct},
+        {.algorithm = dnnl_convolution_direct, .any_layout = true},
     };
     dnnl_status_t status = dnnl_unimplemented;
     for (size_t i = !wants_winograd(&conv->problem); i < sizeof attempts / sizeof *attempts; i++) {
@@ -196,10 +221,6 @@ static dnnl_status_t choose_primitive(struct dnn_conv *conv) {
                                  .strides = {problem->attr.stride, problem->attr.stride},
                                  .padding = {problem->attr.pad, problem->attr.pad},
                                  .attr = attr};
-    if (status == dnnl_success && problem->direction != DNN_FORWARD) {
-        status = create_hint(conv, &desc);
-        desc.forward = conv->forward_pd;
-    }
     if (status == dnnl_success)
         status = choose(conv, &desc);
     if (attr)

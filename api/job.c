@@ -100,6 +100,14 @@ const struct job_transition job_transitions[] = {
     ROW(POISON, RUNNING, NONE, FAILED, NONE),
     ROW(POISON, RUNNING, PAUSE, FAILED, NONE),
     ROW(POISON, RUNNING, CANCEL, CANCELLED, NONE),
+    /* what it waits for will not come, or comes too late */
+    ROW(FORSAKE, QUEUED, NONE, FAILED, NONE),
+    ROW(FORSAKE, PAUSED, NONE, FAILED, NONE),
+    ROW(EXPIRE, QUEUED, NONE, FAILED, NONE),
+    ROW(EXPIRE, PAUSED, NONE, FAILED, NONE),
+    ROW(EXPIRE, RUNNING, NONE, FAILED, NONE),
+    ROW(EXPIRE, RUNNING, PAUSE, FAILED, NONE),
+    ROW(EXPIRE, RUNNING, CANCEL, CANCELLED, NONE),
     /* users; asking for what is already so is fine */
     ROW(CANCEL, QUEUED, NONE, CANCELLED, NONE),
     ROW(CANCEL, PAUSED, NONE, CANCELLED, NONE),

@@ -57,6 +57,8 @@ enum job_request {
     X(RELEASE, "release", "the worker has stopped and gives the job back")                         \
     X(REAP, "reap", "the lease ran out: the worker died")                                          \
     X(POISON, "poison", "the lease ran out once too often")                                        \
+    X(FORSAKE, "forsake", "a job that it depends on ended without success")                        \
+    X(EXPIRE, "expire", "its deadline has passed, or it ran for too long")                         \
     X(CANCEL, "cancel", "a user wants it to end")                                                  \
     X(PAUSE, "pause", "a user wants it to wait")                                                   \
     X(RESUME, "resume", "a user wants it to go on")                                                \
@@ -131,6 +133,7 @@ struct job {
     char rerun_of[ID_BYTES];        /* the job whose spec this runs again, or "" */
     bool reproducible; /* false once it went on from another kind of machine's checkpoint */
     struct job_error error;
+    struct text_list waits_for; /* jobs that it depends on and that have not succeeded yet */
     int64_t created_ms, started_ms, finished_ms, updated_ms;
 };
 

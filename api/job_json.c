@@ -18,6 +18,15 @@ static void add_text(struct str *out, const char *key, const char *text) {
         str_add(out, "null");
 }
 
+static void add_texts(const struct text_list *texts, struct str *out) {
+    str_add(out, "[");
+    for (int i = 0; i < texts->count; i++) {
+        str_add(out, i ? "," : "");
+        str_add_json(out, texts->item[i]);
+    }
+    str_add(out, "]");
+}
+
 static void add_time(struct str *out, const char *key, int64_t time_ms) {
     char text[CLOCK_TEXT_BYTES] = "";
     if (time_ms > 0)
@@ -59,6 +68,8 @@ void job_add_json(const struct job *job, struct str *out) {
     add_text(out, "requested", wished ? job_request_slug(job->requested) : "");
     add_key(out, "spec");
     train_spec_add_json(&job->spec, out);
+    add_key(out, "waits_for");
+    add_texts(&job->waits_for, out);
     add_key(out, "attempt");
     str_addf(out, "%lld", (long long)job->attempt);
     add_text(out, "worker", job->worker);

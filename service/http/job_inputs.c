@@ -12,11 +12,32 @@ static enum status blame(enum status status, const char *field, struct error *er
     return status;
 }
 
+/* What a model will be like once the job of this spec has made it. */
+static enum status plan_model(struct model *model, const char *data, const char *id,
+                              const struct train_spec *made_by, struct error *err) {
+    struct dataset_entry entry;
+    struct train_input input = {.shorter = 0};
+    enum status status = datasets_find(&entry, data, made_by->dataset, err);
+    if (status)
+        return status;
+    const struct dataset_card *dataset = &entry.card;
+    status = train_input_of(&input, made_by, (int)dataset->height, (int)dataset->width, err);
+    *model = (struct model){.card = {.height = input.height,
+                                     .width = input.width,
+                                     .channels = dataset->channels,
+                                     .classes = dataset->classes}};
+    str_copy(model->card.id, sizeof model->card.id, id);
+    dataset_entry_release(&entry);
+    return status;
+}
+
 static enum status find_model(struct model *model, const char *data, const char *field,
-                              const char *id, struct error *err) {
+                              const char *id, const struct train_spec *made_by, struct error *err) {
     if (!id[0])
         return STATUS_OK;
-    return blame(models_find(model, data, id, err), field, err);
+    return blame(made_by ? plan_model(model, data, id, made_by, err)
+                         : models_find(model, data, id, err),
+                 field, err);
 }
 
 /* The model takes the data set's pictures and tells apart as many classes. */
@@ -46,7 +67,8 @@ static enum status check_student(const struct train_spec *spec, const struct dat
 }
 
 enum status job_inputs_find(struct job_inputs *inputs, const char *data,
-                            const struct train_spec *spec, struct error *err) {
+                            const struct train_spec *spec, const struct job_needs *needs,
+                            struct error *err) {
     struct error own; /* blame() reads it */
     *inputs = (struct job_inputs){0};
     const struct dataset_card *dataset = &inputs->dataset.card;
@@ -54,9 +76,9 @@ enum status job_inputs_find(struct job_inputs *inputs, const char *data,
     enum status status =
         blame(datasets_find(&inputs->dataset, data, spec->dataset, &own), "dataset", &own);
     if (!status)
-        status = find_model(&inputs->teacher, data, "teacher", spec->teacher, &own);
+        status = find_model(&inputs->teacher, data, "teacher", spec->teacher, needs->teacher, &own);
     if (!status)
-        status = find_model(&inputs->init, data, "init", spec->init, &own);
+        status = find_model(&inputs->init, data, "init", spec->init, needs->init, &own);
     if (!status)
         status = train_input_of(&input, spec, (int)dataset->height, (int)dataset->width, &own);
     if (!status)

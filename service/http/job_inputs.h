@@ -9,6 +9,7 @@
 #define SERVICE_HTTP_JOB_INPUTS_H
 
 #include "engine/session/trainer.h"
+#include "service/http/job_needs.h"
 #include "service/store/datasets.h"
 #include "service/store/models.h"
 
@@ -17,9 +18,11 @@ struct job_inputs {
     struct model teacher, init; /* zeroed when the spec names none */
 };
 
-/* Finds all inputs and checks that shapes and numbers of classes agree. */
+/* Finds all inputs but the models that others have yet to make, and checks that shapes and numbers
+ * of classes agree. */
 MUST_CHECK enum status job_inputs_find(struct job_inputs *inputs, const char *data,
-                                       const struct train_spec *spec, struct error *err);
+                                       const struct train_spec *spec, const struct job_needs *needs,
+                                       struct error *err);
 void job_inputs_release(struct job_inputs *inputs); /* Zeroed or found. */
 
 /* Appends what is allowed for a field that job_inputs_find can refuse, in words. */

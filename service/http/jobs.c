@@ -26,6 +26,7 @@ struct creation {
     struct task task; /* first: a task is cast to its creation */
     struct request *request;
     struct train_spec spec;
+    struct job_needs needs;
     struct job_inputs inputs;
     struct train_estimate estimate;
     enum status status; /* of the estimate */
@@ -35,6 +36,7 @@ struct creation {
 static void creation_free(void *state) {
     struct creation *creation = state;
     job_inputs_release(&creation->inputs);
+    job_needs_release(&creation->needs);
     free(creation);
 }
 
@@ -81,6 +83,19 @@ static void start_estimate(struct creation *creation) {
     request_resume(request);
 }
 
+static void refuse_inputs(const struct creation *creation, struct reply *reply,
+                          const struct error *err) {
+    struct str range = STR_INIT;
+    if (!field_find(&train_spec_table, err->field)) { /* a header's, or none */
+        request_fail(creation->request, reply, err, NULL);
+        return;
+    }
+    job_inputs_add_range(err->field, &range);
+    reply_field_error(reply, err, &train_spec_table, &creation->spec,
+                      range.len ? str_text(&range) : NULL);
+    str_release(&range);
+}
+
 static void submit(struct creation *creation, struct reply *reply) {
     struct request *request = creation->request;
     char id[ID_BYTES], fingerprint[SHA256_HEX_BYTES], key[IDEMPOTENCY_KEY_BYTES];
@@ -96,7 +111,7 @@ static void submit(struct creation *creation, struct reply *reply) {
     if (!status)
         status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
     if (status) {
-        request_fail(request, reply, &err, NULL);
+        refuse_inputs(creation, reply, &err);
         return;
     }
     log_info("job_submitted", log_text("job", made.id), log_int("created", created));
@@ -104,19 +119,24 @@ static void submit(struct creation *creation, struct reply *reply) {
     reply_header(reply, "Location", "/jobs/%s", made.id);
 }
 
-static void refuse_inputs(const struct creation *creation, struct reply *reply,
-                          const struct error *err) {
-    struct str range = STR_INIT;
-    job_inputs_add_range(err->field, &range);
-    reply_field_error(reply, err, &train_spec_table, &creation->spec,
-                      range.len ? str_text(&range) : NULL);
-    str_release(&range);
+/* What a teacher costs is read from its file. */
+static enum status check_models_are_there(const struct job_needs *needs, struct error *err) {
+    if (!needs->teacher && !needs->init)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, needs->teacher ? "teacher" : "init",
+                           "the model is not made yet, so the cost cannot be told");
 }
 
 static void proceed(struct creation *creation, bool dry_run, struct reply *reply) {
     struct error err;
-    if (job_inputs_find(&creation->inputs, creation->request->app->config->data, &creation->spec,
-                        &err))
+    const struct app *app = creation->request->app;
+    enum status status = job_needs_resolve(&creation->needs, app->pool, &creation->spec, &err);
+    if (!status)
+        status = job_inputs_find(&creation->inputs, app->config->data, &creation->spec,
+                                 &creation->needs, &err);
+    if (!status && dry_run)
+        status = check_models_are_there(&creation->needs, &err);
+    if (status)
         refuse_inputs(creation, reply, &err);
     else if (dry_run)
         start_estimate(creation);

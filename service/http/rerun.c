@@ -125,10 +125,17 @@ static void find_model(struct rerun *rerun) {
         rerun->model = (struct model){0};
 }
 
+/* What the first run waited for is over, and so may its deadline be. */
+static void forget_first_run(struct train_spec *spec) {
+    spec->depends_on.count = 0;
+    spec->deadline[0] = '\0';
+}
+
 void handle_job_rerun(struct request *request, struct reply *reply) {
     struct rerun *rerun = xcalloc(1, sizeof *rerun);
     struct error err;
     rerun->request = request;
+    const struct job_needs none = {0};
     rerun->task.run = identify;
     request->state = rerun;
     request->release = rerun_free;
@@ -136,8 +143,10 @@ void handle_job_rerun(struct request *request, struct reply *reply) {
     if (!status)
         status = jobs_get(request->app->pool, request->arg, &rerun->job, &err);
     if (!status)
-        status =
-            job_inputs_find(&rerun->inputs, request->app->config->data, &rerun->job.spec, &err);
+        forget_first_run(&rerun->job.spec);
+    if (!status)
+        status = job_inputs_find(&rerun->inputs, request->app->config->data, &rerun->job.spec,
+                                 &none, &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;

@@ -6,7 +6,6 @@
 #include <hiredis/hiredis.h>
 
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +19,8 @@ static void add_rule(struct str *rules, const struct job_transition *row) {
 
 void job_call_begin(struct job_call *call, const char *id, unsigned events) {
     *call = (struct job_call){.id = id};
+    if (events) /* whatever ends a job may end others, and so may the time */
+        events |= EVENT_BIT(JOB_EVENT_FORSAKE) | EVENT_BIT(JOB_EVENT_EXPIRE);
     for (int i = 0; i < job_transition_count; i++)
         if (events & EVENT_BIT(job_transitions[i].event))
             add_rule(&call->rules, &job_transitions[i]);
@@ -45,6 +46,10 @@ static enum status refusal(const struct redisReply *reply, const char *id, struc
     if (reply_is(reply, "stale"))
         return error_set(err, STATUS_CONFLICT, "attempt %s of job %s has taken over",
                          reply_text(reply, 1), id);
+    if (reply_is(reply, "dependency"))
+        return error_set_field(err, STATUS_CONFLICT, "depends_on",
+                               "job %s, on which it depends, is %s", reply_text(reply, 1),
+                               reply_text(reply, 2));
     if (!reply_is(reply, "conflict"))
         return STATUS_OK;
     const char *wish = reply_text(reply, 2);
@@ -190,16 +195,20 @@ static enum status decode_reproducible(struct job *job, const char *text, size_t
     return STATUS_OK;
 }
 
-/* The script that gives up on a job cannot write JSON with exact numbers, and leaves a word. */
-#define ERROR_LOST "lost"
-
 static enum status decode_error(struct job *job, const char *text, size_t len, struct error *err) {
-    if (len == 0)
-        return STATUS_OK;
-    if (!str_equal(text, ERROR_LOST))
-        return job_error_decode(&job->error, text, len, err);
-    job->error.code = STATUS_INTERNAL;
-    job->error.step = -1;
+    return job_error_decode(&job->error, text, len, err);
+}
+
+/* Ids with spaces between them. */
+static enum status decode_waits_for(struct job *job, const char *text, size_t len,
+                                    struct error *err) {
+    (void)len;
+    for (size_t word; *text; text += word + (text[word] == ' ')) {
+        word = strcspn(text, " ");
+        if (job->waits_for.count == FIELD_LIST_MAX || word >= FIELD_TEXT_BYTES)
+            return error_set(err, STATUS_CORRUPT, "the list of jobs it waits for is damaged");
+        memcpy(job->waits_for.item[job->waits_for.count++], text, word);
+    }
     return STATUS_OK;
 }
 
@@ -221,6 +230,7 @@ static const struct {
     {"priority", decode_priority},
     {"model", decode_model},
     {"rerun_of", decode_rerun_of},
+    {"waits_for", decode_waits_for},
     {"error", decode_error},
     {"reproducible", decode_reproducible},
 };
@@ -257,13 +267,6 @@ const char *reply_field_text(const struct redisReply *fields, const char *name) 
     return value ? value->str : "";
 }
 
-static void explain_lost(struct job *job) {
-    job->error.attempt = job->attempt;
-    snprintf(job->error.message, sizeof job->error.message,
-             "lost: the worker died %lld times in a row while it ran this job",
-             (long long)job->lost);
-}
-
 enum status job_from_reply(struct job *job, const struct redisReply *fields, struct error *err) {
     memset(job, 0, sizeof *job);
     fields_default(&job_progress_table, &job->progress);
@@ -280,8 +283,5 @@ enum status job_from_reply(struct job *job, const struct redisReply *fields, str
             return status;
         }
     }
-    const struct redisReply *error = find_field(fields, "error");
-    if (error && str_equal(error->str, ERROR_LOST))
-        explain_lost(job);
     return STATUS_OK;
 }

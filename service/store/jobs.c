@@ -1,5 +1,6 @@
 #include "service/store/jobs.h"
 
+#include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "engine/base/sha256.h"
 #include "service/store/job_index.h"
@@ -19,15 +20,22 @@ static enum status take_job(struct redisReply *reply, struct job *out, struct er
     return status;
 }
 
+static int64_t deadline_ms(const struct train_spec *spec) {
+    int64_t ms;
+    return clock_parse(spec->deadline, &ms) ? ms : 0;
+}
+
 enum status jobs_submit(struct redis_pool *pool, const struct submission *submission,
                         struct job *out, bool *created, struct error *err) {
     const struct job *job = submission->job;
     char digest[SHA256_HEX_BYTES] = "";
     if (submission->idempotency_key && submission->idempotency_key[0])
         sha256_hex(submission->idempotency_key, strlen(submission->idempotency_key), digest);
-    struct str spec = STR_INIT, indexes = STR_INIT;
+    struct str spec = STR_INIT, indexes = STR_INIT, depends_on = STR_INIT;
     train_spec_add_json(&job->spec, &spec);
     job_indexes_add_json(job, &indexes);
+    for (int i = 0; i < job->spec.depends_on.count; i++)
+        str_addf(&depends_on, "%s%s", i ? " " : "", job->spec.depends_on.item[i]);
     struct job_call call;
     job_call_begin(&call, job->id, EVENT_BIT(JOB_EVENT_SUBMIT));
     redis_args_text(&call.args, str_text(&spec));
@@ -37,10 +45,16 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     redis_args_int(&call.args, IDEMPOTENCY_MS);
     redis_args_text(&call.args, str_text(&indexes));
     redis_args_text(&call.args, job->rerun_of);
+    redis_args_int(&call.args, deadline_ms(&job->spec));
+    redis_args_int(&call.args, job->spec.max_runtime_s * 1000);
+    redis_args_text(&call.args, str_text(&depends_on));
     struct redisReply *reply;
     enum status status = job_call_run(&call, pool, &script_submit, &reply, err);
     str_release(&spec);
     str_release(&indexes);
+    str_release(&depends_on);
+    if (status == STATUS_CONFLICT && err && err->field[0])
+        err->status = status = STATUS_INVALID; /* the request named what will never succeed */
     if (status)
         return status;
     if (reply_is(reply, "mismatch")) {

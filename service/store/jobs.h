@@ -28,7 +28,8 @@ struct submission {
 };
 
 /* Creates a job once: submitting an id or an idempotency key again gives the job that exists, with
- * created false. INVALID with field "Idempotency-Key" when the key belongs to another request. */
+ * created false. INVALID with field "Idempotency-Key" when the key belongs to another request,
+ * or "depends_on" when a job that it depends on is unknown or ended without success. */
 MUST_CHECK enum status jobs_submit(struct redis_pool *pool, const struct submission *submission,
                                    struct job *out, bool *created, struct error *err);
 

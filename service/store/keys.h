@@ -11,6 +11,9 @@
  *     {distill}:jobs          zset    all ids, score 0: the order is that of the ids
  *     {distill}:state:<slug>  zset    ids in that state, score 0
  *     {distill}:waiting       zset    queued ids by priority, then order of arrival
+ *     {distill}:blocked       zset    queued jobs that wait for others
+ *     {distill}:ends          zset    id -> time in ms at which it must have ended
+ *     {distill}:dependants:<id>  set  jobs that wait for that one
  *     {distill}:leases        zset    running ids by the server's time at which the lease ends, ms
  *     {distill}:by:<field>:<value>  zset  jobs with that method, student, dataset, teacher, model,
  * tag {distill}:workers       hash    worker name -> id that it runs {distill}:idempotency:<sha256>

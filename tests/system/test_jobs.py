@@ -15,7 +15,7 @@ from service import wait_until
 
 POINT_FIELDS = ["seq", "time", "phase", "epoch", "step", "loss", "ce", "distill", "top1", "top5",
                 "learning_rate", "images_per_s"]
-JOB_FIELDS = {"id", "state", "requested", "spec", "attempt", "worker", "progress", "metrics",
+JOB_FIELDS = {"id", "state", "requested", "spec", "waits_for", "attempt", "worker", "progress", "metrics",
               "model", "rerun_of", "reproducible", "error", "created", "started", "finished", "updated"}
 
 

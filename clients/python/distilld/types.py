@@ -60,6 +60,7 @@ class Job(TypedDict):
     state: str
     requested: str
     spec: Dict[str, Any]
+    waits_for: List[str]
     attempt: int
     progress: Progress
     metrics: LatestMetrics

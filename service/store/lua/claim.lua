@@ -26,7 +26,8 @@ while true do
     if not id then
         return {'none'}
     end
-    local state = transition(id, 'claim', {'worker', worker, 'instance', instance,
+    local now = now_ms()
+    local state = not is_over(id, now) and transition(id, 'claim', {'worker', worker, 'instance', instance,
         'lease_ms', ARGV[4], 'attempt', (redis.call('HGET', key('job', id), 'attempt') or 0) + 1},
         {'worker', worker})
     if state then
@@ -35,6 +36,9 @@ while true do
         end
         redis.call('HSET', key('workers'), worker, id)
         return lease(id)
+    end
+    if is_over(id, now) then
+        expire(id, now)
     end
     redis.call('ZREM', key('waiting'), id) -- an index entry without its job
 end

@@ -64,10 +64,15 @@ local function notify(id)
     redis.call('XADD', key('changes'), 'MAXLEN', '~', '256', '*', 'job', id)
 end
 
--- Higher priority first, then order of arrival; both are exact in a double.
+-- Higher priority first, then order of arrival; both are exact in a double. Who waits for other jobs
+-- stands aside.
 local function wait_in_line(id)
-    local place = redis.call('HMGET', key('job', id), 'priority', 'order')
-    redis.call('ZADD', key('waiting'), place[2] - place[1] * 1e12, id)
+    local place = redis.call('HMGET', key('job', id), 'priority', 'order', 'waits_for')
+    if (place[3] or '') ~= '' then
+        redis.call('ZADD', key('blocked'), 0, id)
+    else
+        redis.call('ZADD', key('waiting'), place[2] - place[1] * 1e12, id)
+    end
 end
 
 local function free_worker(id)
@@ -77,14 +82,20 @@ local function free_worker(id)
     end
 end
 
+local finished = {succeeded = true, failed = true, cancelled = true}
+
 local leave = {
-    queued = function(id) redis.call('ZREM', key('waiting'), id) end,
-    running = function(id)
+    queued = function(id)
+        redis.call('ZREM', key('waiting'), id)
+        redis.call('ZREM', key('blocked'), id)
+    end,
+    running = function(id, now)
+        local since = redis.call('HGET', key('job', id), 'run_since_ms') or now
+        redis.call('HINCRBY', key('job', id), 'ran_ms', whole(now - since))
         redis.call('ZREM', key('leases'), id)
         free_worker(id)
     end,
 }
-local finished = {succeeded = true, failed = true, cancelled = true}
 
 -- Adds to the job's events; notes is a list of more fields and values.
 local function record(id, event, state, wish, now, notes)
@@ -95,9 +106,97 @@ local function record(id, event, state, wish, now, notes)
     notify(id)
 end
 
+-- What the hash says why a job failed. The message has nothing that JSON would escape.
+local function error_json(id, code, message, field)
+    local attempt = redis.call('HGET', key('job', id), 'attempt') or '0'
+    return string.format('{"code":"%s","message":"%s","field":"%s","step":null,"attempt":%s}', code,
+        message, field, attempt)
+end
+
+-- When a job must have ended: its deadline, and while it runs what is left of its time.
+local function schedule_end(id, state, now)
+    local limits = redis.call('HMGET', key('job', id), 'deadline_ms', 'max_runtime_ms', 'ran_ms')
+    local deadline, most = tonumber(limits[1] or '0'), tonumber(limits[2] or '0')
+    local ends = deadline > 0 and deadline or math.huge
+    if state == 'running' and most > 0 then
+        ends = math.min(ends, now + most - (limits[3] or 0))
+    end
+    if finished[state] or ends == math.huge then
+        redis.call('ZREM', key('ends'), id)
+    else
+        redis.call('ZADD', key('ends'), whole(ends), id)
+    end
+end
+
+local function remove_word(words, word)
+    local kept = {}
+    for other in string.gmatch(words or '', '%S+') do
+        if other ~= word then
+            kept[#kept + 1] = other
+        end
+    end
+    return table.concat(kept, ' ')
+end
+
+-- Those of the jobs that have not succeeded yet. nil and the reason when one never will, or when too
+-- many wait for it.
+local function pending(jobs)
+    local waits = {}
+    for id in string.gmatch(jobs or '', '%S+') do
+        local state = standing(id)
+        if state == 'absent' or (finished[state] and state ~= 'succeeded') then
+            return nil, {'dependency', id, state}
+        end
+        if redis.call('SCARD', key('dependants', id)) >= 1000 then
+            return nil, {'dependency', id, 'waited for by 1000 jobs already'}
+        end
+        if state ~= 'succeeded' then
+            waits[#waits + 1] = id
+        end
+    end
+    return table.concat(waits, ' ')
+end
+
+local function depend(id)
+    local waits = redis.call('HGET', key('job', id), 'waits_for')
+    for other in string.gmatch(waits or '', '%S+') do
+        redis.call('SADD', key('dependants', other), id)
+    end
+end
+
+local transition
+
+-- A job has ended: it waits for none, and those that wait for it go on, or fail as well.
+local function settle(id, state)
+    local waits = redis.call('HGET', key('job', id), 'waits_for')
+    for other in string.gmatch(waits or '', '%S+') do
+        redis.call('SREM', key('dependants', other), id)
+    end
+    redis.call('HSET', key('job', id), 'waits_for', '')
+    local dependants = redis.call('SMEMBERS', key('dependants', id))
+    redis.call('DEL', key('dependants', id))
+    table.sort(dependants)
+    for _, other in ipairs(dependants) do
+        local job = key('job', other)
+        local message = 'job ' .. id .. ', on which it depends, is ' .. state
+        if state ~= 'succeeded' then
+            if transition(other, 'forsake', {}, {'message', message}) == 'failed' then
+                redis.call('HSET', job, 'error', error_json(other, 'conflict', message, 'depends_on'))
+            end
+        elseif standing(other) ~= 'absent' then
+            redis.call('HSET', job, 'waits_for', remove_word(redis.call('HGET', job, 'waits_for'), id))
+            if standing(other) == 'queued' then
+                redis.call('ZREM', key('blocked'), other)
+                wait_in_line(other)
+            end
+            notify(other)
+        end
+    end
+end
+
 -- Carries out an event with changes (a list of fields and values) to the hash and notes for the
 -- record. Returns the new state, or nil and the answer that says why not.
-local function transition(id, event, changes, notes)
+transition = function(id, event, changes, notes)
     local from, wish = standing(id)
     local to, to_wish = rule(event, from, wish)
     if not to then
@@ -108,7 +207,7 @@ local function transition(id, event, changes, notes)
     end
     local now = now_ms()
     if from ~= to and leave[from] then
-        leave[from](id)
+        leave[from](id, now)
     end
     redis.call('HSET', key('job', id), 'state', to, 'requested', to_wish, 'updated_ms', whole(now),
         unpack(changes))
@@ -118,9 +217,15 @@ local function transition(id, event, changes, notes)
         redis.call('HSET', key('job', id), 'finished_ms', finished[to] and whole(now) or '0')
         if to == 'queued' then
             wait_in_line(id)
+        elseif to == 'running' then
+            redis.call('HSET', key('job', id), 'run_since_ms', whole(now))
         end
+        schedule_end(id, to, now)
     end
     record(id, event, to, to_wish, now, notes)
+    if from ~= to and finished[to] then
+        settle(id, to)
+    end
     return to
 end
 
@@ -153,9 +258,30 @@ local function lose(id, max_lost)
     if lost >= tonumber(max_lost) and rule('poison', standing(id)) then
         local state = transition(id, 'poison', {}, notes)
         if state == 'failed' then
-            redis.call('HSET', key('job', id), 'error', 'lost')
+            local message = 'lost: the worker died ' .. lost .. ' times in a row while it ran this job'
+            redis.call('HSET', key('job', id), 'error', error_json(id, 'internal', message, ''))
         end
         return state
     end
     return (transition(id, 'reap', {}, notes))
+end
+
+-- Ends a job whose time is over. Returns the new state.
+local function expire(id, now)
+    local limits = redis.call('HMGET', key('job', id), 'deadline_ms', 'max_runtime_ms')
+    local field, message = 'deadline', 'the deadline passed before the job had ended'
+    if limits[1] == '0' or now < tonumber(limits[1] or '0') then
+        field = 'max_runtime_s'
+        message = 'the job ran for longer than ' .. whole((limits[2] or 0) / 1000) .. ' s'
+    end
+    local state = transition(id, 'expire', {}, {'message', message})
+    if state == 'failed' then
+        redis.call('HSET', key('job', id), 'error', error_json(id, 'timeout', message, field))
+    end
+    return state
+end
+
+local function is_over(id, now)
+    local ends = redis.call('ZSCORE', key('ends'), id)
+    return ends and tonumber(ends) <= now
 end

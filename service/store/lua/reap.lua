@@ -4,6 +4,16 @@
 local now = now_ms()
 local count = {queued = 0, failed = 0, ended = 0, repaired = 0}
 
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('ends'), '-inf', whole(now), 'LIMIT', 0, 100)) do
+    local state = expire(id, now)
+    if not state then
+        redis.call('ZREM', key('ends'), id)
+    end
+    state = state or 'repaired'
+    state = count[state] and state or 'ended'
+    count[state] = count[state] + 1
+end
+
 local expired = redis.call('ZRANGEBYSCORE', key('leases'), '-inf', whole(now), 'LIMIT', 0, 100)
 for _, id in ipairs(expired) do
     if standing(id) ~= 'running' then
@@ -25,9 +35,11 @@ for _, id in ipairs(redis.call('ZRANGE', key('state', 'running'), 0, -1)) do
     end
 end
 
-if redis.call('ZCARD', key('waiting')) ~= redis.call('ZCARD', key('state', 'queued')) then
+local in_line = redis.call('ZCARD', key('waiting')) + redis.call('ZCARD', key('blocked'))
+if in_line ~= redis.call('ZCARD', key('state', 'queued')) then
     for _, id in ipairs(redis.call('ZRANGE', key('state', 'queued'), 0, -1)) do
-        if not redis.call('ZSCORE', key('waiting'), id) then
+        if not redis.call('ZSCORE', key('waiting'), id)
+            and not redis.call('ZSCORE', key('blocked'), id) then
             wait_in_line(id)
             count.repaired = count.repaired + 1
         end

@@ -11,6 +11,7 @@ end
 redis.call('ZREM', key('jobs'), id)
 unindex(id)
 redis.call('ZREM', key('state', state), id)
-redis.call('DEL', key('job', id), key('points', id), key('events', id))
+redis.call('DEL', key('job', id), key('points', id), key('events', id),
+    key('dependants', id))
 notify(id)
 return {'ok'}

@@ -10,6 +10,9 @@ if not rule('renew', state, wish) then
     return state == 'absent' and {'not_found'} or {'conflict', state, wish}
 end
 local now = now_ms()
+if is_over(id, now) then
+    return {'conflict', expire(id, now), 'none'}
+end
 local before = redis.call('HGET', key('job', id), 'progress')
 local checkpoint = cjson.decode(ARGV[5]).checkpoint
 if checkpoint > 0 and checkpoint ~= (before and cjson.decode(before).checkpoint) then

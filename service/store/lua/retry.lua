@@ -1,4 +1,20 @@
--- A user wants a failed job to run again, from its last checkpoint and with a clean slate.
+-- A user wants a failed job to run again, from its last checkpoint and with a clean slate. Jobs that it
+-- depends on must have succeeded, or still be able to.
 -- ARGV: id, rules
-local reason = error_message(redis.call('HGET', key('job', ARGV[1]), 'error'))
-return change('retry', {'error', '', 'lost', '0'}, {'message', reason})
+local id = ARGV[1]
+local known = redis.call('HMGET', key('job', id), 'error', 'depends_on')
+local waits = ''
+if rule('retry', standing(id)) then
+    local refusal
+    waits, refusal = pending(known[2] or '')
+    if refusal then
+        return refusal
+    end
+end
+local state, refusal = transition(id, 'retry', {'error', '', 'lost', '0', 'ran_ms', '0',
+    'waits_for', waits}, {'message', error_message(known[1])})
+if refusal then
+    return refusal
+end
+depend(id)
+return {'ok', job_fields(id)}

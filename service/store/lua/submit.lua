@@ -1,6 +1,6 @@
 -- Creates a queued job, once per id and once per idempotency key.
 -- ARGV: id, rules, spec, priority, idempotency digest or '', fingerprint, its life in ms, indexes,
--- id of the job whose spec it is or ''
+-- id of the job whose spec it is or '', deadline and longest run in ms or 0, ids that it depends on
 local id, digest = ARGV[1], ARGV[5]
 
 if digest ~= '' then
@@ -14,11 +14,19 @@ if digest ~= '' then
 end
 
 local now = whole(now_ms())
+local waits = ''
 if redis.call('EXISTS', key('job', id)) == 0 then
+    local refusal
+    waits, refusal = pending(ARGV[12])
+    if refusal then
+        return refusal
+    end
     redis.call('HSET', key('job', id), 'order', redis.call('INCR', key('order')), 'priority', ARGV[4])
 end
 local state, refusal = transition(id, 'submit', {'id', id, 'spec', ARGV[3], 'attempt', '0',
-    'indexes', ARGV[8], 'rerun_of', ARGV[9], 'lost', '0', 'points', '0', 'created_ms', now, 'started_ms', '0'})
+    'indexes', ARGV[8], 'rerun_of', ARGV[9], 'deadline_ms', ARGV[10], 'max_runtime_ms', ARGV[11],
+    'ran_ms', '0', 'depends_on', ARGV[12], 'waits_for', waits, 'lost', '0', 'points', '0',
+    'created_ms', now, 'started_ms', '0'})
 if refusal then
     if redis.call('HGET', key('job', id), 'spec') == ARGV[3] then
         return {'exists', job_fields(id)}
@@ -27,6 +35,7 @@ if refusal then
 end
 redis.call('ZADD', key('jobs'), 0, id)
 index(id)
+depend(id)
 if digest ~= '' then
     redis.call('HSET', key('idempotency', digest), 'id', id, 'fingerprint', ARGV[6])
     redis.call('PEXPIRE', key('idempotency', digest), ARGV[7])

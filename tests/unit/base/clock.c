@@ -25,6 +25,38 @@ static void test_format_stays_within_four_digits(void) {
     T_STR(format(INT64_MIN), "0000-01-01T00:00:00.000Z");
 }
 
+static void test_parse(void) {
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {{"1970-01-01T00:00:00Z", 0},
+                {"2026-01-31T12:00:00.123Z", 1769860800123},
+                {"2026-01-31T13:30:00.1239+01:30", 1769860800123},
+                {"2026-01-31t07:00:00-05:00", 1769860800000},
+                {"2000-02-29 00:00:00z", 951782400000}};
+    static const char *const bad[] = {"",
+                                      "tomorrow",
+                                      "2026-01-31",
+                                      "2026-01-31T12:00:00",
+                                      "2026-01-31T12:00:00.Z",
+                                      "2026-13-01T00:00:00Z",
+                                      "2026-00-01T00:00:00Z",
+                                      "2026-01-31T24:00:00Z",
+                                      "2026-01-31T12:00:00+24:00",
+                                      "2026-01-31T12:00:00+0100",
+                                      "2026-01-31T12:00:00Zx",
+                                      "26-01-31T12:00:00Z",
+                                      "+026-01-31T12:00:00Z"};
+    int64_t ms = 0;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        T_CHECK(clock_parse(good[i].text, &ms));
+        T_INT(ms, good[i].ms);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (clock_parse(bad[i], &ms))
+            T_FAIL("%s was read", bad[i]);
+}
+
 static void test_clocks_advance(void) {
     int64_t mono = clock_mono_ns(), wall = clock_wall_ms();
     T_CHECK(wall > 1700000000000);
@@ -59,6 +91,7 @@ static void test_no_sleep(void) {
 int main(void) {
     T_RUN(test_format);
     T_RUN(test_format_stays_within_four_digits);
+    T_RUN(test_parse);
     T_RUN(test_clocks_advance);
     T_RUN(test_sleep_goes_on_after_signals);
     T_RUN(test_no_sleep);

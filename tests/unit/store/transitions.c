@@ -91,6 +91,34 @@ static enum status claim_of(const char *id) {
     return jobs_get(fixture.pool, id, &job, NULL) ? STATUS_NOT_FOUND : STATUS_CONFLICT;
 }
 
+/* The time of a job is made to be over; whether that ended it. */
+static enum status expire(const char *id) {
+    struct job before, after;
+    struct reaped reaped;
+    if (jobs_get(fixture.pool, id, &before, NULL) != STATUS_OK)
+        return STATUS_NOT_FOUND;
+    FIXTURE_DO(&fixture, "ZADD", "{distill}:ends", "1", id);
+    must(queue_reap(fixture.pool, MAX_LOST, &reaped, &why), "reap");
+    must(jobs_get(fixture.pool, id, &after, &why), "get");
+    T_INT(reaped.repaired, before.state == after.state); /* what stands there wrongly is removed */
+    return after.state == before.state ? STATUS_CONFLICT : STATUS_OK;
+}
+
+/* A job is made to wait for another one, which then is cancelled. */
+static enum status forsake(const char *id) {
+    char other[ID_BYTES], key[64];
+    struct job before, after;
+    if (jobs_get(fixture.pool, id, &before, NULL) != STATUS_OK)
+        return STATUS_NOT_FOUND;
+    id_make(&ids, ID_PREFIX_JOB, other);
+    must(submit(other, &after), "submit");
+    snprintf(key, sizeof key, "{distill}:dependants:%s", other);
+    FIXTURE_DO(&fixture, "SADD", key, id);
+    wish(JOB_EVENT_CANCEL, other);
+    must(jobs_get(fixture.pool, id, &after, &why), "get");
+    return after.state == before.state ? STATUS_CONFLICT : STATUS_OK;
+}
+
 static enum status carry_out(enum job_event event, const struct claim *claim) {
     const char *id = claim->job.id;
     struct job job;
@@ -121,6 +149,10 @@ static enum status carry_out(enum job_event event, const struct claim *claim) {
         return reap_of(id, 1);
     case JOB_EVENT_EDIT:
         return jobs_edit(pool, id, &edit, NULL, NULL);
+    case JOB_EVENT_FORSAKE:
+        return forsake(id);
+    case JOB_EVENT_EXPIRE:
+        return expire(id);
     case JOB_EVENT_REMOVE:
         return jobs_remove(pool, id, NULL);
     default:

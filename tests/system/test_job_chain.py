@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Jobs that wait for others, and jobs whose time is limited."""
+
+import datetime
+import unittest
+
+from job_case import LONG, NO_JOB, JobCase
+from material import job, write_dataset
+
+
+def in_seconds(seconds):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (now + datetime.timedelta(seconds=seconds)).isoformat()
+
+
+class DependencyTest(JobCase):
+    def test_teacher_and_student_in_one_go(self):
+        teacher = self.submit(epochs=4)
+        student = self.submit(method="kd", teacher=teacher, epochs=1, priority=9)
+        grandchild = self.submit(init=student, epochs=1, priority=9)
+        found = self.show(student)
+        self.assertEqual((found["state"], found["waits_for"]), ("queued", [teacher]))
+        model = teacher.replace("job_", "model_")
+        self.assertEqual((found["spec"]["teacher"], found["spec"]["depends_on"]),
+                         (model, [teacher]))
+        done = [self.service.wait_for_job(job_id) for job_id in (teacher, student, grandchild)]
+        self.assertEqual([item["state"] for item in done], ["succeeded"] * 3)
+        self.assertEqual([item["waits_for"] for item in done], [[]] * 3)
+        for before, after in zip(done, done[1:]):
+            self.assertLessEqual(before["finished"], after["started"])
+        self.assertEqual(self.service.get(f"/models/{done[1]['model']}").json()["teacher"], model)
+        late = self.submit(method="kd", teacher=teacher, epochs=1)
+        self.assertEqual(self.show(late)["waits_for"], [])
+        self.assertEqual(self.service.wait_for_job(late)["state"], "succeeded")
+
+    def test_who_waits_holds_nobody_up(self):
+        first = self.submit(**LONG)
+        self.wait_for_points(first)
+        self.service.post(f"/jobs/{first}/pause")
+        self.wait_for_state(first, "paused")
+        waiting = self.submit(depends_on=[first], epochs=1, priority=9)
+        self.succeed(epochs=1)
+        self.assertEqual(self.show(waiting)["state"], "queued")
+        self.finish(first, waiting)
+
+    def test_a_chain_falls_with_its_first_job(self):
+        first = self.submit(**LONG)
+        second = self.submit(method="kd", teacher=first, epochs=1)
+        third = self.submit(depends_on=[first, second], epochs=1)
+        self.finish(first)
+        for job_id, before in ((second, first), (third, None)):
+            found = self.service.wait_for_job(job_id, 5)
+            self.assertEqual((found["state"], found["error"]["code"], found["error"]["field"]),
+                             ("failed", "conflict", "depends_on"))
+            if before:
+                self.assertEqual(found["error"]["message"],
+                                 f"job {before}, on which it depends, is cancelled")
+            self.assertEqual(found["attempt"], 0)
+            self.assertEqual(self.service.job_events(job_id)[-1]["event"], "forsake")
+        again = self.service.post(f"/jobs/{second}/retry")
+        self.assertEqual((again.status, again.json()["detail"]),
+                         (409, f"cannot retry: job {first}, on which it depends, is cancelled"))
+
+    def test_refusals(self):
+        cancelled = self.submit(**LONG)
+        self.finish(cancelled)
+        running = self.submit(**LONG)
+        other = write_dataset(self.service.folder / "large", side=12)
+        self.service.post("/datasets", {"name": "large", "path": str(other)})
+        before = self.service.get("/jobs?limit=200").json()
+        for fields, field in (({"depends_on": [NO_JOB]}, "depends_on"),
+                              ({"depends_on": [cancelled]}, "depends_on"),
+                              ({"depends_on": ["job_1"]}, "depends_on"),
+                              ({"depends_on": [running] * 17}, "depends_on"),
+                              ({"method": "kd", "teacher": NO_JOB}, "teacher"),
+                              ({"method": "kd", "teacher": cancelled}, "teacher"),
+                              ({"init": cancelled}, "init"),
+                              ({"method": "kd", "teacher": running, "dataset": "large"}, "teacher")):
+            answer = self.service.post("/jobs", job(**fields))
+            self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, field))
+        dry = self.service.post("/jobs?dry_run=true", job(method="kd", teacher=running))
+        self.assertEqual((dry.status, dry.json()["errors"][0]["field"]), (422, "teacher"))
+        self.assertEqual([item["id"] for item in self.service.get("/jobs?limit=200").json()["items"]],
+                         [item["id"] for item in before["items"]])
+        self.finish(running)
+
+
+class TimeTest(JobCase):
+    def check_timeout(self, job_id, field):
+        found = self.service.wait_for_job(job_id, 15)
+        self.assertEqual((found["state"], found["error"]["code"], found["error"]["field"]),
+                         ("failed", "timeout", field))
+        self.assertEqual(self.service.job_events(job_id)[-1]["event"], "expire")
+
+    def test_max_runtime(self):
+        job_id = self.submit(**LONG, max_runtime_s=2)
+        self.wait_for_points(job_id)
+        self.check_timeout(job_id, "max_runtime_s")
+        self.succeed(epochs=1, max_runtime_s=600)  # the worker is free again
+        again = self.service.post(f"/jobs/{job_id}/retry")
+        self.assertEqual(again.status, 200, again)
+        self.wait_for_state(job_id, "running")
+        self.check_timeout(job_id, "max_runtime_s")
+
+    def test_deadline(self):
+        running = self.submit(**LONG, deadline=in_seconds(2))
+        waiting = self.submit(epochs=1, deadline=in_seconds(2))
+        self.check_timeout(running, "deadline")
+        self.check_timeout(waiting, "deadline")
+        self.succeed(epochs=1, deadline=in_seconds(600))
+
+    def test_refusals(self):
+        for fields, field in (({"deadline": "tomorrow"}, "deadline"),
+                              ({"deadline": "2026-01-01T00:00:00Z"}, "deadline"),
+                              ({"deadline": 5}, "deadline"),
+                              ({"max_runtime_s": -1}, "max_runtime_s"),
+                              ({"max_runtime_s": 1.5}, "max_runtime_s")):
+            answer = self.service.post("/jobs", job(**fields))
+            self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, field))
+
+
+if __name__ == "__main__":
+    unittest.main()

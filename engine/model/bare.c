@@ -49,8 +49,8 @@ static enum status suggest(const struct safetensors *file, const struct model_in
         if (!str_equal(row->name, info->architecture) && fits(file, info, row->name))
             str_addf(&names, "%s%s", names.len ? " or " : "", row->name);
     if (names.len)
-        error_set(err, cause.status, "%.320s; they are those of %.60s", cause.message,
-                  str_text(&names));
+        error_set_field(err, cause.status, "architecture", "%.320s; they are those of %.60s",
+                        cause.message, str_text(&names));
     else if (file->count && str_has_prefix(file->tensors[0].name, "module."))
         error_set(err, cause.status, "%.320s; take the prefix \"module.\" off the names",
                   cause.message);

@@ -2,7 +2,8 @@
  * bare.h - weights of other programs, which tell of themselves nothing but names and shapes.
  *
  * Errors: as model_load; with field "classes" or "dataset" when the weights tell another number of
- *         classes apart. Where the weights are those of other networks, the message names them.
+ *         classes apart; "architecture" when they are those of other networks, which the message
+ *         names.
  */
 #ifndef ENGINE_MODEL_BARE_H
 #define ENGINE_MODEL_BARE_H

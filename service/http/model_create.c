@@ -1,6 +1,7 @@
 /* POST /models: weights that are uploaded become a model. */
 #include "service/http/handlers.h"
 
+#include "api/codec.h"
 #include "engine/session/model_import.h"
 #include "service/common/log.h"
 #include "service/http/app.h"
@@ -123,10 +124,12 @@ static void run_upload(struct task *task) {
 
 /* ---- the answer ---- */
 
-/* Every tensor that does not fit, as far as the list goes. */
+/* Every tensor that does not fit, as far as the list goes; first, whose weights they are. */
 static void reply_misfits(struct reply *reply, const struct upload *upload) {
     struct field_errors errors = {.count = 0};
     struct str name = STR_INIT;
+    if (str_equal(upload->err.field, "architecture"))
+        fields_blame(&import_spec_table, &upload->spec, &upload->err, &errors);
     for (int i = 0; i < upload->misfits.listed; i++) {
         const struct misfit *item = &upload->misfits.item[i];
         str_clear(&name);

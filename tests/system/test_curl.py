@@ -74,6 +74,7 @@ class CurlTest(unittest.TestCase):
         predictions = self.json("predict", model, picture, 2)["predictions"][0]
         self.assertEqual([len(predictions), predictions[0]["label"]], [2, "bottom right"])
         self.check_weights(model, folder / "weights.safetensors")
+        self.check_upload(model, folder / "weights.safetensors")
         self.check_changes()
         self.assertEqual(self.used, {script.stem for script in SCRIPTS.glob("*.sh")})
 
@@ -85,6 +86,20 @@ class CurlTest(unittest.TestCase):
         path.write_bytes(whole[:1000])
         self.run_script("weights", model, path)
         self.assertEqual(path.read_bytes(), whole)
+
+    def check_upload(self, model, path):
+        """The same weights as another model, and that one as ONNX."""
+        query = "architecture=resnet8&dataset=quadrants&name=taken"
+        taken = self.json("upload", path, query)
+        self.assertEqual([taken["name"], taken["weights_sha256"]],
+                         ["taken", self.json("models", model)["weights_sha256"]])
+        self.assertEqual(self.json("upload", path, "architecture=vgg8", status=REFUSED)["status"],
+                         422)
+        files = []
+        for normalize in ((), ("true",)):
+            self.run_script("onnx", taken["id"], path, *normalize)
+            files.append(path.read_bytes())
+        self.assertTrue(len(files[0]) < len(files[1]))
 
     def check_changes(self):
         job = self.json("submit", stdin=json.dumps({**SPEC, "epochs": 100000}))

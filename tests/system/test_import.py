@@ -174,10 +174,10 @@ class BadWeights(ImportCase):
         write(self.bare, {name: tensor for name, tensor in changed.items() if tensor})
 
     def test_weights_of_another_network(self):
-        lines = self.refuse_import(1, "do not fit resnet20", "missing", "those of resnet8",
+        lines = self.refuse_import(2, "do not fit resnet20", "missing", "those of resnet8",
                                    architecture="resnet20")
         self.assertIn("layer1.1.conv1.weight is missing", "\n".join(lines[:-1]))
-        self.refuse_import(1, "do not fit vgg8", "missing", "unexpected", "those of resnet8",
+        self.refuse_import(2, "do not fit vgg8", "missing", "unexpected", "those of resnet8",
                            architecture="vgg8")
 
     def test_all_that_is_wrong_is_listed(self):

@@ -154,8 +154,10 @@ class RefusalTest(UploadCase):
     def test_weights_of_another_network(self):
         answer = self.upload(file_of(self.tensors), "architecture=resnet20&dataset=tiny")
         self.assertEqual(answer.status, 422)
-        self.assertIn("they are those of resnet8", answer.json()["detail"])
-        self.assertEqual(len(answer.json()["errors"]), 16)  # as many as are listed
+        errors = answer.json()["errors"]
+        self.assertEqual((errors[0]["field"], errors[0]["value"]), ("architecture", "resnet20"))
+        self.assertIn("they are those of resnet8", errors[0]["detail"])
+        self.assertEqual([error["field"] for error in errors[1:]], ["weights"] * 15)  # all listed
 
     def test_what_is_no_weights_file(self):
         for body in (b"", b"hello", file_of(self.tensors)[:-1], bytes(100000)):

@@ -6,10 +6,12 @@ import base64
 import hashlib
 import json
 import os
+import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union, cast, overload
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import cast, overload
 
 import httpx
 
@@ -18,12 +20,14 @@ from .events import Event, read_events
 from .progress import ProgressLine
 from .types import (Architecture, Dataset, DryRun, Job, JobEvent, Model, Point,
                     Prediction, Rerun)
+from .weights import pth_to_safetensors
 
 Picture = Union[str, "os.PathLike[str]", bytes]
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 FINISHED = ("succeeded", "failed", "cancelled")
 PICTURES_PER_REQUEST = 64
+CHECKPOINTS = (".pth", ".pt", ".tar")  # of PyTorch
 COME_BACK_LATER = (429, 503)
 HEARTBEAT_S = 15  # a stream is never silent for longer
 LONGEST_PAUSE_S = 10.0
@@ -209,12 +213,48 @@ class Client:
         """A model's description."""
         return cast(Model, self._json("GET", f"/models/{model_id}"))
 
+    def upload(self, path: Union[str, "os.PathLike[str]"], architecture: str, *,
+               timeout: float = 3600.0, **fields: Any) -> Model:
+        """Makes a model of a state dict: a .safetensors file, or a .pth, which is converted first.
+
+        The keywords are the parameters of POST /models: dataset, or height, width, mean and
+        deviation; name, classes, resize_size, interpolation. Lists may be lists.
+        """
+        params = {name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+                  for name, value in {"architecture": architecture, **fields}.items()}
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(os.fspath(path))
+            if source.suffix in CHECKPOINTS:
+                converted = Path(folder) / "weights.safetensors"
+                pth_to_safetensors(source, converted)
+                source = converted
+            with open(source, "rb") as file:
+                return cast(Model, self._json(
+                    "POST", "/models", params=params, content=file, timeout=timeout, safe=False,
+                    headers={"Content-Type": "application/octet-stream",
+                             "Content-Length": str(source.stat().st_size)}))
+
     def download(self, model_id: str, path: Union[str, "os.PathLike[str]"]) -> Path:
         """Writes a model's weights (safetensors) to a file, checked against their SHA-256."""
+        target, digest, headers = self._save(f"/models/{model_id}/weights", {}, path)
+        if headers["ETag"].strip('"') != digest:
+            target.unlink()
+            raise DistilldError(f"{model_id}: the weights were damaged on their way")
+        return target
+
+    def export(self, model_id: str, path: Union[str, "os.PathLike[str]"], *,
+               normalize: bool = False) -> Path:
+        """Writes a model as ONNX; with normalize it takes pixels in 0..1, else normalised ones."""
+        params = {"format": "onnx", "normalize": str(normalize).lower()}
+        return self._save(f"/models/{model_id}/weights", params, path)[0]
+
+    def _save(self, source: str, params: Dict[str, str],
+              path: Union[str, "os.PathLike[str]"]) -> Tuple[Path, str, Mapping[str, str]]:
+        """The file that an answer became, its SHA-256 and the answer's headers."""
         target = Path(os.fspath(path))
         partial = target.with_name(target.name + ".part")
         digest = hashlib.sha256()
-        with self._http.stream("GET", f"/models/{model_id}/weights") as response:
+        with self._http.stream("GET", source, params=params) as response:
             if response.status_code != 200:
                 response.read()
                 raise _problem(response)
@@ -222,11 +262,8 @@ class Client:
                 for block in response.iter_bytes():
                     digest.update(block)
                     file.write(block)
-        if response.headers["ETag"].strip('"') != digest.hexdigest():
-            partial.unlink()
-            raise DistilldError(f"{model_id}: the weights were damaged on their way")
         partial.replace(target)
-        return target
+        return target, digest.hexdigest(), response.headers
 
     @overload  # a str is a path, though it is a sequence as well
     def predict(self, model: str, pictures: Picture,  # type: ignore[overload-overlap]

@@ -9,8 +9,10 @@ import pytest
 
 import pictures
 from distilld import Client, JobFailed, ProblemError, ServiceUnreachable
+from distilld.__main__ import main
 from distilld.progress import ProgressLine, describe
 from service import wait_until
+from tensor_files import load
 
 
 def test_submit_and_wait(client, trained):
@@ -155,6 +157,52 @@ def test_models_and_weights(client, trained, tmp_path):
     header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
     assert header["conv1.weight"]["shape"] == [16, 3, 3, 3]
     assert [file.name for file in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+def test_upload_of_a_checkpoint(client, trained, tmp_path):
+    torch = pytest.importorskip("torch")
+    weights = client.download(trained["model"], tmp_path / "w.safetensors")
+    same = client.upload(weights, "resnet8", dataset="quadrants", name="again")
+    assert same["weights_sha256"] == client.model(trained["model"])["weights_sha256"]
+    types = {"F32": torch.float32, "I64": torch.int64}
+    state = {"module." + name: torch.frombuffer(bytearray(tensor.data), dtype=types[tensor.dtype])
+             .reshape(tensor.shape) for name, tensor in load(weights)[0].items()}
+    torch.save({"epoch": 3, "model": state}, str(tmp_path / "w.pth"))
+    model = client.upload(tmp_path / "w.pth", "resnet8", height=8, width=8, mean=[0.5, 0.5, 0.5],
+                          deviation="0.25,0.25,0.25")
+    assert (model["parameters"], model["dataset"]) == (same["parameters"], None)
+    main(["convert", str(tmp_path / "w.pth"), str(tmp_path / "v.safetensors")])
+    assert load(tmp_path / "v.safetensors")[0] == load(weights)[0]
+
+
+def test_upload_of_what_does_not_fit(client, trained, tmp_path):
+    weights = client.download(trained["model"], tmp_path / "w.safetensors")
+    before = list(client.models())
+    with pytest.raises(ProblemError) as caught:
+        client.upload(weights, "resnet14", dataset="quadrants")
+    assert caught.value.status == 422 and caught.value.errors[1]["field"] == "weights"
+    assert "they are those of resnet8" in str(caught.value)
+    assert list(client.models()) == before
+
+
+def test_command_line(client, trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DISTILLD_URL", client.url)
+    weights = client.download(trained["model"], tmp_path / "w.safetensors")
+    assert main(["upload", str(weights), "architecture=resnet8", "dataset=quadrants"]) == 0
+    assert client.model(json.loads(capsys.readouterr().out)["id"])["architecture"] == "resnet8"
+    assert main(["upload", str(weights), "architecture=resnet8", "dataset=none"]) == 1
+    assert "there is no data set none" in capsys.readouterr().err
+    assert main(["convert", str(tmp_path / "none.pth"), str(tmp_path / "out")]) == 1
+    assert main(["convert"]) == main(["fly"]) == main([]) == 2
+
+
+def test_export(client, trained, tmp_path):
+    plain = client.export(trained["model"], tmp_path / "a.onnx").read_bytes()
+    whole = client.export(trained["model"], tmp_path / "b.onnx", normalize=True).read_bytes()
+    assert b"class_names" in plain and len(whole) > len(plain)
+    with pytest.raises(ProblemError):
+        client.export("model_01ARZ3NDEKTSV4RRFFQ69G5FAV", tmp_path / "c.onnx")
+    assert sorted(os.listdir(tmp_path)) == ["a.onnx", "b.onnx"]
 
 
 def test_datasets(client):

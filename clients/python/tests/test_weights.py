@@ -1,7 +1,6 @@
 """Checkpoints of PyTorch to safetensors."""
 
 import argparse
-import json
 import os
 import pathlib
 import pickle
@@ -12,6 +11,7 @@ from collections import OrderedDict
 import pytest
 
 from distilld import DistilldError, Tensor, pth_to_safetensors, read_pth, write_safetensors
+from tensor_files import load
 
 try:
     import torch
@@ -19,21 +19,6 @@ except ImportError:
     torch = None
 
 needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
-
-
-def load(path):
-    """A safetensors file as {name: Tensor} and its metadata."""
-    data = pathlib.Path(path).read_bytes()
-    start = 8 + struct.unpack("<Q", data[:8])[0]
-    assert start % 8 == 0
-    header = json.loads(data[8:start])
-    metadata = header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        blob = data[start + begin:start + end]
-        tensors[name] = Tensor(entry["dtype"], tuple(entry["shape"]), blob)
-    return tensors, metadata
 
 
 def save(value, path, is_zip=True):

@@ -86,13 +86,18 @@ static enum status get(const struct data_command *command, const char *name, str
 /* The folder gets its name when all is in it. */
 static enum status write_all(const struct dataset *dataset, const char *dir, struct error *err) {
     char part[FILE_PATH_BYTES];
-    if (snprintf(part, sizeof part, "%s.part", dir) >= (int)sizeof part)
+    int len = (int)strlen(dir);
+    while (len > 1 && dir[len - 1] == '/')
+        len--;
+    if (snprintf(part, sizeof part, "%.*s.part", len, dir) >= (int)sizeof part)
         return error_set_field(err, STATUS_TOO_LARGE, "dir", "dir is too long");
     enum status status = file_remove_all(part, err);
     if (!status)
         status = dataset_write(dataset, part, err);
     if (!status && rename(part, dir) != 0)
         status = error_set_errno(err, errno, "rename %s to %s", part, dir);
+    if (status && file_remove_all(part, NULL) != STATUS_OK)
+        status = error_wrap(err, status, "%s is left behind", part);
     return status;
 }
 

@@ -59,7 +59,7 @@ class Images(Case):
     def test_the_same_wherever_it_lies(self):
         """Folder, archive and imported files; pictures are another draw with another seed."""
         self.train("folder", epochs=1)
-        report = json.loads(self.succeed("data", "import", self.data, f"dir={self.folder}/done"))
+        report = json.loads(self.succeed("data", "import", self.data, f"dir={self.folder}/done/"))
         self.assertEqual((report["train"], report["test"], report["height"]), (31, 12, 0))
         self.train("imported", epochs=1, dataset=self.folder / "done")
         packed = self.folder / "packed"

@@ -32,6 +32,8 @@ static enum status set_input(struct trainer *trainer, struct error *err) {
     struct train_input size;
     enum status status = train_input_of(&size, trainer->spec, dataset->height, dataset->width, err);
     if (status == STATUS_OK)
+        status = train_input_check_channels(trainer->spec, dataset->channels, err);
+    if (status == STATUS_OK)
         trainer->input = (struct input){size.height, size.width, dataset->channels, size.shorter,
                                         (enum resample_filter)trainer->spec->interpolation};
     return status;
@@ -133,6 +135,17 @@ static struct loader_plan loader_plan(const struct trainer *trainer, const struc
     return plan;
 }
 
+static struct augment augment_of(const struct trainer *trainer) {
+    const struct train_spec *spec = trainer->spec;
+    struct augment augment = {.rand_augment = (int)spec->rand_augment,
+                              .magnitude = spec->rand_augment_magnitude,
+                              .deviation = spec->rand_augment_std,
+                              .erase = spec->erase};
+    memcpy(augment.mean, trainer->dataset.mean, sizeof augment.mean);
+    memcpy(augment.spread, trainer->dataset.deviation, sizeof augment.spread);
+    return augment;
+}
+
 /* Pictures that are resized are cropped and mirrored here, the others by the program. */
 struct loader_plan trainer_train_plan(const struct trainer *trainer, int64_t first) {
     const struct train_spec *spec = trainer->spec;
@@ -145,6 +158,7 @@ struct loader_plan trainer_train_plan(const struct trainer *trainer, int64_t fir
     plan.shuffle = spec->shuffle;
     plan.crop = random;
     plan.mirror = random && spec->flip;
+    plan.augment = augment_of(trainer);
     plan.threads = loader_threads(&plan);
     return plan;
 }

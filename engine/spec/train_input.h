@@ -24,6 +24,10 @@ struct train_input {
 MUST_CHECK enum status train_input_of(struct train_input *input, const struct train_spec *spec,
                                       int height, int width, struct error *err);
 
+/* INVALID where the spec augments in a way that pictures of so many channels do not know. */
+MUST_CHECK enum status train_input_check_channels(const struct train_spec *spec, int channels,
+                                                  struct error *err);
+
 /* What the shorter side becomes when nothing else is said: the published 256 for 224. */
 int train_input_shorter(int image_size);
 

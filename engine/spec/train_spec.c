@@ -72,12 +72,20 @@ static const struct field rows[] = {
     {ROW(interpolation), .type = FIELD_ENUM, .choices = "bilinear bicubic", .fallback = "bilinear",
      .doc = "How pictures are resized, antialiased."},
     {ROW(augment), .type = FIELD_ENUM, .choices = "standard none", .fallback = "standard",
-     .doc = "Crop and flip at random, or pictures as in evaluation."},
+     .doc = "Pictures changed at random as below, or as in evaluation."},
     {ROW(crop_padding), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "4",
      .doc = "Pixels of black around a picture before it is cropped at random; pictures that are "
             "resized are cropped without."},
     {ROW(flip), .type = FIELD_BOOL, .fallback = "true",
      .doc = "Whether every other picture is mirrored, at random."},
+    {ROW(rand_augment), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "0",
+     .doc = "Ops of RandAugment for a picture, each done one time of two; 0: none."},
+    {ROW(rand_augment_magnitude), .type = FIELD_FLOAT, .min = 0, .max = 10, .fallback = "9",
+     .doc = "Strength of these ops."},
+    {ROW(rand_augment_std), .type = FIELD_FLOAT, .min = 0, .max = 10, .fallback = "0.5",
+     .doc = "Standard deviation of their strength."},
+    {ROW(erase), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0",
+     .doc = "Probability that a box of a picture becomes noise (RandomErasing)."},
     {ROW(shuffle), .type = FIELD_BOOL, .fallback = "true",
      .doc = "Whether each epoch has an order of its own."},
     {ROW(train_limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
@@ -296,6 +304,8 @@ enum status train_spec_finish(struct train_spec *spec, struct error *err) {
     if (spec->augment == AUGMENT_NONE) {
         spec->crop_padding = 0;
         spec->flip = false;
+        spec->rand_augment = 0;
+        spec->erase = 0;
     }
     return STATUS_OK;
 }

@@ -48,7 +48,11 @@ struct train_spec {
     int interpolation;                   /* enum interpolation */
     int augment;                         /* enum augment_kind */
     int64_t crop_padding;
-    bool flip, shuffle;
+    bool flip;
+    int64_t rand_augment; /* ops a picture */
+    double rand_augment_magnitude, rand_augment_std;
+    double erase; /* probability */
+    bool shuffle;
     int64_t train_limit, test_limit; /* use only the first so many pictures; 0: all */
     int64_t seed, data_seed;         /* data_seed -1: as seed; finish fills it */
     int64_t threads;
@@ -74,7 +78,8 @@ extern const struct field_table train_spec_table;
 /* Checks the fields against each other and fills what follows from others: kd gets temperature 4,
  * ce_weight 0.1, beta 0.9; ttm and wttm need temperature or gamma (not both) and beta, and get
  * ce_weight 1; ce refuses teacher, temperature, gamma and beta; all but ce require a teacher;
- * student and dataset are required; augment=none clears crop_padding and flip. Idempotent. */
+ * student and dataset are required; augment=none clears crop_padding, flip,
+ * rand_augment and erase. Idempotent. */
 MUST_CHECK enum status train_spec_finish(struct train_spec *spec, struct error *err);
 
 /* Appends the hashed fields of a finished spec as canonical JSON: sorted by table order, all

@@ -82,6 +82,8 @@ enum status job_inputs_find(struct job_inputs *inputs, const char *data,
     if (!status)
         status = train_input_of(&input, spec, (int)dataset->height, (int)dataset->width, &own);
     if (!status)
+        status = train_input_check_channels(spec, (int)dataset->channels, &own);
+    if (!status)
         status = check_student(spec, dataset, &input, &own);
     if (!status)
         status = check_fit(&inputs->teacher, dataset, &input, "teacher", &own);

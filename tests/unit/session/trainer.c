@@ -131,6 +131,26 @@ static void distillation_is_as_reproducible(void) {
     interrupt_at(&run, 5, TRAIN_STOP);
 }
 
+static void changed_pictures_are_as_reproducible(void) {
+    struct run run, stopped;
+    run_init(&run, "changed");
+    run.spec.rand_augment = 2;
+    run.spec.erase = 0.25;
+    stopped = run;
+    T_INT(run_again(&run, false), STATUS_OK);
+    T_CHECK(strcmp(run.result.weights_sha256, whole.result.weights_sha256) != 0);
+    path_in(stopped.out, root, "changed_stopped");
+    stopped.stop_step = 2;
+    T_INT(run_again(&stopped, false), STATUS_CANCELLED);
+    stopped.stop_step = 0;
+    T_INT(run_again(&stopped, true), STATUS_OK);
+    T_STR(stopped.result.weights_sha256, run.result.weights_sha256);
+    run.spec.augment = AUGMENT_NONE; /* and these are off */
+    T_INT(run_again(&run, false), STATUS_OK);
+    T_INT(run.spec.rand_augment, 0);
+    T_NEAR(run.spec.erase, 0, 0);
+}
+
 /* Both slots and the number of steps come back from a checkpoint. */
 static void adamw_is_as_reproducible(void) {
     struct run run, stopped;
@@ -355,6 +375,7 @@ int main(void) {
     T_RUN(an_end_without_checkpoint_changes_nothing);
     T_RUN(sparse_points_survive_a_stop);
     T_RUN(distillation_is_as_reproducible);
+    T_RUN(changed_pictures_are_as_reproducible);
     T_RUN(adamw_is_as_reproducible);
     T_RUN(odd_sizes_train);
     T_RUN(a_finished_run_resumes_to_its_end);

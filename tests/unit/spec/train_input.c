@@ -38,8 +38,28 @@ static void test_refused(void) {
     check_refused((struct train_spec){.resize_size = 223}, 0, "at least image_size, 224, not 223");
 }
 
+static void test_channels(void) {
+    static const struct {
+        struct train_spec spec;
+        int channels;
+        const char *field; /* of the refusal */
+    } cases[] = {
+        {{.rand_augment = 2}, 3, NULL}, {{.rand_augment = 2, .erase = 0.25}, 1, NULL},
+        {{.erase = 0}, 4, NULL},        {{.rand_augment = 1}, 4, "rand_augment"},
+        {{.erase = 0.25}, 2, "erase"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error err = {0};
+        enum status status = train_input_check_channels(&cases[i].spec, cases[i].channels, &err);
+        T_INT(status, cases[i].field ? STATUS_INVALID : STATUS_OK);
+        if (cases[i].field)
+            T_STR(err.field, cases[i].field);
+    }
+}
+
 int main(void) {
     T_RUN(test_sizes);
     T_RUN(test_refused);
+    T_RUN(test_channels);
     return t_done();
 }

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
+import image_files
 from material import write_dataset
 from service import ROOT, executable
 
@@ -54,6 +55,13 @@ class Recipes(Case):
         names |= {f"ce-{network}" for pair in pairs for network in pair.split("-")}
         self.assertEqual({path.name for path in RECIPES if path.parent.name == "cifar100"}, names)
 
+    def test_there_are_those_of_imagenet(self):
+        teachers = ["resnet34", "resnet50", "resnet101", "resnet152"]
+        names = {f"ce-{network}" for network in [*teachers, "resnet18", "mobilenetv1"]}
+        names |= {f"wttm-{teacher}-resnet18" for teacher in teachers}
+        names |= {"wttm-resnet50-mobilenetv1", "kd-resnet34-resnet18", "kd-resnet50-mobilenetv1"}
+        self.assertEqual({path.name for path in RECIPES if path.parent.name == "imagenet"}, names)
+
     def test_names_and_contents_agree(self):
         for path in RECIPES:
             with self.subTest(path.name):
@@ -77,8 +85,11 @@ class Recipes(Case):
     def test_networks_are_known(self):
         for path in RECIPES:
             with self.subTest(path.name):
-                done = subprocess.run([executable("distill"), "explain",
-                                       f"student={fields(path)['student']}", "classes=100"],
+                said = fields(path)
+                size = said.get("image_size", 32)
+                done = subprocess.run([executable("distill"), "explain", "classes=100",
+                                       f"student={said['student']}", f"height={size}",
+                                       f"width={size}", "batch_size=2"],
                                       capture_output=True, text=True, timeout=60)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
 
@@ -95,6 +106,22 @@ class Recipes(Case):
         self.assertEqual([spec[name] for name in ("method", "student", "gamma", "beta", "epochs",
                                                   "milestones", "weight_decay")],
                          ["wttm", "resnet20", 0.3, 1.5, 1, [150, 180, 210], 0.0005])
+
+    def test_one_of_imagenet_runs(self):
+        """On few small pictures; the network is a small one too."""
+        data = image_files.save_images(self.folder / "data")
+        small = {"dataset": data, "epochs": 1, "device": "ref", "threads": 1, "batch_size": 16,
+                 "image_size": 16, "resize_size": 20, "student": "resnet8"}
+        plain, wttm = (ROOT / "recipes/imagenet" / name
+                       for name in ("ce-resnet34", "wttm-resnet34-resnet18"))
+        done = self.train(recipe=plain, out=self.folder / "a", **small)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = self.train(recipe=wttm, out=self.folder / "b", teacher=self.folder / "a", **small)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        spec = json.loads((self.folder / "b/model.json").read_text())["spec"]
+        self.assertEqual([spec[name] for name in ("gamma", "beta", "learning_rate", "milestones",
+                                                  "weight_decay", "resize_size")],
+                         [0.8, 1.6, 0.1, [30, 60, 90], 0.0001, 20])
 
 
 class Reading(Case):

@@ -8,6 +8,7 @@
 #include "service/http/idempotency.h"
 #include "service/http/job_inputs.h"
 #include "service/store/folders.h"
+#include "service/store/job_log.h"
 #include "service/store/jobs.h"
 
 #include <math.h>
@@ -230,6 +231,8 @@ void handle_job_remove(struct request *request, struct reply *reply) {
         status = jobs_remove(request->app->pool, request->arg, &err);
     if (!status)
         status = folders_remove_job(request->app->config->data, request->arg, &err);
+    if (!status)
+        status = job_log_remove(request->app->config->data, request->arg, &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;

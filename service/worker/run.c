@@ -21,6 +21,15 @@ enum {
 
 /* ---- callbacks of the trainer ---- */
 
+/* The first step that this attempt trains on. */
+static void tell_start(struct run *run, const struct train_progress *progress) {
+    if (run->told_start || strcmp(progress->phase, "training") != 0)
+        return;
+    run->told_start = true;
+    job_log_add(&run->log, "training from step %lld of %lld", (long long)progress->step,
+                (long long)progress->steps);
+}
+
 static enum train_wish on_tick(void *ctx, const struct train_progress *progress) {
     static const enum train_wish wishes[] = {
         [VERDICT_GO] = TRAIN_CONTINUE,  [VERDICT_CANCEL] = TRAIN_ABANDON,
@@ -30,6 +39,7 @@ static enum train_wish on_tick(void *ctx, const struct train_progress *progress)
     struct run *run = ctx;
     if (strcmp(progress->phase, "saving") == 0)
         outbox_sync(&run->outbox);
+    tell_start(run, progress);
     run->progress = *progress;
     enum verdict verdict = run_look(run, progress);
     return verdict == VERDICT_GO && signals_stop() ? TRAIN_STOP : wishes[verdict];
@@ -41,6 +51,9 @@ static enum status on_point(void *ctx, const struct metric_point *point, struct 
     const struct claim *claim = run->claim;
     int64_t published =
         point->phase == METRIC_EVAL ? claim->published_eval_step : claim->published_train_step;
+    if (point->phase == METRIC_EVAL)
+        job_log_add(&run->log, "epoch %lld: loss %.5g, top1 %.4f, top5 %.4f",
+                    (long long)point->epoch, point->loss, point->top1, point->top5);
     if (point->step <= published)
         return STATUS_OK;
     enum status status = outbox_add(&run->outbox, point, err);
@@ -51,6 +64,7 @@ static enum status on_point(void *ctx, const struct metric_point *point, struct 
 static void on_checkpoint(void *ctx, int64_t step) {
     struct run *run = ctx;
     reporter_checkpoint(&run->reporter, step);
+    job_log_add(&run->log, "checkpoint at step %lld", (long long)step);
     log_debug("checkpoint", log_text("job", run->claim->job.id), log_int("step", step));
 }
 
@@ -151,8 +165,12 @@ static bool has_model(const struct run *run) {
 
 static enum status work(struct run *run, struct error *err) {
     enum status status = open_folder(run, err);
-    if (status || has_model(run))
+    if (status)
         return status;
+    job_log_open(&run->log, run->config->data, run->claim->job.id, run->claim->job.attempt);
+    job_log_add(&run->log, "claimed by %s", run->claim->job.worker);
+    if (has_model(run))
+        return STATUS_OK;
     status = train(run, err);
     if (!status && run_look(run, NULL) != VERDICT_GONE)
         status = run_publish_model(run, err);
@@ -167,6 +185,7 @@ enum run_end run_claim(const struct config *config, struct redis_pool *pool,
     run->pool = pool;
     run->claim = claim;
     run->lock_fd = -1;
+    run->log.fd = -1;
     run->progress.step = -1;
     outbox_init(&run->outbox);
     run->reporter = (struct reporter){.pool = pool,
@@ -181,6 +200,7 @@ enum run_end run_claim(const struct config *config, struct redis_pool *pool,
     enum run_end end = run_settle(run, status, &err);
     reporter_stop(&run->reporter);
     outbox_release(&run->outbox);
+    job_log_close(&run->log);
     if (run->lock_fd >= 0)
         close(run->lock_fd);
     free(run);

@@ -78,6 +78,8 @@ static enum status release(struct run *run, const void *ctx, struct error *err) 
     (void)ctx;
     enum status status = queue_release(run->pool, run->claim, &state, err);
     if (!status) {
+        job_log_add(&run->log, "given back at step %lld, %s now", (long long)run->progress.step,
+                    job_state_slug(state));
         log_info("job_released", log_text("job", run->claim->job.id),
                  log_text("state", job_state_slug(state)));
         /* A cancelled job never runs again; its checkpoint is of no use. */
@@ -99,6 +101,8 @@ static void end_well(struct run *run) {
         log_fail("model_vanished", log_text("model", id), log_error_field(&err));
         return;
     }
+    job_log_add(&run->log, "model %s: top1 %.4f, weights %s", id, model.card.top1,
+                model.card.weights_sha256);
     status = insist(run, points_published, NULL);
     if (!status)
         status = insist(run, finish, &model);
@@ -115,6 +119,7 @@ static void end_badly(struct run *run, enum status status, const struct error *e
         .code = status, .step = run->progress.step, .attempt = run->claim->job.attempt};
     str_copy(error.field, sizeof error.field, err->field);
     str_copy(error.message, sizeof error.message, err->message);
+    job_log_add(&run->log, "failed: %s: %s", status_slug(status), err->message);
     log_warn("job_failed", log_text("job", run->claim->job.id),
              log_text("code", status_slug(status)), log_error_field(err));
     if (insist(run, points_published, NULL) == STATUS_OK)
@@ -126,7 +131,8 @@ static void give_back(struct run *run) {
         insist(run, release, NULL);
 }
 
-static enum run_end lapse(const struct run *run) {
+static enum run_end lapse(struct run *run) {
+    job_log_add(&run->log, "redis was away for longer than the lease");
     log_warn("lease_lapsed", log_text("job", run->claim->job.id));
     return RUN_LAPSED;
 }
@@ -134,11 +140,15 @@ static enum run_end lapse(const struct run *run) {
 enum run_end run_settle(struct run *run, enum status status, const struct error *err) {
     const char *id = run->claim->job.id;
     if (status == STATUS_DEVICE_LOST) {
+        job_log_add(&run->log, "the device is lost: %s", err->message);
         log_fail("device_lost", log_text("job", id), log_error_field(err));
         return RUN_BROKEN;
     }
-    if (run_look(run, NULL) == VERDICT_GONE)
+    if (run_look(run, NULL) == VERDICT_GONE) {
+        job_log_add(&run->log,
+                    "stopped: another attempt has taken over, or the job's time is over");
         return RUN_SETTLED;
+    }
     if (status == STATUS_OK)
         end_well(run);
     else if (status == STATUS_CANCELLED && run->verdict == VERDICT_LAPSED && !signals_stop())

@@ -6,6 +6,7 @@
 #ifndef SERVICE_WORKER_SETTLE_H
 #define SERVICE_WORKER_SETTLE_H
 
+#include "service/store/job_log.h"
 #include "service/worker/reporter.h"
 #include "service/worker/run.h"
 
@@ -16,7 +17,9 @@ struct run {
     const struct claim *claim;
     struct reporter reporter;
     struct outbox outbox;
+    struct job_log log;
     int lock_fd;
+    bool told_start;
     enum verdict verdict; /* as this thread last saw it */
     char folder[FILE_PATH_BYTES], dataset[FILE_PATH_BYTES], teacher[FILE_PATH_BYTES],
         init[FILE_PATH_BYTES];

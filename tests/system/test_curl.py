@@ -61,6 +61,9 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("jobs", "tag=a b", "method=ce")["items"], [lines[-1]])
         self.assertEqual(self.json("jobs", "tag=a&b", status=0)["items"], [])
 
+        log = self.run_script("logs", job["id"])
+        self.assertEqual(self.run_script("logs", job["id"], "follow"), log)
+        self.assertEqual(self.run_script("logs", job["id"], 1), log.splitlines(True)[-1])
         again = self.json("rerun", job["id"])
         self.assertEqual([again["identical"], again["job"]["rerun_of"]], [True, job["id"]])
         self.assertEqual(self.json("job", again["job"]["id"], 20)["spec"], lines[-1]["spec"])
@@ -113,7 +116,7 @@ class CurlTest(unittest.TestCase):
         self.json("cancel", job["id"])
         wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")
         self.assertEqual(self.run_script("remove", job["id"]), "")
-        for name in ("job", "watch", "events", "rerun", "curve", "cancel", "pause", "resume"):
+        for name in ("job", "watch", "events", "logs", "rerun", "curve", "cancel", "pause", "resume"):
             self.assertEqual(self.json(name, job["id"], status=REFUSED)["status"], 404)
         self.assertEqual(self.json("submit", "{}", status=REFUSED)["status"], 422)
 

@@ -325,6 +325,67 @@ class RerunTest(JobCase):
         self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, "teacher"))
 
 
+class LogTest(JobCase):
+    def lines(self, job_id, query=""):
+        answer = self.service.get(f"/jobs/{job_id}/logs{query}")
+        self.assertEqual(answer.headers["content-type"], "text/plain; charset=utf-8")
+        return answer.body.decode().splitlines()
+
+    def follow(self, job_id, query=""):
+        """The lines and the job of a log that is followed to its end."""
+        answer = self.service.get(f"/jobs/{job_id}/logs?follow=true{query}")
+        self.assertEqual(answer.headers["content-type"], "text/event-stream")
+        *events, last = [event.split("\n", 1) for event in answer.body.decode().split("\n\n")
+                         if event.startswith("event")]
+        self.assertEqual({name for name, _ in events} - {"event: line"}, set())
+        self.assertEqual(last[0], "event: end")
+        return ([text.removeprefix("data: ") for _, text in events],
+                json.loads(last[1].removeprefix("data: ")))
+
+    def test_what_a_run_says(self):
+        job_id = self.submit(epochs=30, seed=9)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            following = pool.submit(self.follow, job_id)
+            self.wait_for_points(job_id, 5)
+            self.service.post(f"/jobs/{job_id}/pause")
+            self.wait_for_state(job_id, "paused")
+            self.service.post(f"/jobs/{job_id}/resume")
+            followed, job = following.result()
+        lines = self.lines(job_id)
+        self.assertEqual(followed, lines)
+        self.assertEqual(job, self.show(job_id))
+        texts = [line.split(" ", 1)[1] for line in lines]
+        self.assertEqual(texts[:2], [f"attempt 1: claimed by {job['worker']}",
+                                     "attempt 1: training from step 0 of 240"])
+        self.assertTrue(any("given back" in text and "paused" in text for text in texts))
+        self.assertTrue(any(text.startswith("attempt 2: training from step") for text in texts))
+        self.assertTrue(texts[-1].startswith(f"attempt 2: model {job['model']}: top1"))
+        self.assertEqual(sum(": epoch " in text for text in texts), 30)
+        self.assertEqual(self.lines(job_id, "?tail=3"), lines[-3:])
+        self.assertEqual(self.lines(job_id, "?tail=0"), [])
+        self.assertEqual(self.follow(job_id, "&tail=2")[0], lines[-2:])
+        self.assertEqual(self.service.delete(f"/jobs/{job_id}").status, 204)
+        self.assertEqual(self.service.get(f"/jobs/{job_id}/logs").status, 404)
+        self.assertEqual(list((self.service.data / "logs").glob(f"{job_id}*")), [])
+
+    def test_a_failure_is_told(self):
+        job_id = self.submit(learning_rate=100, momentum=0, weight_decay=1, epochs=30)
+        found = self.service.wait_for_job(job_id)
+        self.assertTrue(self.lines(job_id)[-1].endswith(
+            f"attempt 1: failed: diverged: {found['error']['message']}"))
+
+    def test_refusals(self):
+        running = self.submit(**LONG)
+        waiting = self.submit(epochs=1)
+        self.assertEqual(self.lines(waiting), [])
+        for query, field in (("tail=-1", "tail"), ("tail=100001", "tail"), ("follow=2", "follow"),
+                             ("since=1", "since")):
+            answer = self.service.get(f"/jobs/{waiting}/logs?{query}")
+            self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, field))
+        self.assertEqual(self.service.get(f"/jobs/{NO_JOB}/logs?follow=true").status, 404)
+        self.finish(waiting, running)
+
+
 class ListTest(JobCase):
     """Filters alone and together, on jobs that wait behind one that runs."""
 

@@ -203,6 +203,11 @@ class Client:
                 return points
             since = page["next"]
 
+    def logs(self, job_id: str, tail: Optional[int] = None) -> str:
+        """What a job's runs said: all lines that are kept, or the last so many."""
+        params = {} if tail is None else {"tail": tail}
+        return self._request("GET", f"/jobs/{job_id}/logs", params=params).text
+
     # Models
 
     def models(self) -> Iterator[Model]:

@@ -77,6 +77,12 @@ def test_events(client, trained):
     assert list(client.events(trained["id"], since=len(events) - 1)) == events[-1:]
 
 
+def test_logs(client, trained):
+    lines = client.logs(trained["id"]).splitlines()
+    assert "claimed by" in lines[0] and trained["model"] in lines[-1]
+    assert client.logs(trained["id"], tail=1).splitlines() == lines[-1:]
+
+
 def test_rerun(client, trained):
     made = client.rerun(trained["id"])
     assert (made["identical"], made["differences"]) == (True, [])

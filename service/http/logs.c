@@ -1,0 +1,109 @@
+#include "service/http/handlers.h"
+
+#include "api/codec.h"
+#include "engine/base/mem.h"
+#include "service/http/app.h"
+#include "service/store/job_log.h"
+#include "service/store/jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HTTP_OK = 200 };
+
+/* ---- the log as it grows ---- */
+
+struct following {
+    struct app *app;
+    char id[ID_BYTES];
+    struct job_log_reader reader;
+    struct str first; /* the lines that were there */
+};
+
+static void following_free(void *ctx) {
+    struct following *following = ctx;
+    job_log_reader_close(&following->reader);
+    str_release(&following->first);
+    free(following);
+}
+
+static void add_events(const char *text, struct str *out) {
+    for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+        str_add(out, "event: line\ndata: ");
+        str_add_bytes(out, text, (size_t)(end - text));
+        str_add(out, "\n\n");
+    }
+}
+
+/* The job is read before its log: what has finished by then has said all. */
+static enum status fill(void *ctx, struct str *out, bool *ended, struct error *err) {
+    struct following *following = ctx;
+    struct job job;
+    enum status status = jobs_get(following->app->pool, following->id, &job, err);
+    if (status) {
+        *ended = status == STATUS_NOT_FOUND; /* removed meanwhile */
+        return status;
+    }
+    job_log_read_more(&following->reader, &following->first);
+    add_events(str_text(&following->first), out);
+    str_clear(&following->first);
+    *ended = job_state_finished(job.state);
+    if (*ended) {
+        str_add(out, "event: end\ndata: ");
+        job_add_json(&job, out);
+        str_add(out, "\n\n");
+    }
+    return STATUS_OK;
+}
+
+static enum status follow(struct app *app, const char *id, int64_t tail, struct reply *reply,
+                          struct error *err) {
+    struct following *following = xcalloc(1, sizeof *following);
+    following->app = app;
+    str_copy(following->id, sizeof following->id, id);
+    struct stream_source source = {.ctx = following, .fill = fill, .release = following_free};
+    str_copy(source.topic, sizeof source.topic, id);
+    enum status status =
+        job_log_read(&following->reader, app->config->data, id, tail, &following->first, err);
+    if (!status)
+        status = stream_open(app->pump, &source, &reply->stream, err);
+    if (status) {
+        following_free(following);
+        return status;
+    }
+    reply_body(reply, HTTP_OK, "text/event-stream");
+    reply_header(reply, "Cache-Control", "no-store");
+    reply_header(reply, "X-Accel-Buffering", "no"); /* proxies that would collect first */
+    return STATUS_OK;
+}
+
+/* ---- GET /jobs/{id}/logs ---- */
+
+static enum status reply_tail(struct app *app, const char *id, int64_t tail, struct reply *reply,
+                              struct error *err) {
+    struct job_log_reader reader;
+    struct str *out = reply_body(reply, HTTP_OK, "text/plain; charset=utf-8");
+    enum status status = job_log_read(&reader, app->config->data, id, tail, out, err);
+    job_log_reader_close(&reader);
+    return status;
+}
+
+void handle_job_logs(struct request *request, struct reply *reply) {
+    struct app *app = request->app;
+    struct job job;
+    struct error err;
+    int64_t tail = JOB_LOG_MAX_LINES;
+    bool follows = false;
+    enum status status = request_check_query(request, "tail follow", &err);
+    if (!status)
+        status = request_query_int(request, "tail", 0, JOB_LOG_MAX_LINES, &tail, &err);
+    if (!status)
+        status = request_query_bool(request, "follow", &follows, &err);
+    if (!status)
+        status = jobs_get(app->pool, request->arg, &job, &err);
+    if (!status)
+        status = follows ? follow(app, job.id, tail, reply, &err)
+                         : reply_tail(app, job.id, tail, reply, &err);
+    if (status)
+        request_fail(request, reply, &err, NULL);
+}

@@ -116,7 +116,8 @@ class WeightsInAndOut(unittest.TestCase):
         folders, expected = [], []
         for name in zoo.NAMES:
             with self.subTest(name, seed=SEED):
-                case = Case(self.folder / name, name, (3, 32, 32), **OPTIONS)
+                side = 32 if zoo.published(name)[0] == 32 else 64
+                case = Case(self.folder / name, name, (3, side, side), **OPTIONS)
                 self.check_state_dict(case)
                 expected.append(case.export(False))
                 folders.append(case.folder)

@@ -101,6 +101,11 @@ static enum status write_all(const struct dataset *dataset, const char *dir, str
     return status;
 }
 
+static bool show_checked(void *ctx, int64_t checked, int64_t count) {
+    show_progress(ctx, "checking pictures", (double)checked / (double)count);
+    return true;
+}
+
 static enum status import(const struct data_command *command, const char *folder,
                           struct error *err) {
     struct dataset dataset = {0};
@@ -108,7 +113,12 @@ static enum status import(const struct data_command *command, const char *folder
         return error_set_field(err, STATUS_INVALID, "dir", "dir= is required");
     if (file_exists(command->dir))
         return error_set_field(err, STATUS_CONFLICT, "dir", "%s exists already", command->dir);
-    enum status status = dataset_open(&dataset, folder, NULL, err);
+    bool terminal = isatty(STDERR_FILENO);
+    const struct dataset_watch watch = {NULL, show_checked};
+    enum status status =
+        dataset_open_watched(&dataset, folder, NULL, terminal ? &watch : NULL, err);
+    if (terminal)
+        fputs("\r\033[K", stderr);
     if (!status)
         status = write_all(&dataset, command->dir, err);
     dataset_close(&dataset);

@@ -222,10 +222,11 @@ static bool is_published(const struct dataset *dataset, const struct known_set *
 /* Mean and deviation: as noted when it was imported, as published, or computed. Encoded pictures
  * that nobody has looked at yet have no digests. */
 static enum status describe(struct dataset *dataset, const char *folder,
-                            const struct known_set *known, struct error *err) {
+                            const struct known_set *known, const struct dataset_watch *watch,
+                            struct error *err) {
     const struct encoded *encoded = dataset->train.encoded;
     bool noted = false, inspected = encoded && !encoded->digest;
-    enum status status = inspected ? images_inspect(dataset, err) : STATUS_OK;
+    enum status status = inspected ? images_inspect(dataset, watch, err) : STATUS_OK;
     if (status)
         return status;
     dataset_digest(dataset);
@@ -233,7 +234,7 @@ static enum status describe(struct dataset *dataset, const char *folder,
     if (status || noted)
         return status;
     if (encoded && !inspected)
-        status = images_inspect(dataset, err);
+        status = images_inspect(dataset, watch, err);
     else if (!encoded && !is_published(dataset, known))
         dataset_measure(dataset);
     if (!status && is_published(dataset, known)) {
@@ -245,6 +246,11 @@ static enum status describe(struct dataset *dataset, const char *folder,
 
 enum status dataset_open(struct dataset *dataset, const char *folder, const char *name,
                          struct error *err) {
+    return dataset_open_watched(dataset, folder, name, NULL, err);
+}
+
+enum status dataset_open_watched(struct dataset *dataset, const char *folder, const char *name,
+                                 const struct dataset_watch *watch, struct error *err) {
     char where[FILE_PATH_BYTES];
     *dataset = (struct dataset){0};
     const struct format *format = find_format(folder, where);
@@ -256,7 +262,7 @@ enum status dataset_open(struct dataset *dataset, const char *folder, const char
     if (!status)
         status = name_classes(dataset, folder, where, format, known, err);
     if (!status)
-        status = describe(dataset, folder, known, err);
+        status = describe(dataset, folder, known, watch, err);
     if (status)
         dataset_close(dataset);
     return status;

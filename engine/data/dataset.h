@@ -51,6 +51,18 @@ struct dataset {
 MUST_CHECK enum status dataset_open(struct dataset *dataset, const char *folder, const char *name,
                                     struct error *err);
 
+/* Follows an opening that looks at every JPEG and PNG file. */
+struct dataset_watch {
+    void *ctx;
+    /* Called now and then by the thread that opens; false ends it with CANCELLED. */
+    bool (*go_on)(void *ctx, int64_t checked, int64_t count);
+};
+
+/* The same, followed by watch (or NULL). */
+MUST_CHECK enum status dataset_open_watched(struct dataset *dataset, const char *folder,
+                                            const char *name, const struct dataset_watch *watch,
+                                            struct error *err);
+
 void dataset_close(struct dataset *dataset); /* Zeroed or open. */
 
 /* Cuts a split to its first limit pictures (0: leaves it whole). */

@@ -31,7 +31,8 @@ struct encoded *images_add_list(struct dataset *dataset, enum part part, const c
 /* Reads and decodes every picture, by as many threads as there are processors: fills or compares
  * the digests, and sets mean and deviation, each picture counting the same. CORRUPT lists what
  * cannot be used. */
-MUST_CHECK enum status images_inspect(struct dataset *dataset, struct error *err);
+MUST_CHECK enum status images_inspect(struct dataset *dataset, const struct dataset_watch *watch,
+                                      struct error *err);
 
 /* Pictures, ends and digests of an imported file's part, as images_write left them. */
 struct safetensors;

@@ -10,6 +10,9 @@
 
 enum { MOST_LISTED = 4, LISTED_BYTES = 300 };
 
+/* Pictures a thread that are looked at between two questions whether to go on. */
+enum { ROUND = 64 };
+
 /* Of one picture's pixels in 0..255, by channel. */
 struct brightness {
     double mean[ENCODED_CHANNELS], square[ENCODED_CHANNELS];
@@ -19,6 +22,7 @@ struct inspection {
     struct encoded *list;
     struct brightness *brightness; /* [count], or NULL */
     bool *unusable;                /* [count] */
+    int64_t begin;                 /* of this round */
 };
 
 static void measure(struct brightness *out, const struct picture *picture) {
@@ -60,7 +64,22 @@ static enum status look_at(const struct inspection *inspection, int64_t index, s
 
 static void inspect_one(void *ctx, int64_t index) {
     const struct inspection *inspection = ctx;
-    inspection->unusable[index] = look_at(inspection, index, NULL) != STATUS_OK;
+    int64_t at = inspection->begin + index;
+    inspection->unusable[at] = look_at(inspection, at, NULL) != STATUS_OK;
+}
+
+static enum status inspect_all(struct inspection *inspection, const struct dataset_watch *watch,
+                               struct error *err) {
+    int64_t count = inspection->list->count, round = (int64_t)ROUND * parallel_processors();
+    for (int64_t begin = 0; begin < count; begin += round) {
+        inspection->begin = begin;
+        if (watch && !watch->go_on(watch->ctx, begin, count))
+            return error_set(err, STATUS_CANCELLED,
+                             "stopped after looking at %lld of %lld pictures", (long long)begin,
+                             (long long)count);
+        parallel_each(count - begin < round ? count - begin : round, inspect_one, inspection);
+    }
+    return STATUS_OK;
 }
 
 /* Says how many pictures cannot be used and, of the first ones, why: they are read again, so that
@@ -105,7 +124,8 @@ static void average(struct dataset *dataset, const struct brightness *brightness
     }
 }
 
-static enum status inspect_part(struct dataset *dataset, enum part part, struct error *err) {
+static enum status inspect_part(struct dataset *dataset, enum part part,
+                                const struct dataset_watch *watch, struct error *err) {
     struct encoded *list = dataset->storage[STORAGE_ENCODED + part];
     struct inspection inspection = {.list = list};
     inspection.unusable = xcalloc((size_t)list->count, sizeof *inspection.unusable);
@@ -113,8 +133,9 @@ static enum status inspect_part(struct dataset *dataset, enum part part, struct 
         inspection.brightness = xcalloc((size_t)list->count, sizeof *inspection.brightness);
     if (!list->digest)
         list->own_digest = xcalloc((size_t)list->count, SHA256_BYTES);
-    parallel_each(list->count, inspect_one, &inspection);
-    enum status status = list_unusable(&inspection, err);
+    enum status status = inspect_all(&inspection, watch, err);
+    if (!status)
+        status = list_unusable(&inspection, err);
     if (!status && part == PART_TRAIN)
         average(dataset, inspection.brightness);
     if (!status && !list->digest)
@@ -124,7 +145,8 @@ static enum status inspect_part(struct dataset *dataset, enum part part, struct 
     return status;
 }
 
-enum status images_inspect(struct dataset *dataset, struct error *err) {
-    enum status status = inspect_part(dataset, PART_TRAIN, err);
-    return status ? status : inspect_part(dataset, PART_TEST, err);
+enum status images_inspect(struct dataset *dataset, const struct dataset_watch *watch,
+                           struct error *err) {
+    enum status status = inspect_part(dataset, PART_TRAIN, watch, err);
+    return status ? status : inspect_part(dataset, PART_TEST, watch, err);
 }

@@ -283,6 +283,7 @@ enum status trainer_run(const struct train_job *job, const struct train_callback
                         struct train_result *result, struct error *err) {
     struct trainer trainer = {.job = job, .spec = job->spec, .callbacks = callbacks};
     trainer.progress.loss = trainer.progress.top1 = NAN;
+    trainer.progress.epochs = job->spec->epochs;
     enum status status = trainer_setup(&trainer, err);
     if (status == STATUS_OK)
         status = train(&trainer, err);

@@ -39,10 +39,18 @@ static enum status set_input(struct trainer *trainer, struct error *err) {
     return status;
 }
 
+/* Looking at all pictures of a folder takes long: it can be followed and stopped. */
+static bool go_on(void *ctx, int64_t checked, int64_t count) {
+    (void)checked, (void)count;
+    return trainer_tick(ctx, "preparing", NULL) == STATUS_OK;
+}
+
 enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
     const struct train_spec *spec = trainer->spec;
     struct dataset *dataset = &trainer->dataset;
-    enum status status = dataset_open(dataset, trainer->job->dataset_folder, NULL, err);
+    const struct dataset_watch watch = {trainer, go_on};
+    enum status status = dataset_open_watched(dataset, trainer->job->dataset_folder, NULL,
+                                              trainer->callbacks ? &watch : NULL, err);
     if (status != STATUS_OK)
         return status;
     split_limit(&dataset->train, spec->train_limit);

@@ -210,6 +210,26 @@ static void test_bad_gzip(void) {
     check_archive(folder, "train.tgz: the gzip file is truncated");
 }
 
+static bool count_and_stop(void *ctx, int64_t checked, int64_t count) {
+    int *calls = ctx;
+    T_INT(checked, 0);
+    T_INT(count, *calls == 0 ? 5 : 3);
+    return ++*calls < 2;
+}
+
+/* Whoever watches is asked for each split at least once, and can end it. */
+static void test_watched(void) {
+    struct dataset dataset;
+    struct error err = {0};
+    int calls = 0;
+    const struct dataset_watch watch = {&calls, count_and_stop};
+    const char *folder = fresh(root);
+    put_images(folder);
+    T_INT(dataset_open_watched(&dataset, folder, NULL, &watch, &err), STATUS_CANCELLED);
+    T_STR(err.message, "stopped after looking at 0 of 3 pictures");
+    T_INT(calls, 2);
+}
+
 /* All are counted, the first ones are named. */
 static void test_unreadable(void) {
     struct dataset dataset;
@@ -242,6 +262,7 @@ int main(void) {
     T_RUN(test_names);
     T_RUN(test_refused);
     T_RUN(test_bad_gzip);
+    T_RUN(test_watched);
     T_RUN(test_unreadable);
     CHECK(file_remove_all(root, NULL) == STATUS_OK);
     return t_done();

@@ -58,7 +58,7 @@ lint: setup-test
 	@tests/lint/run
 
 format: setup-test
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cc' | xargs clang-format -i
 
 clean:
 	@rm -rf build build.log

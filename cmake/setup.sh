@@ -26,11 +26,22 @@ available() {
     done
 }
 
-wanted="" extras=""
+# cuDNN's headers, which the CUDA module is compiled with, out of the wheel that has them. Only where
+# there is nvcc; without them the build leaves the module out and says so.
+cudnn_headers() {
+    command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || return 0
+    for folder in /usr/include /usr/include/*-linux-gnu /usr/local/cuda/include \
+        "${CUDNN_INCLUDE_DIR:-}" build/cudnn/nvidia/cudnn/include; do
+        [ ! -e "$folder/cudnn_graph.h" ] || return 0
+    done
+    cmake/cudnn.sh headers || echo "setup: no headers of cuDNN, the CUDA module is left out" >&2
+}
+
+wanted="" extras="" headers=""
 for kind in "$@"; do
     case $kind in
     build) wanted="$wanted $build_packages" ;;
-    test) wanted="$wanted $test_packages" ;;
+    test) wanted="$wanted $test_packages" headers=1 ;;
     demo) wanted="$wanted $demo_packages" extras=$demo_extras ;;
     *) echo "setup.sh: unknown part $kind" >&2; exit 2 ;;
     esac
@@ -43,7 +54,10 @@ fi
 # shellcheck disable=SC2086
 packages=$(missing $wanted) extras=$(missing $extras)
 # shellcheck disable=SC2086
-[ -n "$packages$(available $extras)" ] || exit 0
+if [ -z "$packages$(available $extras)" ]; then
+    [ -z "$headers" ] || cudnn_headers
+    exit 0
+fi
 
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
@@ -67,3 +81,4 @@ packages="$packages$(available $extras)"
 echo "setup: installing $packages"
 install || { cat "$log"; rm -f "$log"; exit 1; }
 rm -f "$log"
+[ -z "$headers" ] || cudnn_headers

@@ -27,6 +27,7 @@ struct backend;
 struct device {
     const struct backend *backend;
     int threads;
+    bool eager;         /* runs op by op even where a step could be captured */
     void *state;        /* the backend's own */
     char identity[256]; /* backend, processor features and library versions, one line */
 };
@@ -76,6 +77,15 @@ typedef void backend_free_fn(struct device *device, void *ptr);
 typedef void backend_copy_fn(struct device *device, void *to, const void *from, size_t bytes);
 typedef void backend_fill_fn(struct device *device, void *ptr, int byte, size_t bytes);
 typedef enum status backend_synchronize_fn(struct device *device, struct error *err);
+/* Hands the step to a device that cannot read it where it lies; what was enqueued before keeps the
+ * step it had. */
+typedef void backend_step_fn(struct device *device, const struct step *step);
+/* From here on kernels are recorded instead of run. */
+typedef void backend_capture_begin_fn(struct device *device);
+/* What was recorded, or NULL and the device's sticky error. */
+typedef void *backend_capture_end_fn(struct device *device);
+/* Runs or frees what was recorded. */
+typedef void backend_graph_fn(struct device *device, void *graph);
 /* Bytes of a value in the NATIVE format. */
 typedef size_t backend_native_bytes_fn(const struct device *device, const struct value *value);
 
@@ -91,9 +101,21 @@ struct backend {
     backend_copy_fn *upload, *download;
     backend_fill_fn *fill;
     backend_synchronize_fn *synchronize;
+    backend_step_fn *step;                   /* NULL: kernels read args->step */
+    backend_capture_begin_fn *capture_begin; /* NULL: it cannot capture */
+    backend_capture_end_fn *capture_end;
+    backend_graph_fn *replay, *free_graph;
     backend_native_bytes_fn *native_bytes; /* NULL: it has no NATIVE format */
     const struct kernel *kernels;          /* [OP_COUNT] */
     const struct backend *fallback;        /* host backends only; NULL for none */
+};
+
+/* What the shared object of a backend shows, under the name distill_backend_module; the sizes tell
+ * whether it was built with the same headers as the program that loads it. */
+struct backend_module {
+    size_t backend_bytes, step_bytes, op_bytes;
+    int opcodes;
+    const struct backend *backend;
 };
 
 /* The backends of this build, the preferred one first, NULL at the end (generated). */

@@ -10,6 +10,10 @@ static enum status prepare_calls(struct exec *exec, struct error *err) {
     for (int i = 0; i < exec->n_calls; i++) {
         struct call *call = &exec->call[i];
         size_t bytes = 0;
+        if (!call->kernel)
+            return error_set(err, STATUS_UNSUPPORTED, "op %d: the %s backend has no %s",
+                             call->logical, exec->device->backend->name,
+                             op_table[call->context.op->code].name);
         if (!call->kernel->prepare)
             continue;
         enum status status = call->kernel->prepare(&call->context, &call->state, &bytes, err);
@@ -45,6 +49,8 @@ enum status exec_create(struct exec **out, struct device *device, const struct p
 void exec_free(struct exec *exec) {
     if (!exec)
         return;
+    if (exec->graph)
+        exec->device->backend->free_graph(exec->device, exec->graph);
     for (int i = 0; i < exec->n_calls; i++)
         if (exec->call[i].state && exec->call[i].kernel->release)
             exec->call[i].kernel->release(exec->call[i].state);
@@ -82,15 +88,40 @@ void exec_refresh(struct exec *exec) {
             exec->call[i].kernel->refresh(exec->call[i].state, &exec->call[i].args);
 }
 
-void exec_run(struct exec *exec, const struct step *step) {
+static void set_step(struct exec *exec, const struct step *step) {
     exec->step = *step;
+    if (exec->device->backend->step)
+        exec->device->backend->step(exec->device, &exec->step);
+}
+
+static void run_step(struct exec *exec) {
     for (int i = 0; i < exec->n_calls; i++)
         if (section_of(exec, &exec->call[i]) != SECTION_PROLOGUE)
             run_call(&exec->call[i]);
 }
 
+/* The second run is captured: by then kernels have been loaded, which a capture does not allow. */
+static void capture_step(struct exec *exec) {
+    const struct backend *backend = exec->device->backend;
+    if (!backend->capture_begin || exec->device->eager || exec->graph || !exec->warm)
+        return;
+    backend->capture_begin(exec->device);
+    run_step(exec);
+    exec->graph = backend->capture_end(exec->device);
+}
+
+void exec_run(struct exec *exec, const struct step *step) {
+    set_step(exec, step);
+    capture_step(exec);
+    if (exec->graph)
+        exec->device->backend->replay(exec->device, exec->graph);
+    else
+        run_step(exec);
+    exec->warm = true;
+}
+
 void exec_run_op(struct exec *exec, int op, const struct step *step) {
-    exec->step = *step;
+    set_step(exec, step);
     for (int i = 0; i < exec->n_calls; i++)
         if (exec->call[i].logical == op)
             run_call(&exec->call[i]);

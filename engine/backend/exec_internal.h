@@ -45,6 +45,8 @@ struct exec {
     size_t activation_bytes, activation_floor_bytes, persistent_bytes, workspace_bytes;
     int reorders;
     struct step step;
+    bool warm;   /* it has run once: what a device loads late is there */
+    void *graph; /* a captured step, or NULL */
 };
 
 /* Fills places and calls of an exec whose device, program and params are set. */
@@ -54,7 +56,7 @@ void exec_compile(struct exec *exec);
  * workspace they ask for is part of it. */
 MUST_CHECK enum status exec_place_memory(struct exec *exec, struct error *err);
 
-/* The kernel of an opcode in a backend or its fallback; aborts when neither has it. */
+/* The kernel of an opcode in a backend or its fallback; NULL when neither has it. */
 const struct kernel *backend_kernel(const struct backend *backend, enum opcode code);
 
 /* A place's bytes in its format. */

@@ -41,6 +41,7 @@ FOREIGN = {
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 LIMITS = {".c": 500, ".h": 200}
+CUDA = (".cu", ".cuh", ".cc")
 FUNCTION_LINES, FUNCTION_PARAMETERS = 60, 6
 GIVEN_SIGNATURES = {"on_request"}  # libmicrohttpd's MHD_AccessHandlerCallback
 BANNED = {
@@ -193,7 +194,7 @@ def words():
                 yield f"{name}:{number}: a path of one machine"
             if UNNUMBERED.search(line):
                 yield f"{name}:{number}: an open end without an issue's number"
-            if name.endswith((".c", ".h", ".py", ".sh", ".lua")) and line != line.rstrip():
+            if name.endswith((".c", ".h", ".py", ".sh", ".lua", *CUDA)) and line != line.rstrip():
                 yield f"{name}:{number}: white space at the end"
 
 
@@ -204,7 +205,8 @@ def formatting():
     if not version or "version 14." not in version.stdout:
         print("formatting: skipped, there is no clang-format 14")
         return
-    command = [program, "--dry-run", *files.c_names()]
+    kernels = [name for name in files.names() if name.endswith(CUDA)]
+    command = [program, "--dry-run", *files.c_names(), *kernels]
     done = subprocess.run(command, cwd=files.ROOT, capture_output=True, text=True, check=False)
     changed = re.findall(r"^(\S+?):(\d+):\d+: warning: ", done.stderr, re.MULTILINE)
     first = {}

@@ -1,0 +1,298 @@
+/*
+ * Convolutions: by cuDNN where it has a plan, by own kernels where it has none and for groups.
+ *
+ * In bf16 cuDNN wants weights in bf16 and the channels of x filled up to a multiple of 8. Weights
+ * are converted on every run, those that are constant once by refresh; x is filled up in the
+ * workspace.
+ */
+#include "engine/backend/cuda/cuda_internal.h"
+#include "engine/base/mem.h"
+
+#include <stdlib.h>
+
+enum { ALIGNMENT = 256, TENSOR_CORE_CHANNELS = 8 };
+
+struct conv_state {
+    const struct dnn_plan *plan; /* NULL: own kernels */
+    struct device *device;
+    void *weight;                   /* converted once, the bias behind it; or NULL */
+    int channels;                   /* of x, filled up */
+    size_t weight_offset, x_offset; /* in the workspace */
+    size_t weight_bytes;            /* converted, with channels filled up, aligned */
+    size_t bias_bytes;              /* converted, aligned; 0: none */
+};
+
+static struct conv_args geometry(const struct kernel_context *context, struct shape x,
+                                 struct shape weight, struct shape y) {
+    const struct conv_attr *attr = &context->op->attr.conv;
+    return (struct conv_args){.n = x.n,
+                              .h = x.h,
+                              .w = x.w,
+                              .c = x.c,
+                              .yh = y.h,
+                              .yw = y.w,
+                              .k = weight.n,
+                              .r = weight.h,
+                              .s = weight.w,
+                              .stride = attr->stride,
+                              .pad = attr->pad,
+                              .groups = attr->groups,
+                              .act = (enum launch_act)attr->act};
+}
+
+static struct conv_args conv_geometry(const struct kernel_context *context) {
+    return geometry(context, context_in(context, 0)->shape, context_in(context, 1)->shape,
+                    context_out(context, 0)->shape);
+}
+
+static struct conv_args conv_dx_geometry(const struct kernel_context *context) {
+    return geometry(context, context_out(context, 0)->shape, context_in(context, 1)->shape,
+                    context_in(context, 0)->shape);
+}
+
+static struct conv_args conv_dw_geometry(const struct kernel_context *context) {
+    return geometry(context, context_in(context, 1)->shape, context_out(context, 0)->shape,
+                    context_in(context, 0)->shape);
+}
+
+/* --- prepare --- */
+
+static size_t aligned(size_t bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static const struct dnn_plan *find_plan(const struct kernel_context *context,
+                                        struct conv_args *conv, struct dnn_problem problem) {
+    if (!cuda_of(context)->dnn || conv->groups > 1)
+        return NULL;
+    problem.n = conv->n;
+    problem.h = conv->h;
+    problem.w = conv->w;
+    problem.c = conv->c;
+    problem.yh = conv->yh;
+    problem.yw = conv->yw;
+    problem.k = conv->k;
+    problem.r = conv->r;
+    problem.s = conv->s;
+    problem.stride = conv->stride;
+    problem.pad = conv->pad;
+    return dnn_plan_of(cuda_of(context)->dnn, &problem);
+}
+
+/* Places converted weights, their bias and filled-up x behind what the plan itself needs. */
+static size_t lay_out(struct conv_state *state, const struct conv_args *conv,
+                      const struct dnn_problem *problem) {
+    size_t each = sizeof(uint16_t), channels = (size_t)state->channels;
+    size_t taps = (size_t)conv->k * (size_t)conv->r * (size_t)conv->s;
+    size_t pixels = (size_t)conv->n * (size_t)conv->h * (size_t)conv->w;
+    state->weight_offset = aligned(state->plan->workspace_bytes);
+    if (problem->bf16)
+        state->weight_bytes = aligned(taps * channels * each);
+    if (problem->bf16 && problem->bias)
+        state->bias_bytes = aligned((size_t)conv->k * each);
+    state->x_offset = state->weight_offset + state->weight_bytes + state->bias_bytes;
+    bool fills = state->channels != conv->c;
+    return state->x_offset + (fills ? aligned(pixels * channels * each) : 0);
+}
+
+static enum status prepare(const struct kernel_context *context, struct conv_args conv,
+                           struct dnn_problem problem, void **out, size_t *workspace_bytes,
+                           struct error *err) {
+    struct conv_state *state = xcalloc(1, sizeof *state);
+    struct conv_args filled = conv;
+    *out = state;
+    state->device = context->device;
+    if (problem.bf16 && problem.kind != DNN_CONV_DX)
+        filled.c =
+            (conv.c + TENSOR_CORE_CHANNELS - 1) / TENSOR_CORE_CHANNELS * TENSOR_CORE_CHANNELS;
+    state->channels = filled.c;
+    state->plan = find_plan(context, &filled, problem);
+    if (state->plan)
+        *workspace_bytes = lay_out(state, &conv, &problem);
+    else if (problem.kind == DNN_CONV_DW)
+        *workspace_bytes = launch_conv_dw_workspace_bytes(&cuda_of(context)->queue, &conv);
+    return cuda_prepare(context, NULL, NULL, err);
+}
+
+enum status cuda_conv_prepare(const struct kernel_context *context, void **state,
+                              size_t *workspace_bytes, struct error *err) {
+    struct dnn_problem problem = {.kind = DNN_CONV,
+                                  .bf16 = context->in[0] == FORMAT_NATIVE,
+                                  .bias = context->op->in[2] != NO_VALUE,
+                                  .residual = context->op->in[3] != NO_VALUE,
+                                  .relu = context->op->attr.conv.act == ACT_RELU};
+    return prepare(context, conv_geometry(context), problem, state, workspace_bytes, err);
+}
+
+enum status cuda_conv_dx_prepare(const struct kernel_context *context, void **state,
+                                 size_t *workspace_bytes, struct error *err) {
+    struct dnn_problem problem = {.kind = DNN_CONV_DX, .bf16 = context->in[0] == FORMAT_NATIVE};
+    return prepare(context, conv_dx_geometry(context), problem, state, workspace_bytes, err);
+}
+
+enum status cuda_conv_dw_prepare(const struct kernel_context *context, void **state,
+                                 size_t *workspace_bytes, struct error *err) {
+    struct dnn_problem problem = {.kind = DNN_CONV_DW, .bf16 = context->in[0] == FORMAT_NATIVE};
+    enum status status =
+        prepare(context, conv_dw_geometry(context), problem, state, workspace_bytes, err);
+    size_t sums = launch_norm_workspace_bytes(&cuda_of(context)->queue,
+                                              extent_of(context_in(context, 0)->shape),
+                                              context->in[0] == FORMAT_NATIVE);
+    if (context->op->out[1] != NO_VALUE && sums > *workspace_bytes)
+        *workspace_bytes = sums;
+    return status;
+}
+
+void cuda_conv_release(void *state) {
+    struct conv_state *conv = state;
+    if (conv->weight)
+        conv->device->backend->free(conv->device, conv->weight);
+    free(conv);
+}
+
+/* --- run --- */
+
+static void *at(const struct kernel_args *args, size_t offset) {
+    return (char *)args->workspace + offset;
+}
+
+/* Copies from_channels of each pixel, and zeros up to to_channels or fewer of them. */
+static void copy_channels(const struct kernel_args *args, struct array from, int from_channels,
+                          struct array to, int to_channels, uint32_t pixels) {
+    int count = from_channels < to_channels ? from_channels : to_channels;
+    launch_channels(queue_of(args), &(struct channels_args){.x = from,
+                                                            .y = to,
+                                                            .pixels = pixels,
+                                                            .x_channels = from_channels,
+                                                            .y_channels = to_channels,
+                                                            .count = count,
+                                                            .fill = to_channels - count,
+                                                            .groups = 1});
+}
+
+static void convert_weight(const struct conv_state *state, const struct kernel_args *args,
+                           void *to) {
+    struct shape weight = context_in(args->context, 1)->shape;
+    copy_channels(args, array_in(args, 1), weight.c, (struct array){to, true}, state->channels,
+                  (uint32_t)(weight.n * weight.h * weight.w));
+    if (state->bias_bytes)
+        launch_convert(queue_of(args), array_in(args, 2),
+                       (struct array){(char *)to + state->weight_bytes, true}, (uint32_t)weight.n);
+}
+
+/* Only where there is a plan in bf16; without memory weights are converted on every run. */
+void cuda_conv_refresh(void *state, const struct kernel_args *args) {
+    struct conv_state *conv = state;
+    const struct backend *backend = conv->device->backend;
+    size_t bytes = conv->weight_bytes + conv->bias_bytes;
+    if (!conv->weight_bytes)
+        return;
+    if (!conv->weight &&
+        backend->alloc(conv->device, &conv->weight, bytes, "converted weights", NULL) != STATUS_OK)
+        conv->weight = NULL;
+    if (conv->weight)
+        convert_weight(conv, args, conv->weight);
+}
+
+/* Sets weights and bias as the plan wants them. */
+static void plan_weight(const struct conv_state *state, const struct kernel_args *args,
+                        struct dnn_operands *operands) {
+    operands->w = args->in[1];
+    operands->bias = args->in[2];
+    if (!state->weight_bytes)
+        return;
+    operands->w = state->weight ? state->weight : at(args, state->weight_offset);
+    operands->bias = (char *)operands->w + state->weight_bytes;
+    if (!state->weight)
+        convert_weight(state, args, operands->w);
+}
+
+/* x as the plan wants it. */
+static void *plan_x(const struct conv_state *state, const struct kernel_args *args, int in) {
+    struct shape x = context_in(args->context, in)->shape;
+    if (state->channels == x.c)
+        return args->in[in];
+    void *to = at(args, state->x_offset);
+    copy_channels(args, array_in(args, in), x.c, (struct array){to, true}, state->channels,
+                  extent_of(x).pixels);
+    return to;
+}
+
+/* Only ReLU is in the precompiled engines. */
+static void act_behind(const struct kernel_args *args) {
+    struct map_args launch = {.x = array_out(args, 0),
+                              .y = array_out(args, 0),
+                              .extent = extent_of(context_out(args->context, 0)->shape),
+                              .act = LAUNCH_ACT_RELU6};
+    launch_scale_act(queue_of(args), &launch);
+}
+
+void cuda_conv(void *state, const struct kernel_args *args) {
+    const struct conv_state *conv = state;
+    if (conv->plan) {
+        struct dnn_operands operands = {.x = plan_x(conv, args, 0),
+                                        .y = args->out[0],
+                                        .residual = args->in[3],
+                                        .workspace = args->workspace};
+        plan_weight(conv, args, &operands);
+        dnn_run(cuda_of(args->context)->dnn, conv->plan, &operands);
+        if (args->context->op->attr.conv.act == ACT_RELU6)
+            act_behind(args);
+        return;
+    }
+    struct conv_args launch = conv_geometry(args->context);
+    launch.x = array_in(args, 0);
+    launch.weight = args->in[1];
+    launch.bias = args->in[2];
+    launch.residual = array_in(args, 3);
+    launch.y = array_out(args, 0);
+    launch_conv(queue_of(args), &launch);
+}
+
+void cuda_conv_dx(void *state, const struct kernel_args *args) {
+    const struct conv_state *conv = state;
+    if (conv->plan) {
+        struct dnn_operands operands = {
+            .x = args->out[0], .y = args->in[0], .workspace = args->workspace};
+        plan_weight(conv, args, &operands);
+        dnn_run(cuda_of(args->context)->dnn, conv->plan, &operands);
+        return;
+    }
+    struct conv_args launch = conv_dx_geometry(args->context);
+    launch.x = array_out(args, 0);
+    launch.weight = args->in[1];
+    launch.y = array_in(args, 0);
+    launch_conv_dx(queue_of(args), &launch);
+}
+
+static void plan_dw(const struct conv_state *conv, const struct kernel_args *args) {
+    struct shape dw = context_out(args->context, 0)->shape;
+    struct dnn_operands operands = {.x = plan_x(conv, args, 1),
+                                    .w = args->out[0],
+                                    .y = args->in[0],
+                                    .workspace = args->workspace};
+    if (conv->weight_bytes)
+        operands.w = at(args, conv->weight_offset);
+    dnn_run(cuda_of(args->context)->dnn, conv->plan, &operands);
+    if (conv->weight_bytes)
+        copy_channels(args, (struct array){operands.w, true}, conv->channels, array_out(args, 0),
+                      dw.c, (uint32_t)(dw.n * dw.h * dw.w));
+}
+
+void cuda_conv_dw(void *state, const struct kernel_args *args) {
+    const struct conv_state *conv = state;
+    if (conv->plan) {
+        plan_dw(conv, args);
+    } else {
+        struct conv_args launch = conv_dw_geometry(args->context);
+        launch.x = array_in(args, 1);
+        launch.y = array_in(args, 0);
+        launch.dweight = args->out[0];
+        launch.workspace = args->workspace;
+        launch_conv_dw(queue_of(args), &launch);
+    }
+    if (args->out[1])
+        launch_channel_sums(queue_of(args), array_in(args, 0),
+                            extent_of(context_in(args->context, 0)->shape), args->out[1],
+                            args->workspace);
+}

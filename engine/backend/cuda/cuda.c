@@ -1,0 +1,92 @@
+#include "engine/backend/cuda/cuda_internal.h"
+
+#include <limits.h>
+
+const struct kernel cuda_kernels[OP_COUNT] = {
+    [OP_NORMALIZE] = {cuda_formats, cuda_prepare, .run = cuda_normalize},
+    [OP_AUGMENT] = {cuda_formats, cuda_prepare, .run = cuda_augment},
+    [OP_CONV] = {cuda_formats, cuda_conv_prepare, cuda_conv_refresh, cuda_conv, cuda_conv_release},
+    [OP_CONV_DX] = {cuda_formats, cuda_conv_dx_prepare, .run = cuda_conv_dx,
+                    .release = cuda_conv_release},
+    [OP_CONV_DW] = {cuda_formats, cuda_conv_dw_prepare, .run = cuda_conv_dw,
+                    .release = cuda_conv_release},
+    [OP_BN_ACT] = {cuda_formats, cuda_bn_act_prepare, .run = cuda_bn_act},
+    [OP_BN_ACT_BWD] = {cuda_formats, cuda_bn_act_bwd_prepare, .run = cuda_bn_act_bwd},
+    [OP_BN_UPDATE] = {cuda_formats, cuda_prepare, .run = cuda_bn_update},
+    [OP_FOLD_BN] = {cuda_formats, cuda_prepare, .run = cuda_fold_bn},
+    [OP_BN_SCALE] = {cuda_formats, cuda_prepare, .run = cuda_bn_scale},
+    [OP_SCALE_ACT] = {cuda_formats, cuda_prepare, .run = cuda_scale_act},
+    [OP_LINEAR] = {cuda_formats, cuda_prepare, .run = cuda_linear},
+    [OP_LINEAR_DX] = {cuda_formats, cuda_prepare, .run = cuda_linear_dx},
+    [OP_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw},
+    [OP_GLOBAL_POOL] = {cuda_formats, cuda_prepare, .run = cuda_global_pool},
+    [OP_GLOBAL_POOL_BWD] = {cuda_formats, cuda_prepare, .run = cuda_global_pool_bwd},
+    [OP_POOL] = {cuda_formats, cuda_prepare, .run = cuda_pool},
+    [OP_POOL_BWD] = {cuda_formats, cuda_prepare, .run = cuda_pool_bwd},
+    [OP_CONCAT] = {cuda_formats, cuda_prepare, .run = cuda_concat},
+    [OP_SPLIT] = {cuda_formats, cuda_prepare, .run = cuda_split},
+    [OP_CHANNEL_SHUFFLE] = {cuda_formats, cuda_prepare, .run = cuda_channel_shuffle},
+    [OP_ADD] = {cuda_formats, cuda_prepare, .run = cuda_add},
+    [OP_EMBED] = {cuda_formats, cuda_prepare, .run = cuda_embed},
+    [OP_EMBED_BWD] = {cuda_formats, cuda_prepare, .run = cuda_embed_bwd},
+    [OP_FIRST_TOKEN] = {cuda_formats, cuda_prepare, .run = cuda_first_token},
+    [OP_FIRST_TOKEN_BWD] = {cuda_formats, cuda_prepare, .run = cuda_first_token_bwd},
+    [OP_LAYER_NORM] = {cuda_formats, cuda_prepare, .run = cuda_layer_norm},
+    [OP_LAYER_NORM_BWD] = {cuda_formats, cuda_layer_norm_bwd_prepare, .run = cuda_layer_norm_bwd},
+    [OP_TOKEN_LINEAR] = {cuda_formats, cuda_prepare, .run = cuda_linear},
+    [OP_TOKEN_LINEAR_DX] = {cuda_formats, cuda_prepare, .run = cuda_linear_dx},
+    [OP_TOKEN_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw},
+    [OP_GELU] = {cuda_formats, cuda_prepare, .run = cuda_gelu},
+    [OP_GELU_BWD] = {cuda_formats, cuda_prepare, .run = cuda_gelu_bwd},
+    [OP_ATTENTION] = {cuda_formats, cuda_attention_prepare, .run = cuda_attention},
+    [OP_ATTENTION_BWD] = {cuda_formats, cuda_attention_bwd_prepare, .run = cuda_attention_bwd},
+    [OP_RESIDUAL] = {cuda_formats, cuda_prepare, .run = cuda_residual},
+    [OP_RESIDUAL_BWD] = {cuda_formats, cuda_residual_bwd_prepare, .run = cuda_residual_bwd},
+    [OP_FOLD_SCALE] = {cuda_formats, cuda_prepare, .run = cuda_fold_scale},
+    [OP_DISTILL_LOSS] = {cuda_formats, cuda_prepare, .run = cuda_distill_loss},
+    [OP_TALLY] = {cuda_formats, cuda_prepare, .run = cuda_tally},
+    [OP_CLIP_NORM] = {cuda_formats, cuda_clip_norm_prepare, .run = cuda_clip_norm},
+    [OP_ADAMW] = {cuda_formats, cuda_prepare, .run = cuda_adamw},
+    [OP_SGD] = {cuda_formats, cuda_prepare, .run = cuda_sgd},
+    [OP_REORDER] = {.run = cuda_reorder},
+};
+
+/* What is seen from outside is PLAIN, so an op may only write activations in bf16. */
+static enum format format_of(const struct value *value, bool written) {
+    bool fixed = written && value->kind != VALUE_ACTIVATION && value->kind != VALUE_DERIVED;
+    return value->dtype == DTYPE_BF16 && !fixed ? FORMAT_NATIVE : FORMAT_PLAIN;
+}
+
+void cuda_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    for (int i = 0; i < OP_MAX_IN; i++)
+        if (context->op->in[i] != NO_VALUE)
+            in[i] = format_of(context_in(context, i), false);
+    for (int i = 0; i < OP_MAX_OUT; i++)
+        if (context->op->out[i] != NO_VALUE)
+            out[i] = format_of(context_out(context, i), true);
+}
+
+static enum status check_size(const struct kernel_context *context, int value, struct error *err) {
+    const struct value *of = &context->program->value[value == NO_VALUE ? 0 : value];
+    if (value == NO_VALUE || shape_elements(of->shape) <= INT32_MAX)
+        return STATUS_OK;
+    return error_set(err, STATUS_TOO_LARGE, "%s has %lld elements, the cuda backend counts to %d",
+                     of->name, (long long)shape_elements(of->shape), INT32_MAX);
+}
+
+enum status cuda_prepare(const struct kernel_context *context, void **state,
+                         size_t *workspace_bytes, struct error *err) {
+    enum status status = STATUS_OK;
+    (void)state;
+    (void)workspace_bytes;
+    for (int i = 0; i < OP_MAX_IN && status == STATUS_OK; i++)
+        status = check_size(context, context->op->in[i], err);
+    for (int i = 0; i < OP_MAX_OUT && status == STATUS_OK; i++)
+        status = check_size(context, context->op->out[i], err);
+    return status;
+}
+
+size_t cuda_native_bytes(const struct device *device, const struct value *value) {
+    (void)device;
+    return (size_t)shape_elements(value->shape) * dtype_bytes(value->dtype);
+}

@@ -1,0 +1,77 @@
+/*
+ * cuda_internal.h - what the host side of the cuda backend shares; for this folder, and for the
+ * emulation of its kernels under tests/gpu.
+ *
+ * NATIVE is NHWC in bf16, of values that are bf16; all others are PLAIN. The files that include
+ * this know no header of CUDA: they turn an op into calls of launch.h and dnn.h. device.c alone
+ * talks to the runtime, dnn*.c to cuDNN.
+ */
+#ifndef ENGINE_BACKEND_CUDA_CUDA_INTERNAL_H
+#define ENGINE_BACKEND_CUDA_CUDA_INTERNAL_H
+
+#include "engine/backend/backend.h"
+#include "engine/backend/cuda/dnn.h"
+#include "engine/backend/cuda/launch.h"
+
+/* What kernels need of the device; the first member of its state. */
+struct cuda {
+    struct queue queue;
+    const struct step *step; /* on the device */
+    struct dnn *dnn;         /* NULL: without a library */
+};
+
+static inline const struct cuda *cuda_of(const struct kernel_context *context) {
+    return context->device->state;
+}
+
+static inline const struct queue *queue_of(const struct kernel_args *args) {
+    return &cuda_of(args->context)->queue;
+}
+
+/* Operands as launch.h wants them; absent ones have no data. */
+static inline struct array array_in(const struct kernel_args *args, int i) {
+    return (struct array){args->in[i], args->context->in[i] == FORMAT_NATIVE};
+}
+static inline struct array array_out(const struct kernel_args *args, int i) {
+    return (struct array){args->out[i], args->context->out[i] == FORMAT_NATIVE};
+}
+
+/* Pixels and channels of a shape. */
+static inline struct extent extent_of(struct shape shape) {
+    return (struct extent){(uint32_t)(shape_elements(shape) / shape.c), (uint32_t)shape.c};
+}
+
+/* The table of the backend: [OP_COUNT]. */
+extern const struct kernel cuda_kernels[];
+
+/* bf16 values are NATIVE; of all ops. */
+kernel_formats_fn cuda_formats;
+
+/* TOO_LARGE when an operand has more elements than kernels count. */
+kernel_prepare_fn cuda_prepare;
+
+/* Bytes of a value in the NATIVE format. */
+size_t cuda_native_bytes(const struct device *device, const struct value *value);
+
+/* The kernels, named as in ops.def. */
+kernel_run_fn cuda_normalize, cuda_augment, cuda_scale_act, cuda_add, cuda_reorder;
+kernel_run_fn cuda_concat, cuda_split, cuda_channel_shuffle;
+kernel_prepare_fn cuda_bn_act_prepare, cuda_bn_act_bwd_prepare;
+kernel_run_fn cuda_bn_act, cuda_bn_act_bwd, cuda_bn_update, cuda_fold_bn, cuda_bn_scale;
+kernel_run_fn cuda_global_pool, cuda_global_pool_bwd, cuda_pool, cuda_pool_bwd;
+kernel_prepare_fn cuda_conv_prepare, cuda_conv_dx_prepare, cuda_conv_dw_prepare;
+kernel_refresh_fn cuda_conv_refresh;
+kernel_run_fn cuda_conv, cuda_conv_dx, cuda_conv_dw;
+kernel_release_fn cuda_conv_release;
+kernel_prepare_fn cuda_linear_dw_prepare;
+kernel_run_fn cuda_linear, cuda_linear_dx, cuda_linear_dw;
+kernel_run_fn cuda_embed, cuda_embed_bwd, cuda_first_token, cuda_first_token_bwd;
+kernel_prepare_fn cuda_layer_norm_bwd_prepare, cuda_residual_bwd_prepare;
+kernel_run_fn cuda_layer_norm, cuda_layer_norm_bwd, cuda_gelu, cuda_gelu_bwd;
+kernel_run_fn cuda_residual, cuda_residual_bwd, cuda_fold_scale;
+kernel_prepare_fn cuda_attention_prepare, cuda_attention_bwd_prepare;
+kernel_run_fn cuda_attention, cuda_attention_bwd;
+kernel_prepare_fn cuda_clip_norm_prepare;
+kernel_run_fn cuda_distill_loss, cuda_tally, cuda_clip_norm, cuda_sgd, cuda_adamw;
+
+#endif

@@ -1,0 +1,238 @@
+/* The device itself: the one file that talks to CUDA's runtime. */
+#include "engine/backend/cuda/cuda_internal.h"
+#include "engine/backend/cuda/library.h"
+#include "engine/base/mem.h"
+
+#include <cuda_runtime_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Behind struct cuda lies what only this file needs. */
+struct gpu {
+    struct cuda cuda; /* first */
+    cudaStream_t stream;
+    void *step; /* on the device */
+    char failure[256];
+    enum status status; /* sticky */
+};
+
+static struct gpu *gpu_of(struct device *device) {
+    return device->state;
+}
+
+/* Errors after which the context is of no use any more: the worker ends, the job is tried again. */
+static bool is_lost(cudaError_t code) {
+    static const cudaError_t lost[] = {cudaErrorIllegalAddress,      cudaErrorLaunchFailure,
+                                       cudaErrorLaunchTimeout,       cudaErrorHardwareStackError,
+                                       cudaErrorIllegalInstruction,  cudaErrorMisalignedAddress,
+                                       cudaErrorECCUncorrectable,    cudaErrorDevicesUnavailable,
+                                       cudaErrorNvlinkUncorrectable, cudaErrorAssert,
+                                       cudaErrorInvalidAddressSpace, cudaErrorInvalidPc};
+    for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
+        if (code == lost[i])
+            return true;
+    return false;
+}
+
+/* Keeps the first failure until somebody synchronizes; true if there is none. */
+static bool note(struct gpu *gpu, cudaError_t code, const char *what) {
+    if (code == cudaSuccess)
+        return true;
+    if (gpu->status == STATUS_OK) {
+        gpu->status = is_lost(code) ? STATUS_DEVICE_LOST : STATUS_INTERNAL;
+        snprintf(gpu->failure, sizeof gpu->failure, "%s: %s", what, cudaGetErrorString(code));
+    }
+    return false;
+}
+
+/* --- memory --- */
+
+static enum status gpu_alloc(struct device *device, void **out, size_t bytes, const char *what,
+                             struct error *err) {
+    cudaError_t code = cudaMalloc(out, bytes ? bytes : 1);
+    if (code == cudaSuccess)
+        return STATUS_OK;
+    cudaGetLastError(); /* it would be reported again */
+    if (code == cudaErrorMemoryAllocation)
+        return error_set(err, STATUS_OUT_OF_MEMORY, "%zu bytes of GPU memory for %s", bytes, what);
+    note(gpu_of(device), code, "cudaMalloc");
+    return error_set(err, is_lost(code) ? STATUS_DEVICE_LOST : STATUS_INTERNAL,
+                     "%zu bytes of GPU memory for %s: %s", bytes, what, cudaGetErrorString(code));
+}
+
+static void gpu_free(struct device *device, void *ptr) {
+    note(gpu_of(device), cudaFree(ptr), "cudaFree");
+}
+
+/* The source may be reused at once: of pageable memory a copy is taken before this returns. */
+static void gpu_upload(struct device *device, void *to, const void *from, size_t bytes) {
+    struct gpu *gpu = gpu_of(device);
+    note(gpu, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, gpu->stream), "upload");
+}
+
+static void gpu_download(struct device *device, void *to, const void *from, size_t bytes) {
+    struct gpu *gpu = gpu_of(device);
+    bool enqueued = note(gpu, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, gpu->stream),
+                         "download");
+    if (!enqueued || !note(gpu, cudaStreamSynchronize(gpu->stream), "download"))
+        memset(to, 0, bytes); /* nothing of an earlier use; synchronize reports the failure */
+}
+
+static void gpu_fill(struct device *device, void *ptr, int byte, size_t bytes) {
+    struct gpu *gpu = gpu_of(device);
+    note(gpu, cudaMemsetAsync(ptr, byte, bytes, gpu->stream), "fill");
+}
+
+static enum status gpu_synchronize(struct device *device, struct error *err) {
+    struct gpu *gpu = gpu_of(device);
+    const char *library = dnn_failure(gpu->cuda.dnn);
+    note(gpu, cudaStreamSynchronize(gpu->stream), "the GPU");
+    note(gpu, cudaGetLastError(), "a launch");
+    if (gpu->status == STATUS_OK && library)
+        return error_set(err, STATUS_INTERNAL, "%s", library);
+    if (gpu->status == STATUS_OK)
+        return STATUS_OK;
+    return error_set(err, gpu->status, "%s", gpu->failure);
+}
+
+/* --- steps --- */
+
+static void gpu_step(struct device *device, const struct step *step) {
+    struct gpu *gpu = gpu_of(device);
+    note(gpu, cudaMemcpyAsync(gpu->step, step, sizeof *step, cudaMemcpyHostToDevice, gpu->stream),
+         "upload of the step");
+}
+
+/* Relaxed: what the library asks the driver meanwhile is no business of the capture. */
+static void gpu_capture_begin(struct device *device) {
+    struct gpu *gpu = gpu_of(device);
+    note(gpu, cudaStreamBeginCapture(gpu->stream, cudaStreamCaptureModeRelaxed), "capture");
+}
+
+static void *gpu_capture_end(struct device *device) {
+    struct gpu *gpu = gpu_of(device);
+    cudaGraph_t graph = NULL;
+    cudaGraphExec_t runnable = NULL;
+    if (note(gpu, cudaStreamEndCapture(gpu->stream, &graph), "capture"))
+        note(gpu, cudaGraphInstantiate(&runnable, graph, 0), "capture");
+    if (graph)
+        note(gpu, cudaGraphDestroy(graph), "capture");
+    return runnable;
+}
+
+static void gpu_replay(struct device *device, void *graph) {
+    struct gpu *gpu = gpu_of(device);
+    note(gpu, cudaGraphLaunch(graph, gpu->stream), "replay");
+}
+
+static void gpu_free_graph(struct device *device, void *graph) {
+    note(gpu_of(device), cudaGraphExecDestroy(graph), "replay");
+}
+
+/* --- open --- */
+
+static enum status check(cudaError_t code, const char *what, struct error *err) {
+    if (code == cudaSuccess)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_UNSUPPORTED, "device", "device=cuda: %s: %s", what,
+                           cudaGetErrorString(code));
+}
+
+static enum status find_device(struct error *err) {
+    void *driver = NULL;
+    int count = 0;
+    enum status status = library_open(&driver, "libcuda.so.1", "NVIDIA's driver", err);
+    if (status != STATUS_OK)
+        return status;
+    status = check(cudaGetDeviceCount(&count), "looking for a GPU", err);
+    if (status == STATUS_OK && count == 0)
+        return error_set_field(err, STATUS_UNSUPPORTED, "device",
+                               "device=cuda: the driver shows no GPU");
+    return status;
+}
+
+/* Kernels of this module exist for some architectures only; asking about one of them tells. */
+static enum status describe(struct device *device, struct error *err) {
+    struct gpu *gpu = gpu_of(device);
+    struct cudaDeviceProp properties;
+    int driver = 0;
+    enum status status = check(cudaGetDeviceProperties(&properties, 0), "its properties", err);
+    if (status == STATUS_OK)
+        status = check(cudaDriverGetVersion(&driver), "the driver's version", err);
+    if (status != STATUS_OK)
+        return status;
+    gpu->cuda.queue.processors = properties.multiProcessorCount;
+    snprintf(device->identity, sizeof device->identity,
+             "cuda %.100s sm_%d%d %d processors, driver of CUDA %d.%d, runtime %d.%d, %s",
+             properties.name, properties.major, properties.minor, properties.multiProcessorCount,
+             driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10,
+             dnn_version(gpu->cuda.dnn));
+    return STATUS_OK;
+}
+
+static enum status make_stream(struct gpu *gpu, struct error *err) {
+    enum status status =
+        check(cudaStreamCreateWithFlags(&gpu->stream, cudaStreamNonBlocking), "a stream", err);
+    if (status == STATUS_OK)
+        status = check(cudaMalloc(&gpu->step, sizeof(struct step)), "memory of a step", err);
+    gpu->cuda.queue.stream = gpu->stream;
+    gpu->cuda.step = gpu->step;
+    return status;
+}
+
+static void gpu_close(struct device *device) {
+    struct gpu *gpu = gpu_of(device);
+    dnn_close(gpu->cuda.dnn);
+    if (gpu->step)
+        note(gpu, cudaFree(gpu->step), "close");
+    if (gpu->stream)
+        note(gpu, cudaStreamDestroy(gpu->stream), "close");
+    free(gpu);
+}
+
+static enum status gpu_open(struct device *device, struct error *err) {
+    enum status status = find_device(err);
+    if (status != STATUS_OK)
+        return status;
+    struct gpu *gpu = xcalloc(1, sizeof *gpu);
+    device->state = gpu;
+    status = make_stream(gpu, err);
+    if (status == STATUS_OK)
+        status = dnn_open(&gpu->cuda.dnn, gpu->stream, NULL, err);
+    if (status == STATUS_OK)
+        status = describe(device, err);
+    if (status != STATUS_OK)
+        gpu_close(device);
+    return status;
+}
+
+static const struct backend backend_gpu = {
+    .name = "cuda",
+    .sentence = "an NVIDIA GPU: cuDNN's convolutions and own kernels, a step as one CUDA graph",
+    .bf16 = true,
+    .open = gpu_open,
+    .close = gpu_close,
+    .alloc = gpu_alloc,
+    .free = gpu_free,
+    .upload = gpu_upload,
+    .download = gpu_download,
+    .fill = gpu_fill,
+    .synchronize = gpu_synchronize,
+    .step = gpu_step,
+    .capture_begin = gpu_capture_begin,
+    .capture_end = gpu_capture_end,
+    .replay = gpu_replay,
+    .free_graph = gpu_free_graph,
+    .native_bytes = cuda_native_bytes,
+    .kernels = cuda_kernels,
+};
+
+extern const struct backend_module distill_backend_module;
+__attribute__((visibility("default"))) const struct backend_module distill_backend_module = {
+    .backend_bytes = sizeof(struct backend),
+    .step_bytes = sizeof(struct step),
+    .op_bytes = sizeof(struct op),
+    .opcodes = OP_COUNT,
+    .backend = &backend_gpu,
+};

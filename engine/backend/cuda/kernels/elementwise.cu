@@ -1,0 +1,134 @@
+/* Pictures, maps element by element, copies of channels. */
+#include "engine/backend/cuda/kernels/device.cuh"
+
+#include "engine/graph/augment_draw.h"
+#include "engine/graph/program.h"
+
+/* --- pictures --- */
+
+template <class T> __global__ void normalize(normalize_args args, T *y) {
+    GRID_LOOP(i, args.extent.pixels * args.extent.channels) {
+        uint32_t c = i % args.extent.channels;
+        store(y[i], (args.x[i] / 255.0f - args.mean[c]) / args.deviation[c]);
+    }
+}
+
+extern "C" void launch_normalize(const struct queue *queue, const struct normalize_args *args) {
+    unsigned blocks = loop_blocks(queue, args->extent.pixels * args->extent.channels);
+    if (args->y.bf16)
+        LAUNCH(normalize<bf16>, blocks, BLOCK, queue, *args, (bf16 *)args->y.data);
+    else
+        LAUNCH(normalize<float>, blocks, BLOCK, queue, *args, (float *)args->y.data);
+}
+
+__global__ void augment(augment_args args) {
+    const struct step *step = (const struct step *)args.step;
+    GRID_LOOP(pixel, (uint32_t)(args.n * args.h * args.w)) {
+        int n = pixel / (args.h * args.w), r = pixel / args.w % args.h, q = pixel % args.w;
+        struct augment_draw draw = augment_draw(step->data_seed, (uint32_t)args.index[n],
+                                                step->epoch, args.padding, args.flip);
+        int h = r + draw.dy - args.padding;
+        int w = (draw.flip ? args.w - 1 - q : q) + draw.dx - args.padding;
+        bool inside = h >= 0 && h < args.h && w >= 0 && w < args.w;
+        const uint8_t *from = args.x + ((size_t)(n * args.h + h) * args.w + w) * args.c;
+        for (int c = 0; c < args.c; c++)
+            args.y[(size_t)pixel * args.c + c] = inside ? from[c] : 0;
+    }
+}
+
+extern "C" void launch_augment(const struct queue *queue, const struct augment_args *args) {
+    unsigned blocks = loop_blocks(queue, (uint32_t)(args->n * args->h * args->w));
+    LAUNCH(augment, blocks, BLOCK, queue, *args);
+}
+
+/* --- maps --- */
+
+template <class T, int V> __global__ void scale_act(map_args args) {
+    GRID_LOOP(i, args.extent.pixels * args.extent.channels / V) {
+        uint32_t c = i * V % args.extent.channels;
+        float x[V];
+        load_pack(x, (const T *)args.x.data + i * V);
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+            float y = args.scale ? fmaf(x[v], args.scale[c + v], args.shift[c + v]) : x[v];
+            x[v] = activate(y, args.act);
+        }
+        store_pack((T *)args.y.data + i * V, x);
+    }
+}
+
+extern "C" void launch_scale_act(const struct queue *queue, const struct map_args *args) {
+    with_type(args->x.bf16, args->extent.channels, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        unsigned blocks = loop_blocks(queue, args->extent.pixels * args->extent.channels / V);
+        LAUNCH((scale_act<T, V>), blocks, BLOCK, queue, *args);
+    });
+}
+
+template <class T, int V> __global__ void add(map_args args) {
+    GRID_LOOP(i, args.extent.pixels * args.extent.channels / V) {
+        float a[V], b[V];
+        load_pack(a, (const T *)args.x.data + i * V);
+        load_pack(b, (const T *)args.b.data + i * V);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            a[v] += b[v];
+        store_pack((T *)args.y.data + i * V, a);
+    }
+}
+
+extern "C" void launch_add(const struct queue *queue, const struct map_args *args) {
+    with_type(args->x.bf16, args->extent.channels, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        unsigned blocks = loop_blocks(queue, args->extent.pixels * args->extent.channels / V);
+        LAUNCH((add<T, V>), blocks, BLOCK, queue, *args);
+    });
+}
+
+/* --- copies --- */
+
+template <class From, class To> __global__ void convert(const From *x, To *y, uint32_t count) {
+    GRID_LOOP(i, count)
+    store(y[i], load(x[i]));
+}
+
+/* Calls f with typed pointers to two arrays. */
+template <class F> static void with_types(struct array x, struct array y, F f) {
+    if (x.bf16 && y.bf16)
+        f((const bf16 *)x.data, (bf16 *)y.data);
+    else if (x.bf16)
+        f((const bf16 *)x.data, (float *)y.data);
+    else if (y.bf16)
+        f((const float *)x.data, (bf16 *)y.data);
+    else
+        f((const float *)x.data, (float *)y.data);
+}
+
+extern "C" void launch_convert(const struct queue *queue, struct array x, struct array y,
+                               uint32_t count) {
+    with_types(x, y, [&](auto from, auto to) {
+        LAUNCH(convert, loop_blocks(queue, count), BLOCK, queue, from, to, count);
+    });
+}
+
+template <class From, class To> __global__ void channels(channels_args args, const From *x, To *y) {
+    uint32_t width = (uint32_t)(args.count + args.fill), each = args.count / args.groups;
+    GRID_LOOP(i, args.pixels * width) {
+        uint32_t pixel = i / width, c = i % width;
+        To *to = &y[pixel * args.y_channels + args.first_y + c];
+        uint32_t from = c % args.groups * each + c / args.groups;
+        if (c < (uint32_t)args.count)
+            store(*to, load(x[pixel * args.x_channels + args.first_x + from]));
+        else
+            store(*to, 0.0f);
+    }
+}
+
+extern "C" void launch_channels(const struct queue *queue, const struct channels_args *args) {
+    with_types(args->x, args->y, [&](auto from, auto to) {
+        uint32_t count = args->pixels * (uint32_t)(args->count + args->fill);
+        LAUNCH(channels, loop_blocks(queue, count), BLOCK, queue, *args, from, to);
+    });
+}

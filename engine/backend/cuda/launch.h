@@ -1,0 +1,171 @@
+/*
+ * launch.h - the kernels of the cuda backend as C functions. Each puts its work on the queue's
+ * stream and returns; pointers are the device's. Kernels reduce in a fixed order: equal input gives
+ * equal bytes.
+ *
+ * Numbers are f32 unless an array says bf16. Layout is NHWC, weights are KRSC. NULL stands for
+ * operands that are absent. Elements of an array are counted in 31 bits (launch_fits).
+ *
+ * Errors: a launch that fails leaves the device's sticky error.
+ */
+#ifndef ENGINE_BACKEND_CUDA_LAUNCH_H
+#define ENGINE_BACKEND_CUDA_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where work goes. */
+struct queue {
+    void *stream;
+    int processors; /* multiprocessors to fill */
+};
+
+struct array {
+    void *data;
+    bool bf16;
+};
+
+/* Pixels times channels, as most kernels see an activation. */
+struct extent {
+    uint32_t pixels, channels;
+};
+
+enum launch_act { LAUNCH_ACT_NONE, LAUNCH_ACT_RELU, LAUNCH_ACT_RELU6 };
+
+/* --- pictures --- */
+
+struct normalize_args {
+    const uint8_t *x;
+    struct array y;
+    struct extent extent;
+    float mean[4], deviation[4];
+};
+void launch_normalize(const struct queue *queue, const struct normalize_args *args);
+
+/* step is the device's struct step. */
+struct augment_args {
+    const uint8_t *x;
+    const int32_t *index;
+    uint8_t *y;
+    const void *step;
+    int n, h, w, c, padding;
+    bool flip;
+};
+void launch_augment(const struct queue *queue, const struct augment_args *args);
+
+/* --- element by element --- */
+
+/* y = act(x scale + shift), or act(x) without scale, or x + b; b has y's elements, scale and shift
+ * one a channel. */
+struct map_args {
+    struct array x, b, y;
+    const float *scale, *shift;
+    struct extent extent;
+    enum launch_act act;
+};
+void launch_scale_act(const struct queue *queue, const struct map_args *args);
+void launch_add(const struct queue *queue, const struct map_args *args);
+
+/* Copies numbers, from one type to the other. */
+void launch_convert(const struct queue *queue, struct array x, struct array y, uint32_t count);
+
+/* Channels first_x.. of x become channels first_y.. of y, count of each pixel; what is left of a
+ * pixel of y up to fill channels more becomes 0. Without shuffle groups is 1. */
+struct channels_args {
+    struct array x, y;
+    uint32_t pixels;
+    int x_channels, y_channels, first_x, first_y, count, fill, groups;
+};
+void launch_channels(const struct queue *queue, const struct channels_args *args);
+
+/* --- batch norm --- */
+
+struct norm_args {
+    struct array x, residual, y;
+    const float *gamma, *beta;
+    float *mean, *var;
+    struct extent extent;
+    float eps;
+    enum launch_act act;
+    void *workspace;
+};
+struct norm_bwd_args {
+    struct array dy, dy2, x, y, dx, dresidual;
+    const float *gamma, *beta, *mean, *var;
+    float *dgamma, *dbeta;
+    struct extent extent;
+    float eps;
+    enum launch_act act;
+    void *workspace;
+};
+void launch_bn_act(const struct queue *queue, const struct norm_args *args);
+void launch_bn_act_bwd(const struct queue *queue, const struct norm_bwd_args *args);
+size_t launch_norm_workspace_bytes(const struct queue *queue, struct extent extent, bool bf16);
+
+/* out[c] = sum over pixels of x; workspace as for a batch norm. */
+void launch_channel_sums(const struct queue *queue, struct array x, struct extent extent,
+                         float *out, void *workspace);
+
+struct bn_params_args {
+    const float *weight, *gamma, *beta, *mean, *var, *conv_bias;
+    float *out, *out2;  /* running mean and variance; folded weight and bias; scale and shift */
+    int channels, taps; /* taps: weights of an output channel */
+    float eps, momentum, unbias;
+};
+void launch_bn_update(const struct queue *queue, const struct bn_params_args *args);
+void launch_fold_bn(const struct queue *queue, const struct bn_params_args *args);
+void launch_bn_scale(const struct queue *queue, const struct bn_params_args *args);
+
+/* Weights and bias times gamma, one of an output channel. */
+void launch_fold_scale(const struct queue *queue, const struct bn_params_args *args);
+
+/* --- pooling --- */
+
+struct pool_args {
+    struct array x, y, dy, dx;
+    int n, h, w, c, yh, yw;
+    int kernel, stride, pad;
+    bool average;
+};
+void launch_pool(const struct queue *queue, const struct pool_args *args);
+void launch_pool_bwd(const struct queue *queue, const struct pool_args *args);
+void launch_global_pool(const struct queue *queue, const struct pool_args *args);
+void launch_global_pool_bwd(const struct queue *queue, const struct pool_args *args);
+
+/* --- convolutions and products --- */
+
+/* Convolutions without a library: every group count, no tensor cores. Sizes are the forward conv's;
+ * y is dy in the gradients. */
+struct conv_args {
+    struct array x, y, residual; /* conv reads x, writes y; conv_dx reads y, writes x */
+    const float *weight, *bias;
+    float *dweight;
+    int n, h, w, c, yh, yw, k, r, s;
+    int stride, pad, groups;
+    enum launch_act act;
+    void *workspace;
+};
+void launch_conv(const struct queue *queue, const struct conv_args *args);
+void launch_conv_dx(const struct queue *queue, const struct conv_args *args);
+void launch_conv_dw(const struct queue *queue, const struct conv_args *args);
+size_t launch_conv_dw_workspace_bytes(const struct queue *queue, const struct conv_args *args);
+
+/* c[i][j] = act(sum over l of a(i, l) b(l, j) + bias[j]) + residual[i][j]; strides in elements. */
+struct product_args {
+    struct array a, b, c, residual;
+    const float *bias;
+    bool gelu;
+    int rows, columns, inner;
+    int a_row, a_inner, b_inner, b_column; /* c is dense */
+};
+void launch_product(const struct queue *queue, const struct product_args *args);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

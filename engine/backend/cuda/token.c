@@ -1,0 +1,222 @@
+#include "engine/backend/cuda/cuda_internal.h"
+#include "engine/backend/cuda/launch_token.h"
+
+/* Shape of tokens: [n, h, w, c], where h w are the tokens of a picture. */
+static struct token_args tokens_of(const struct kernel_args *args, struct shape shape) {
+    return (struct token_args){.n = shape.n,
+                               .tokens = shape.h * shape.w,
+                               .c = shape.c,
+                               .step = cuda_of(args->context)->step,
+                               .workspace = args->workspace};
+}
+
+/* Workspace for sums over all tokens of the shape of input i. */
+static enum status prepare_sums(const struct kernel_context *context, int i,
+                                size_t *workspace_bytes, struct error *err) {
+    *workspace_bytes = launch_norm_workspace_bytes(&cuda_of(context)->queue,
+                                                   extent_of(context_in(context, i)->shape),
+                                                   context->in[i] == FORMAT_NATIVE);
+    return cuda_prepare(context, NULL, NULL, err);
+}
+
+/* --- the ends --- */
+
+void cuda_embed(void *state, const struct kernel_args *args) {
+    struct shape y = context_out(args->context, 0)->shape;
+    struct token_args launch = tokens_of(args, y);
+    (void)state;
+    launch.x = array_in(args, 0);
+    launch.class_token = args->in[1];
+    launch.position = args->in[2];
+    launch.y = array_out(args, 0);
+    launch.all = context_in(args->context, 2)->shape.w == y.w;
+    launch_embed(queue_of(args), &launch);
+}
+
+void cuda_embed_bwd(void *state, const struct kernel_args *args) {
+    struct shape dy = context_in(args->context, 0)->shape;
+    struct token_args launch = tokens_of(args, dy);
+    (void)state;
+    launch.dy = array_in(args, 0);
+    launch.dx = array_out(args, 0);
+    launch.dclass = args->out[1];
+    launch.dposition = args->out[2];
+    launch.all = context_out(args->context, 2)->shape.w == dy.w;
+    launch_embed_bwd(queue_of(args), &launch);
+}
+
+void cuda_first_token(void *state, const struct kernel_args *args) {
+    struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
+    (void)state;
+    launch.x = array_in(args, 0);
+    launch.y = array_out(args, 0);
+    launch_first_token(queue_of(args), &launch);
+}
+
+void cuda_first_token_bwd(void *state, const struct kernel_args *args) {
+    struct token_args launch = tokens_of(args, context_out(args->context, 0)->shape);
+    (void)state;
+    launch.dy = array_in(args, 0);
+    launch.dx = array_out(args, 0);
+    launch_first_token_bwd(queue_of(args), &launch);
+}
+
+/* --- layer norm, GELU --- */
+
+void cuda_layer_norm(void *state, const struct kernel_args *args) {
+    struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
+    (void)state;
+    launch.x = array_in(args, 0);
+    launch.gamma = args->in[1];
+    launch.beta = args->in[2];
+    launch.y = array_out(args, 0);
+    launch.mean_out = args->out[1];
+    launch.rstd_out = args->out[2];
+    launch.eps = args->context->op->attr.norm.eps;
+    launch_layer_norm(queue_of(args), &launch);
+}
+
+enum status cuda_layer_norm_bwd_prepare(const struct kernel_context *context, void **state,
+                                        size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    return prepare_sums(context, 1, workspace_bytes, err);
+}
+
+void cuda_layer_norm_bwd(void *state, const struct kernel_args *args) {
+    struct token_args launch = tokens_of(args, context_in(args->context, 1)->shape);
+    (void)state;
+    launch.dy = array_in(args, 0);
+    launch.x = array_in(args, 1);
+    launch.gamma = args->in[2];
+    launch.mean = args->in[3];
+    launch.rstd = args->in[4];
+    launch.dx2 = array_in(args, 5);
+    launch.dx = array_out(args, 0);
+    launch.dgamma = args->out[1];
+    launch.dbeta = args->out[2];
+    launch_layer_norm_bwd(queue_of(args), &launch);
+}
+
+void cuda_gelu(void *state, const struct kernel_args *args) {
+    struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
+    (void)state;
+    launch.x = array_in(args, 0);
+    launch.y = array_out(args, 0);
+    launch_gelu(queue_of(args), &launch);
+}
+
+void cuda_gelu_bwd(void *state, const struct kernel_args *args) {
+    struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
+    (void)state;
+    launch.dy = array_in(args, 0);
+    launch.x = array_in(args, 1);
+    launch.dx = array_out(args, 0);
+    launch_gelu_bwd(queue_of(args), &launch);
+}
+
+/* --- residual branches --- */
+
+static struct token_args branch_of(const struct kernel_args *args, struct shape shape) {
+    const struct residual_attr *attr = &args->context->op->attr.residual;
+    struct token_args launch = tokens_of(args, shape);
+    launch.branch = array_in(args, 1);
+    launch.scale = args->in[2];
+    launch.layer = attr->layer;
+    launch.drop = attr->drop;
+    return launch;
+}
+
+void cuda_residual(void *state, const struct kernel_args *args) {
+    struct token_args launch = branch_of(args, context_out(args->context, 0)->shape);
+    (void)state;
+    launch.x = array_in(args, 0);
+    launch.y = array_out(args, 0);
+    launch_residual(queue_of(args), &launch);
+}
+
+enum status cuda_residual_bwd_prepare(const struct kernel_context *context, void **state,
+                                      size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    return prepare_sums(context, 0, workspace_bytes, err);
+}
+
+void cuda_residual_bwd(void *state, const struct kernel_args *args) {
+    struct token_args launch = branch_of(args, context_in(args->context, 0)->shape);
+    (void)state;
+    launch.dy = array_in(args, 0);
+    launch.dbranch = array_out(args, 0);
+    launch.dscale = args->out[1];
+    launch_residual_bwd(queue_of(args), &launch);
+}
+
+void cuda_fold_scale(void *state, const struct kernel_args *args) {
+    struct shape shape = context_in(args->context, 0)->shape;
+    struct bn_params_args launch = {.weight = args->in[0],
+                                    .conv_bias = args->in[1],
+                                    .gamma = args->in[2],
+                                    .out = args->out[0],
+                                    .out2 = args->out[1],
+                                    .channels = shape.n,
+                                    .taps = shape.h * shape.w * shape.c};
+    (void)state;
+    launch_fold_scale(queue_of(args), &launch);
+}
+
+/* --- attention --- */
+
+/* Shapes are [n, 1, tokens, channels]. */
+static struct attention_args attention_of(const struct kernel_args *args, struct shape qkv,
+                                          struct shape y) {
+    int heads = args->context->op->attr.attention.heads;
+    return (struct attention_args){.center = args->workspace,
+                                   .n = qkv.n,
+                                   .tokens = qkv.w,
+                                   .queries = y.w,
+                                   .heads = heads,
+                                   .width = y.c / heads};
+}
+
+static enum status check_tokens(const struct kernel_context *context, int qkv, struct error *err) {
+    int tokens = context_in(context, qkv)->shape.w;
+    if (tokens > LAUNCH_TOKENS_MAX)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "%d tokens: the cuda backend attends to at most %d", tokens,
+                         LAUNCH_TOKENS_MAX);
+    return cuda_prepare(context, NULL, NULL, err);
+}
+
+enum status cuda_attention_prepare(const struct kernel_context *context, void **state,
+                                   size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    (void)workspace_bytes;
+    return check_tokens(context, 0, err);
+}
+
+enum status cuda_attention_bwd_prepare(const struct kernel_context *context, void **state,
+                                       size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    *workspace_bytes = (size_t)shape_elements(context_in(context, 3)->shape) * sizeof(float);
+    return check_tokens(context, 1, err);
+}
+
+void cuda_attention(void *state, const struct kernel_args *args) {
+    struct attention_args launch = attention_of(args, context_in(args->context, 0)->shape,
+                                                context_out(args->context, 0)->shape);
+    (void)state;
+    launch.qkv = array_in(args, 0);
+    launch.y = array_out(args, 0);
+    launch.lse = args->out[1];
+    launch_attention(queue_of(args), &launch);
+}
+
+void cuda_attention_bwd(void *state, const struct kernel_args *args) {
+    struct attention_args launch = attention_of(args, context_in(args->context, 1)->shape,
+                                                context_in(args->context, 2)->shape);
+    (void)state;
+    launch.dy = array_in(args, 0);
+    launch.qkv = array_in(args, 1);
+    launch.y = array_in(args, 2);
+    launch.lse = args->in[3];
+    launch.dqkv = array_out(args, 0);
+    launch_attention_bwd(queue_of(args), &launch);
+}

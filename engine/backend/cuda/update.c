@@ -1,0 +1,77 @@
+#include "engine/backend/cuda/cuda_internal.h"
+#include "engine/backend/cuda/launch_update.h"
+
+void cuda_distill_loss(void *state, const struct kernel_args *args) {
+    const struct loss_attr *attr = &args->context->op->attr.loss;
+    struct shape shape = context_in(args->context, 0)->shape;
+    struct loss_args launch = {.student = args->in[0],
+                               .teacher = args->in[1],
+                               .label = args->in[2],
+                               .rows = args->out[0],
+                               .gradient = args->out[1],
+                               .step = cuda_of(args->context)->step,
+                               .n = shape.n,
+                               .classes = shape.c,
+                               .slot = attr->student,
+                               .gamma = (float)attr->terms.gamma,
+                               .tau = (float)attr->terms.tau,
+                               .scale = (float)attr->terms.scale,
+                               .label_smoothing = (float)attr->terms.label_smoothing,
+                               .power_weight = attr->terms.power_weight};
+    (void)state;
+    launch_distill_loss(queue_of(args), &launch);
+}
+
+void cuda_tally(void *state, const struct kernel_args *args) {
+    (void)state;
+    launch_tally(queue_of(args), args->in[0], cuda_of(args->context)->step, args->out[0]);
+}
+
+enum status cuda_clip_norm_prepare(const struct kernel_context *context, void **state,
+                                   size_t *workspace_bytes, struct error *err) {
+    (void)state;
+    *workspace_bytes = LAUNCH_CLIP_BLOCKS * sizeof(double);
+    return cuda_prepare(context, NULL, NULL, err);
+}
+
+static uint32_t gradient_count(const struct kernel_args *args) {
+    return (uint32_t)shape_elements(context_in(args->context, 0)->shape);
+}
+
+void cuda_clip_norm(void *state, const struct kernel_args *args) {
+    (void)state;
+    launch_clip_norm(queue_of(args), args->in[0], gradient_count(args),
+                     args->context->op->attr.clip.max_norm, args->out[0], args->workspace);
+}
+
+static struct update_args update_of(const struct kernel_args *args, int slot) {
+    return (struct update_args){.gradient = args->in[0],
+                                .factor = args->in[1],
+                                .weight = args->out[0],
+                                .momentum = args->out[1],
+                                .second_moment = args->out[2],
+                                .step = cuda_of(args->context)->step,
+                                .count = gradient_count(args),
+                                .slot = slot};
+}
+
+void cuda_sgd(void *state, const struct kernel_args *args) {
+    const struct sgd_attr *attr = &args->context->op->attr.sgd;
+    struct update_args launch = update_of(args, attr->student);
+    (void)state;
+    launch.beta1 = (double)attr->momentum;
+    launch.decay = (double)attr->weight_decay;
+    launch.nesterov = attr->nesterov;
+    launch_sgd(queue_of(args), &launch);
+}
+
+void cuda_adamw(void *state, const struct kernel_args *args) {
+    const struct adamw_attr *attr = &args->context->op->attr.adamw;
+    struct update_args launch = update_of(args, attr->student);
+    (void)state;
+    launch.beta1 = attr->beta1;
+    launch.beta2 = attr->beta2;
+    launch.epsilon = attr->epsilon;
+    launch.decay = attr->weight_decay;
+    launch_adamw(queue_of(args), &launch);
+}

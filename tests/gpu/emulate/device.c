@@ -1,0 +1,96 @@
+/*
+ * The cuda backend on an emulated device: host memory, kernels as compiled by emulate.h, no cuDNN.
+ * It has the name cuda in the table of the tests that are linked against it, so that they run the
+ * very kernels and the very host code on every problem line; its identity says what it is.
+ */
+#include "engine/backend/cuda/cuda_internal.h"
+#include "engine/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct backend backend_ref;
+
+struct emulated {
+    struct cuda cuda;
+    struct step step;
+};
+
+static enum status emulated_open(struct device *device, struct error *err) {
+    struct emulated *emulated = xcalloc(1, sizeof *emulated);
+    (void)err;
+    emulated->cuda.queue.processors = 1;
+    emulated->cuda.step = &emulated->step;
+    device->state = emulated;
+    snprintf(device->identity, sizeof device->identity,
+             "the kernels of cuda, emulated on the host: no GPU");
+    return STATUS_OK;
+}
+
+static void emulated_close(struct device *device) {
+    free(device->state);
+}
+
+static enum status emulated_alloc(struct device *device, void **out, size_t bytes, const char *what,
+                                  struct error *err) {
+    (void)device;
+    return mem_alloc_large(out, bytes, what, err);
+}
+
+static void emulated_free(struct device *device, void *ptr) {
+    (void)device;
+    mem_free_large(ptr);
+}
+
+static void emulated_copy(struct device *device, void *to, const void *from, size_t bytes) {
+    (void)device;
+    memcpy(to, from, bytes);
+}
+
+static void emulated_fill(struct device *device, void *ptr, int byte, size_t bytes) {
+    (void)device;
+    memset(ptr, byte, bytes);
+}
+
+static enum status emulated_synchronize(struct device *device, struct error *err) {
+    (void)device;
+    (void)err;
+    return STATUS_OK;
+}
+
+static void emulated_step(struct device *device, const struct step *step) {
+    ((struct emulated *)device->state)->step = *step;
+}
+
+static const struct backend backend_emulated = {
+    .name = "cuda",
+    .sentence = "the kernels of cuda, emulated on the host",
+    .bf16 = true,
+    .open = emulated_open,
+    .close = emulated_close,
+    .alloc = emulated_alloc,
+    .free = emulated_free,
+    .upload = emulated_copy,
+    .download = emulated_copy,
+    .fill = emulated_fill,
+    .synchronize = emulated_synchronize,
+    .step = emulated_step,
+    .native_bytes = cuda_native_bytes,
+    .kernels = cuda_kernels,
+};
+
+const struct backend *const backend_table[] = {&backend_emulated, &backend_ref, NULL};
+
+/* Without a device there is no cuDNN: all convolutions are those of own kernels. */
+const struct dnn_plan *dnn_plan_of(struct dnn *dnn, const struct dnn_problem *problem) {
+    (void)dnn;
+    (void)problem;
+    return NULL;
+}
+
+void dnn_run(struct dnn *dnn, const struct dnn_plan *plan, const struct dnn_operands *operands) {
+    (void)dnn;
+    (void)plan;
+    (void)operands;
+}

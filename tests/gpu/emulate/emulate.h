@@ -1,0 +1,94 @@
+/*
+ * emulate.h - enough of CUDA's language for a host compiler to run the kernels of
+ * engine/backend/cuda as C++: it checks their logic, and is no result of a GPU.
+ *
+ * Blocks run one after the other. In a block launched with LAUNCH_BLOCK every thread is a fiber
+ * that gives way at __syncthreads and at warp shuffles until its block or warp has arrived; in one
+ * launched with LAUNCH threads do not see each other and run in a loop. Shared memory is static
+ * and filled with NaN bytes at a block's start by those who ask (emulate_shared). What this cannot
+ * show: races between warps that no order of fibers reveals, alignment, speed.
+ */
+#ifndef TESTS_GPU_EMULATE_EMULATE_H
+#define TESTS_GPU_EMULATE_EMULATE_H
+
+#include "engine/backend/cuda/launch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+
+using std::isfinite;
+using std::max;
+using std::min;
+
+#define __global__
+#define __device__
+#define __shared__ static
+#define __launch_bounds__(...)
+
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned width = 1, unsigned height = 1, unsigned depth = 1)
+        : x(width), y(height), z(depth) {
+    }
+};
+
+/* What the thread that runs now sees. */
+struct emulated_thread {
+    dim3 thread, block, block_dim, grid;
+};
+extern emulated_thread *emulated;
+
+#define threadIdx (emulated->thread)
+#define blockIdx (emulated->block)
+#define blockDim (emulated->block_dim)
+#define gridDim (emulated->grid)
+
+/* Runs body for every thread of a grid; with fibers if threads work together. */
+void emulate(dim3 grid, dim3 block, bool together, const std::function<void()> &body);
+
+#define LAUNCH(kernel, grid, block, queue, ...)                                                    \
+    ((void)(queue), emulate(grid, block, false, [&] { kernel(__VA_ARGS__); }))
+#define LAUNCH_BLOCK(kernel, grid, block, queue, ...)                                              \
+    ((void)(queue), emulate(grid, block, true, [&] { kernel(__VA_ARGS__); }))
+
+void __syncthreads();
+void __syncwarp();
+
+struct float2 {
+    float x, y;
+};
+static inline float2 make_float2(float x, float y) {
+    return float2{x, y};
+}
+
+/* Exchanges 4 bytes with the lane whose number differs in the bits of mask. */
+uint32_t emulate_exchange(uint32_t bits, int mask);
+
+template <class T> T __shfl_xor_sync(unsigned, T x, int mask) {
+    uint32_t bits;
+    static_assert(sizeof bits == sizeof x, "4 bytes");
+    std::memcpy(&bits, &x, sizeof bits);
+    bits = emulate_exchange(bits, mask);
+    std::memcpy(&x, &bits, sizeof bits);
+    return x;
+}
+
+static inline float __uint_as_float(uint32_t bits) {
+    float x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* To bf16: to nearest, ties to even; NaN stays NaN. */
+static inline uint16_t emulate_bf16(float x) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    if (x != x)
+        return 0x7fff;
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+#endif

@@ -1,6 +1,10 @@
 /*
  * Batch norm over blocked tensors. Statistics and sums are taken in chunks of pictures whose
  * number does not depend on the threads, and the chunks are put together in order.
+ *
+ * A block of channels is first measured, then written. A thread does both to whole blocks, so that
+ * the second pass finds in the cache what the first has read; the blocks that are left over when
+ * each thread has as many as the others are cut by pictures.
  */
 #include "engine/backend/cpu/cpu_internal.h"
 
@@ -9,9 +13,18 @@
 
 enum { CHUNKS = 16 };
 
+struct job;
+typedef void measure_fn(const struct job *job, int block, int chunk);
+typedef void finish_fn(const struct job *job, int channel);
+
 /* One run over a batch norm's tensors. */
 struct job {
+    const struct kernel_args *args;
     const struct vec_kernels *vec;
+    measure_fn *measure; /* moments or sums of a chunk */
+    finish_fn *finish;   /* numbers of a channel from those of all chunks */
+    void (*write)(const struct vec_norm *norm, size_t at, size_t n, int channel);
+    int first; /* of the blocks that are cut by pictures */
     struct blocked blocked;
     struct vec_norm norm;
     int chunks;
@@ -49,7 +62,8 @@ static enum status prepare(const struct kernel_context *context, const struct va
 }
 
 static struct job job_of(const struct kernel_args *args, const struct value *x) {
-    struct job job = {.vec = cpu_of(args->context)->vec, .blocked = blocked_of(args->context, x)};
+    struct job job = {
+        .args = args, .vec = cpu_of(args->context)->vec, .blocked = blocked_of(args->context, x)};
     size_t channels = padded_channels(&job.blocked);
     job.chunks = chunks_of(job.blocked.n);
     job.part = args->workspace;
@@ -63,21 +77,56 @@ static struct job job_of(const struct kernel_args *args, const struct value *x) 
     return job;
 }
 
-static void for_chunks(const struct kernel_args *args, const struct job *job,
-                       parallel_task_fn *task) {
-    parallel_run(args->context->device->threads, job->blocked.blocks * job->chunks,
-                 blocked_count(&job->blocked), task, job);
+static void finish_block(const struct job *job, int block) {
+    int begin = block * job->blocked.lanes, width = blocked_width(&job->blocked, block);
+    for (int channel = begin; channel < begin + width; channel++)
+        job->finish(job, channel);
 }
 
-static void for_planes(const struct kernel_args *args, const struct job *job,
-                       parallel_task_fn *task) {
-    parallel_run(args->context->device->threads, job->blocked.blocks * job->blocked.n,
-                 blocked_count(&job->blocked), task, job);
+static void write_plane(const struct job *job, int block, int n) {
+    job->write(&job->norm, blocked_at(&job->blocked, n, block), job->blocked.plane,
+               block * job->blocked.lanes);
 }
 
-/* Planes are counted block by block, so that a thread sees the same ones in each pass. */
-static size_t plane_at(const struct job *job, int item) {
-    return blocked_at(&job->blocked, item % job->blocked.n, item / job->blocked.n);
+/* Backwards in the second pass: what was read last is found first. */
+static void run_blocks(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    (void)worker;
+    for (int block = begin; block < end; block++) {
+        for (int chunk = 0; chunk < job->chunks; chunk++)
+            job->measure(job, block, chunk);
+        finish_block(job, block);
+        for (int n = job->blocked.n - 1; n >= 0; n--)
+            write_plane(job, block, n);
+    }
+}
+
+static void measure_chunks(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    (void)worker;
+    for (int i = begin; i < end; i++)
+        job->measure(job, job->first + i / job->chunks, i % job->chunks);
+}
+
+static void write_planes(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    (void)worker;
+    for (int i = begin; i < end; i++)
+        write_plane(job, job->first + i / job->blocked.n, i % job->blocked.n);
+}
+
+static void run(struct job *job) {
+    int threads = job->args->context->device->threads, blocks = job->blocked.blocks;
+    size_t block = blocked_count(&job->blocked) / (size_t)blocks;
+    job->first = blocks / threads * threads;
+    int rest = blocks - job->first;
+    parallel_run(threads, job->first, (size_t)job->first * block, run_blocks, job);
+    if (rest == 0)
+        return;
+    parallel_run(threads, rest * job->chunks, (size_t)rest * block, measure_chunks, job);
+    for (int i = job->first; i < blocks; i++)
+        finish_block(job, i);
+    parallel_run(threads, rest * job->blocked.n, (size_t)rest * block, write_planes, job);
 }
 
 /* --- forward --- */
@@ -101,13 +150,6 @@ static void chunk_moments(const struct job *job, int block, int chunk) {
     }
 }
 
-static void take_moments(const void *context, int worker, int begin, int end) {
-    const struct job *job = context;
-    (void)worker;
-    for (int i = begin; i < end; i++)
-        chunk_moments(job, i / job->chunks, i % job->chunks);
-}
-
 /* Moments of all chunks together (Chan, Golub, LeVeque 1979). */
 static void combine_moments(const struct job *job, int channel, float *mean, float *var) {
     int lanes = job->blocked.lanes, block = channel / lanes, lane = channel % lanes;
@@ -129,12 +171,16 @@ static double inverse_deviation(float var, float eps) {
     return 1 / sqrt((double)var + (double)eps);
 }
 
-static void apply_planes(const void *context, int worker, int begin, int end) {
-    const struct job *job = context;
-    (void)worker;
-    for (int i = begin; i < end; i++)
-        job->vec->norm_apply[job->blocked.bf16](&job->norm, plane_at(job, i), job->blocked.plane,
-                                                i / job->blocked.n * job->blocked.lanes);
+static void finish_moments(const struct job *job, int c) {
+    const struct kernel_args *args = job->args;
+    const float *gamma = args->in[1], *beta = args->in[2];
+    float *mean = args->out[1], *var = args->out[2];
+    size_t channels = padded_channels(&job->blocked);
+    combine_moments(job, c, &mean[c], &var[c]);
+    job->by_channel[c] = mean[c];
+    job->by_channel[channels + (size_t)c] =
+        (float)((double)gamma[c] * inverse_deviation(var[c], args->context->op->attr.norm.eps));
+    job->by_channel[2 * channels + (size_t)c] = beta[c];
 }
 
 void cpu_bn_act_formats(const struct kernel_context *context, enum format *in, enum format *out) {
@@ -149,50 +195,27 @@ enum status cpu_bn_act_prepare(const struct kernel_context *context, void **stat
 }
 
 void cpu_bn_act(void *state, const struct kernel_args *args) {
-    const struct norm_attr *attr = &args->context->op->attr.norm;
     struct job job = job_of(args, context_in(args->context, 0));
-    const float *gamma = args->in[1], *beta = args->in[2];
-    float *mean = args->out[1], *var = args->out[2];
-    size_t channels = padded_channels(&job.blocked);
     (void)state;
+    job.measure = chunk_moments;
+    job.finish = finish_moments;
+    job.write = job.vec->norm_apply[job.blocked.bf16];
     job.norm.x = args->in[0];
     job.norm.residual = args->in[3];
     job.norm.y = args->out[0];
-    job.norm.act = attr->act;
-    for_chunks(args, &job, take_moments);
-    for (int c = 0; c < job.blocked.channels; c++) {
-        combine_moments(&job, c, &mean[c], &var[c]);
-        job.by_channel[c] = mean[c];
-        job.by_channel[channels + (size_t)c] =
-            (float)((double)gamma[c] * inverse_deviation(var[c], attr->eps));
-        job.by_channel[2 * channels + (size_t)c] = beta[c];
-    }
-    for_planes(args, &job, apply_planes);
+    job.norm.act = args->context->op->attr.norm.act;
+    run(&job);
 }
 
 /* --- backward --- */
 
-static void sum_gradients(const void *context, int worker, int begin, int end) {
-    const struct job *job = context;
+static void chunk_sums(const struct job *job, int block, int chunk) {
     int lanes = job->blocked.lanes;
-    (void)worker;
-    for (int i = begin; i < end; i++) {
-        int block = i / job->chunks, chunk = i % job->chunks;
-        double *part = part_at(job, block, chunk);
-        memset(part, 0, 2 * (size_t)lanes * sizeof *part);
-        for (int n = chunk_begin(job, chunk); n < chunk_begin(job, chunk + 1); n++)
-            job->vec->norm_gradient[job->blocked.bf16](&job->norm,
-                                                       blocked_at(&job->blocked, n, block),
-                                                       job->blocked.plane, block * lanes, part);
-    }
-}
-
-static void write_dx(const void *context, int worker, int begin, int end) {
-    const struct job *job = context;
-    (void)worker;
-    for (int i = begin; i < end; i++)
-        job->vec->norm_dx[job->blocked.bf16](&job->norm, plane_at(job, i), job->blocked.plane,
-                                             i / job->blocked.n * job->blocked.lanes);
+    double *part = part_at(job, block, chunk);
+    memset(part, 0, 2 * (size_t)lanes * sizeof *part);
+    for (int n = chunk_begin(job, chunk); n < chunk_begin(job, chunk + 1); n++)
+        job->vec->norm_gradient[job->blocked.bf16](&job->norm, blocked_at(&job->blocked, n, block),
+                                                   job->blocked.plane, block * lanes, part);
 }
 
 void cpu_bn_act_bwd_formats(const struct kernel_context *context, enum format *in,
@@ -218,20 +241,18 @@ static void combine_sums(const struct job *job, int channel, double sum[2]) {
     }
 }
 
-static void finish_sums(const struct kernel_args *args, const struct job *job) {
-    const struct norm_attr *attr = &args->context->op->attr.norm;
+static void finish_sums(const struct job *job, int c) {
+    const struct kernel_args *args = job->args;
     const float *var = args->in[7];
     float *dgamma = args->out[1], *dbeta = args->out[2];
     size_t channels = padded_channels(&job->blocked);
     double count = (double)blocked_count(&job->blocked) / (double)channels, sum[2];
-    for (int c = 0; c < job->blocked.channels; c++) {
-        double inverse = inverse_deviation(var[c], attr->eps);
-        combine_sums(job, c, sum);
-        dbeta[c] = (float)sum[0];
-        dgamma[c] = (float)(sum[1] * inverse);
-        job->by_channel[3 * channels + (size_t)c] = (float)(sum[0] / count);
-        job->by_channel[4 * channels + (size_t)c] = (float)(sum[1] * inverse * inverse / count);
-    }
+    double inverse = inverse_deviation(var[c], args->context->op->attr.norm.eps);
+    combine_sums(job, c, sum);
+    dbeta[c] = (float)sum[0];
+    dgamma[c] = (float)(sum[1] * inverse);
+    job->by_channel[3 * channels + (size_t)c] = (float)(sum[0] / count);
+    job->by_channel[4 * channels + (size_t)c] = (float)(sum[1] * inverse * inverse / count);
 }
 
 static enum vec_gate gate_of(const struct kernel_args *args) {
@@ -246,6 +267,9 @@ void cpu_bn_act_bwd(void *state, const struct kernel_args *args) {
     const float *gamma = args->in[4], *beta = args->in[5], *mean = args->in[6], *var = args->in[7];
     size_t channels = padded_channels(&job.blocked);
     (void)state;
+    job.measure = chunk_sums;
+    job.finish = finish_sums;
+    job.write = job.vec->norm_dx[job.blocked.bf16];
     job.norm.dy = args->in[0];
     job.norm.dy2 = args->in[1];
     job.norm.x = args->in[2];
@@ -260,7 +284,5 @@ void cpu_bn_act_bwd(void *state, const struct kernel_args *args) {
             (float)((double)gamma[c] * inverse_deviation(var[c], attr->eps));
         job.by_channel[2 * channels + (size_t)c] = beta[c];
     }
-    for_chunks(args, &job, sum_gradients);
-    finish_sums(args, &job);
-    for_planes(args, &job, write_dx);
+    run(&job);
 }

@@ -7,11 +7,10 @@
 
 static const float NORM_EPS = 1e-5f, NORM_MOMENTUM = 0.1f;
 
-/* The value of a parameter "layer.suffix"; in BUILD_COLLECT it is added to the table first. */
-static int use_param(struct builder *builder, const char *layer, const char *suffix,
-                     const struct param *prototype) {
+int build_param(struct builder *builder, const char *layer, const char *suffix,
+                const struct param *prototype) {
     struct param param = *prototype;
-    snprintf(param.name, sizeof param.name, "%s.%s", layer, suffix);
+    snprintf(param.name, sizeof param.name, "%s%s%s", layer, layer[0] ? "." : "", suffix);
     if (builder->mode == BUILD_COLLECT)
         param_table_add(builder->table, &param);
     const struct param *found = param_table_find(builder->table, param.name);
@@ -49,8 +48,7 @@ int build_normalize(struct builder *builder, int x, int n, const float *mean,
     return op.out[0];
 }
 
-/* Appends a layer's op and names its first output after the layer. */
-static int finish_layer(struct builder *builder, const struct op *op, const char *name) {
+int build_finish(struct builder *builder, const struct op *op, const char *name) {
     int out = program_emit(builder->program, op, 0).out[0];
     struct value *value = &builder->program->value[out];
     snprintf(value->name, sizeof value->name, "%.55s", name);
@@ -61,20 +59,23 @@ int build_conv_as(struct builder *builder, int x, const struct conv_layer *layer
                   enum conv_style style) {
     int groups = layer->groups ? layer->groups : 1, k = layer->kernel;
     int inputs = builder->program->value[x].shape.c / groups;
-    bool fan_in = style == CONV_FAN_IN;
+    bool fan_in = style == CONV_FAN_IN || style == CONV_FAN_IN_BIAS;
     struct param weight = {.shape = {layer->channels, k, k, inputs},
                            .rank = 4,
                            .init = fan_in ? INIT_UNIFORM_FAN_IN : INIT_NORMAL_FAN_OUT,
                            .fan = k * k * (fan_in ? inputs : layer->channels)};
-    struct param bias = {
-        .shape = {1, 1, 1, layer->channels}, .rank = 1, .init = INIT_ZERO, .norm = true};
+    struct param bias = {.shape = {1, 1, 1, layer->channels},
+                         .rank = 1,
+                         .init = fan_in ? INIT_UNIFORM_FAN_IN : INIT_ZERO,
+                         .fan = weight.fan,
+                         .norm = true};
     struct op op = op_new(OP_CONV, SECTION_FORWARD);
     op.in[0] = x;
-    op.in[1] = use_param(builder, layer->name, "weight", &weight);
-    if (style == CONV_FAN_OUT_BIAS)
-        op.in[2] = use_param(builder, layer->name, "bias", &bias);
+    op.in[1] = build_param(builder, layer->name, "weight", &weight);
+    if (style == CONV_FAN_OUT_BIAS || style == CONV_FAN_IN_BIAS)
+        op.in[2] = build_param(builder, layer->name, "bias", &bias);
     op.attr.conv = (struct conv_attr){layer->stride, layer->pad, groups, ACT_NONE};
-    int out = finish_layer(builder, &op, layer->name);
+    int out = build_finish(builder, &op, layer->name);
     builder->program->value[out].dtype = builder->dtype;
     return out;
 }
@@ -93,11 +94,11 @@ static struct norm_params use_norm(struct builder *builder, const char *name, in
     struct param one = {.shape = shape, .rank = 1, .init = INIT_ONE, .norm = true};
     struct param zero = {.shape = shape, .rank = 1, .init = INIT_ZERO, .norm = true};
     struct norm_params norm;
-    norm.gamma = use_param(builder, name, "weight", &one);
-    norm.beta = use_param(builder, name, "bias", &zero);
+    norm.gamma = build_param(builder, name, "weight", &one);
+    norm.beta = build_param(builder, name, "bias", &zero);
     one.state = zero.state = true;
-    norm.mean = use_param(builder, name, "running_mean", &zero);
-    norm.var = use_param(builder, name, "running_var", &one);
+    norm.mean = build_param(builder, name, "running_mean", &zero);
+    norm.var = build_param(builder, name, "running_var", &one);
     return norm;
 }
 
@@ -116,9 +117,8 @@ static struct op take_conv_before(struct program *program, int x) {
     return conv;
 }
 
-/* Appends an op of the prologue; its two outputs are named after its first input. */
-static struct op emit_derived(struct program *program, const struct op *op,
-                              const char *const suffix[2]) {
+struct op build_derived(struct builder *builder, const struct op *op, const char *const suffix[2]) {
+    struct program *program = builder->program;
     struct op added = program_emit(program, op, 0);
     const char *layer = program->value[added.in[0]].name;
     for (int i = 0; i < 2; i++) {
@@ -146,7 +146,7 @@ static int fold_into_conv(struct builder *builder, const struct norm_params *nor
     fold.in[4] = norm->var;
     fold.in[5] = conv.in[2];
     fold.attr.norm.eps = NORM_EPS;
-    const struct op added = emit_derived(program, &fold, suffix);
+    const struct op added = build_derived(builder, &fold, suffix);
     conv.in[1] = added.out[0];
     conv.in[2] = added.out[1];
     conv.in[3] = residual;
@@ -165,13 +165,13 @@ static int scale_and_shift(struct builder *builder, const struct norm_params *no
     scale.in[2] = norm->mean;
     scale.in[3] = norm->var;
     scale.attr.norm.eps = NORM_EPS;
-    scale = emit_derived(builder->program, &scale, suffix);
+    scale = build_derived(builder, &scale, suffix);
     struct op op = op_new(OP_SCALE_ACT, SECTION_FORWARD);
     op.in[0] = x;
     op.in[1] = scale.out[0];
     op.in[2] = scale.out[1];
     op.attr.norm.act = ACT_RELU;
-    return finish_layer(builder, &op, name);
+    return build_finish(builder, &op, name);
 }
 
 static void update_running(struct builder *builder, const struct norm_params *norm,
@@ -193,7 +193,7 @@ static int norm_of_batch(struct builder *builder, const char *name, const struct
     op.in[1] = norm->gamma;
     op.in[2] = norm->beta;
     op.attr.norm.eps = NORM_EPS;
-    int y = finish_layer(builder, &op, name);
+    int y = build_finish(builder, &op, name);
     update_running(builder, norm, &builder->program->op[builder->program->n_ops - 1]);
     return y;
 }
@@ -265,7 +265,7 @@ int build_channel_shuffle(struct builder *builder, int x, int groups) {
 int build_global_pool(struct builder *builder, int x) {
     struct op op = op_new(OP_GLOBAL_POOL, SECTION_FORWARD);
     op.in[0] = x;
-    int y = finish_layer(builder, &op, "pooled");
+    int y = build_finish(builder, &op, "pooled");
     builder->program->value[y].dtype = DTYPE_F32; /* small, and the classifier is f32 */
     return y;
 }
@@ -283,9 +283,9 @@ int build_linear_layer(struct builder *builder, int x, const struct linear_layer
                          .norm = true};
     struct op op = op_new(OP_LINEAR, SECTION_FORWARD);
     op.in[0] = x;
-    op.in[1] = use_param(builder, layer->name, "weight", &weight);
-    op.in[2] = use_param(builder, layer->name, "bias", &bias);
-    return finish_layer(builder, &op, layer->name);
+    op.in[1] = build_param(builder, layer->name, "weight", &weight);
+    op.in[2] = build_param(builder, layer->name, "bias", &bias);
+    return build_finish(builder, &op, layer->name);
 }
 
 int build_linear(struct builder *builder, const char *name, int x, int outputs) {

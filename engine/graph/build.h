@@ -20,6 +20,7 @@ struct builder {
     enum build_mode mode;
     int net;          /* index of the network's arenas */
     enum dtype dtype; /* of activations: f32 or bf16 */
+    float drop_path;  /* BUILD_TRAIN: share of pictures that the last residual branch leaves out */
 };
 
 struct conv_layer {
@@ -32,7 +33,8 @@ struct conv_layer {
 enum conv_style {
     CONV_FAN_OUT,      /* Kaiming normal */
     CONV_FAN_OUT_BIAS, /* the same, with a bias that starts as zero */
-    CONV_FAN_IN        /* PyTorch's default: uniform */
+    CONV_FAN_IN,       /* PyTorch's default: uniform */
+    CONV_FAN_IN_BIAS,  /* the same, with a bias */
 };
 
 struct linear_layer {
@@ -81,5 +83,18 @@ int build_linear_layer(struct builder *builder, int x, const struct linear_layer
 
 /* The same with PyTorch's default initialisation. */
 int build_linear(struct builder *builder, const char *name, int x, int outputs);
+
+/* --- for build_*.c only --- */
+
+/* The value of a parameter "layer.suffix", or "suffix" if layer is empty; in BUILD_COLLECT it is
+ * added to the table first. */
+int build_param(struct builder *builder, const char *layer, const char *suffix,
+                const struct param *prototype);
+
+/* Appends a layer's op and names its first output after the layer. */
+int build_finish(struct builder *builder, const struct op *op, const char *name);
+
+/* Appends an op of the prologue; its two outputs are named after its first input. */
+struct op build_derived(struct builder *builder, const struct op *op, const char *const suffix[2]);
 
 #endif

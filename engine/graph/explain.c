@@ -57,6 +57,18 @@ static void add_attributes(const struct op *op, struct str *out) {
         str_addf(out, " %s kernel=%d stride=%d pad=%d", attr->pool.average ? "mean" : "max",
                  attr->pool.kernel, attr->pool.stride, attr->pool.pad);
         break;
+    case OP_ATTENTION:
+    case OP_ATTENTION_BWD:
+        str_addf(out, " heads=%d", attr->attention.heads);
+        break;
+    case OP_TOKEN_LINEAR:
+        str_add(out, attr->gelu ? " gelu" : "");
+        break;
+    case OP_RESIDUAL:
+    case OP_RESIDUAL_BWD:
+        if (attr->residual.drop > 0)
+            str_addf(out, " drop=%g", (double)attr->residual.drop);
+        break;
     case OP_CHANNEL_SHUFFLE:
         str_addf(out, " groups=%d", attr->channel.groups);
         break;

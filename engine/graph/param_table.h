@@ -15,17 +15,20 @@ enum param_init {
     INIT_ONE,
     INIT_NORMAL_FAN_OUT, /* N(0, sqrt(2 / fan)), fan = r s k */
     INIT_NORMAL_SMALL,   /* N(0, 0.01) */
-    INIT_UNIFORM_FAN_IN  /* U(+-1 / sqrt(fan)), fan = r s c */
+    INIT_UNIFORM_FAN_IN, /* U(+-1 / sqrt(fan)), fan = r s c */
+    INIT_NORMAL_TOKEN,   /* N(0, 0.02): linear layers and positions of transformers */
+    INIT_NORMAL_TINY,    /* N(0, 1e-6) */
+    INIT_TINY            /* 1e-6 */
 };
 
 struct param {
     char name[56];
     struct shape shape;
-    int rank; /* of the tensor in files: 4 conv, 2 linear, 1 vector */
+    int rank; /* of the tensor in files: 4 conv, 3 tokens, 2 linear, 1 vector */
     enum param_init init;
     int fan;
     bool state;    /* running mean or variance */
-    bool norm;     /* of a batch norm, or a bias: not decayed unless asked */
+    bool norm;     /* of a norm, a bias, a token: not decayed unless asked */
     size_t offset; /* floats, in the weights or the state arena */
 };
 

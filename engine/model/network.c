@@ -13,6 +13,11 @@ static enum status check_input(const struct network *network, struct error *err)
         network->width > 1024)
         return error_set(err, STATUS_INVALID, "pictures of %d x %d: a network takes 8 to 1024",
                          network->height, network->width);
+    int multiple = network->architecture->origin->side_multiple;
+    if (network->height % multiple || network->width % multiple)
+        return error_set(err, STATUS_INVALID,
+                         "pictures of %d x %d: %s takes sides that are multiples of %d",
+                         network->height, network->width, network->architecture->name, multiple);
     if (network->channels < 1 || network->channels > MODEL_MAX_CHANNELS)
         return error_set(err, STATUS_INVALID, "pictures with %d channels: a network takes 1 to %d",
                          network->channels, MODEL_MAX_CHANNELS);
@@ -26,7 +31,11 @@ static enum status check_input(const struct network *network, struct error *err)
 static void collect_params(struct network *network, bool decay_all) {
     struct program scratch;
     program_init(&scratch);
-    struct builder builder = {&scratch, &network->table, BUILD_COLLECT, 0, DTYPE_F32};
+    struct builder builder = {.program = &scratch,
+                              .table = &network->table,
+                              .mode = BUILD_COLLECT,
+                              .net = 0,
+                              .dtype = DTYPE_F32};
     struct shape shape = {1, network->height, network->width, network->channels};
     network_build(network, &builder, build_input(&builder, "x", shape, DTYPE_F32));
     program_free(&scratch);
@@ -80,6 +89,12 @@ static double draw(const struct param *param, uint64_t seed, uint32_t index, int
         return 0.01 * sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
     case INIT_UNIFORM_FAN_IN:
         return (2 * u - 1) / sqrt(param->fan);
+    case INIT_NORMAL_TOKEN:
+        return 0.02 * sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+    case INIT_NORMAL_TINY:
+        return 1e-6 * sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+    case INIT_TINY:
+        return 1e-6;
     }
     return 0;
 }

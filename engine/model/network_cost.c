@@ -10,7 +10,8 @@ struct network_cost network_cost(const struct network *network) {
     struct program program;
     program_init(&program);
     struct param_table *table = (struct param_table *)(uintptr_t)&network->table; /* only read */
-    struct builder builder = {&program, table, BUILD_INFER, 0, DTYPE_F32};
+    struct builder builder = {
+        .program = &program, .table = table, .mode = BUILD_INFER, .net = 0, .dtype = DTYPE_F32};
     struct shape shape = {1, network->height, network->width, network->channels};
     network_build(network, &builder, build_input(&builder, "x", shape, DTYPE_F32));
     double flops = 0;

@@ -6,14 +6,19 @@
 
 void state_dict_shape(const struct param *param, int64_t *dim) {
     struct shape s = param->shape;
-    const int64_t conv[] = {s.n, s.c, s.h, s.w}, linear[] = {s.n, s.c}, vector[] = {s.c};
-    const int64_t *const of_rank[] = {NULL, vector, linear, NULL, conv};
+    const int64_t conv[] = {s.n, s.c, s.h, s.w}, tokens[] = {s.n, s.w, s.c};
+    const int64_t linear[] = {s.n, s.c}, vector[] = {s.c};
+    const int64_t *const of_rank[] = {NULL, vector, linear, tokens, conv};
     memcpy(dim, of_rank[param->rank], (size_t)param->rank * sizeof *dim);
 }
 
-/* Both are plain copies for ranks other than 4, whose planes are 1x1. */
+/* OIHW <-> KRSC; other ranks are the same in both. */
 static void permute(const struct param *param, const float *from, float *to, bool to_file) {
     struct shape s = param->shape;
+    if (param->rank < 4) {
+        memcpy(to, from, (size_t)shape_elements(s) * sizeof *to);
+        return;
+    }
     for (int k = 0; k < s.n; k++)
         for (int r = 0; r < s.h; r++)
             for (int q = 0; q < s.w; q++)

@@ -2,13 +2,15 @@
 #include "engine/model/resnet.h"
 #include "engine/model/shufflenet.h"
 #include "engine/model/vgg.h"
+#include "engine/model/vit.h"
 #include "engine/model/wrn.h"
 
 #include <string.h>
 
-static const struct origin cifar = {"RepDistiller", 32, 100},
-                           torchvision = {"torchvision", 224, 1000},
-                           mdistiller = {"mdistiller", 224, 1000};
+static const struct origin cifar = {"RepDistiller", 32, 100, 1, false},
+                           torchvision = {"torchvision", 224, 1000, 1, false},
+                           mdistiller = {"mdistiller", 224, 1000, 1, false},
+                           timm = {"timm", 224, 1000, 16, true};
 
 /* Depth and width as the family counts them. */
 const struct architecture zoo[] = {
@@ -43,6 +45,9 @@ const struct architecture zoo[] = {
     {"resnet152", "ResNet with bottlenecks, 152 layers", resnet_build, &torchvision, 152, 1},
     {"mobilenetv1", "MobileNetV1", mobilenetv1_build, &mdistiller, 0, 0},
     {"mobilenetv2", "MobileNetV2", mobilenetv2_build, &torchvision, 0, 0},
+    {"deit_tiny", "DeiT-Tiny, a vision transformer of 16x16 patches", deit_build, &timm, 12, 192},
+    {"deit3_small", "DeiT III-Small, a vision transformer with layer scale", deit3_build, &timm, 12,
+     384},
     {0},
 };
 

@@ -19,6 +19,8 @@ typedef int architecture_build_fn(const struct architecture *architecture, struc
 struct origin {
     const char *name;  /* "torchvision" */
     int side, classes; /* of the pictures, of the data set */
+    int side_multiple; /* height and width of any pictures are multiples of it */
+    bool drops_paths;  /* the family knows builder.drop_path */
 };
 
 struct architecture {

@@ -17,7 +17,8 @@ static enum dtype activation_type(const struct train_spec *spec) {
 static struct builder begin(struct program *program, const struct network *network,
                             enum build_mode mode, int net, enum dtype dtype) {
     struct param_table *table = (struct param_table *)(uintptr_t)&network->table;
-    return (struct builder){program, table, mode, net, dtype};
+    return (struct builder){
+        .program = program, .table = table, .mode = mode, .net = net, .dtype = dtype};
 }
 
 static void add_inputs(struct run_program *out, const struct program_plan *plan,

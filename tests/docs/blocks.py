@@ -145,7 +145,7 @@ def networks():
     """Names from the zoo, numbers from `distill explain`."""
     distill = os.environ.get("DISTILL", str(ROOT / "build/distill"))
     zoo = (ROOT / "engine/model/zoo.c").read_text()
-    origins = dict(re.findall(r'(\w+) = \{"(\w+)", \d+, \d+\}', zoo))
+    origins = dict(re.findall(r'(\w+) = \{"(\w+)", \d+, \d+, \d+,', zoo))
     rows = []
     for name, origin in re.findall(r'^    \{"(\w+)", "[^"]*",\s+\w+, &(\w+)', zoo, re.MULTILINE):
         origin = origins[origin]

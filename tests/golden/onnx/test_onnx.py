@@ -35,10 +35,10 @@ OPTIONS = {"mean": MEAN, "deviation": DEVIATION}
 BATCHES = (1, 3)
 
 
-def network_of(name, channels=3):
-    """PyTorch's, with random weights and counters of batches."""
-    weights = inputs.weights(zoo.shapes(name, channels, CLASSES), SEED)
-    network = zoo.load(zoo.create(name, channels, CLASSES), weights)
+def network_of(name, shape):
+    """PyTorch's for pictures of [c,h,w], with random weights and counters of batches."""
+    network = zoo.create(name, shape[0], CLASSES, *shape[1:])
+    zoo.load(network, inputs.weights(zoo.shapes_of(network), SEED))
     for key, buffer in network.named_buffers():
         if key.endswith("num_batches_tracked"):
             buffer.fill_(7)
@@ -72,7 +72,7 @@ class Case:
     def __init__(self, folder, name, shape, **options):
         folder.mkdir()
         self.folder, self.model, self.shape = folder, folder / "model", shape
-        self.network = network_of(name, shape[0])
+        self.network = network_of(name, shape)
         save(folder / "state.safetensors", self.network)
         arguments = {"in": folder / "state.safetensors", "out": self.model, "height": shape[1],
                      "width": shape[2]}

@@ -19,6 +19,10 @@ def weights(shapes, seed):
             value = random.uniform(0.5, 1.5, shape)
         elif len(shape) == 1:
             value = random.normal(0, 0.1, shape)
+        elif len(shape) == 3:
+            value = random.normal(0, 0.5, shape)
+        elif name.endswith(".qkv.weight"):  # larger ones leave attention no choice
+            value = random.normal(0, 1 / numpy.sqrt(shape[1]), shape)
         elif len(shape) == 2:
             value = random.normal(0, 2 / numpy.sqrt(shape[1]), shape)
         else:

@@ -8,7 +8,7 @@ from pytorch import training, zoo
 
 def networks(case, weights):
     student, teacher = (
-        zoo.load(zoo.create(name, inputs.CHANNELS, inputs.CLASSES), tensors)
+        zoo.load(zoo.create(name, inputs.CHANNELS, inputs.CLASSES, inputs.SIDE, inputs.SIDE), tensors)
         for name, tensors in zip(case.architectures, weights)
     )
     return student, None if case.full_spec()["method"] == "ce" else teacher

@@ -30,14 +30,15 @@ import cases  # noqa: E402
 import distill_cli  # noqa: E402
 import inputs  # noqa: E402
 import reference  # noqa: E402
-from pytorch import resnet, zoo  # noqa: E402
+from pytorch import resnet, vit, zoo  # noqa: E402
 from run import Run  # noqa: E402
 
 SEED = live.seed()
 SEEDS = 4
 BATCH = 8
 SPEC = {"epochs": 1, "batch_size": BATCH, "momentum": 0.0, "weight_decay": 0.02}
-NAMES = [name for name in zoo.NAMES if name not in resnet.FAMILY]  # those are in test_training.py
+# Those are in test_training.py and test_transformers.py.
+NAMES = [name for name in zoo.NAMES if name not in resnet.FAMILY and name not in vit.FAMILY]
 NOT_ON_REF = ("resnet50_cifar", "vgg13", "vgg16", "vgg19")  # slow, and nothing in them is theirs alone
 
 # Relative: of the loss, of the changes of running statistics and of weights.

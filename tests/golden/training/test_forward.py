@@ -19,7 +19,7 @@ import torch  # noqa: E402
 
 import distill_cli  # noqa: E402
 import inputs  # noqa: E402
-from pytorch import imagenet, safetensors_io, vgg, zoo  # noqa: E402
+from pytorch import imagenet, safetensors_io, vgg, vit, zoo  # noqa: E402
 
 SEED = live.seed()
 TOLERANCE = 1e-4  # of the largest logit; f32 sums of a deep network differ by about 1e-6
@@ -29,6 +29,7 @@ TOLERANCE = 1e-4  # of the largest logit; f32 sums of a deep network differ by a
 SIZES = ((32, 32, 3, 100, 2), (20, 28, 1, 7, 3))
 SIZES_OF_VGG = (*SIZES, (64, 48, 3, 10, 2))
 SIZES_FOR_IMAGENET = ((64, 64, 3, 10, 2), (96, 80, 1, 7, 1))
+SIZES_OF_VIT = ((64, 64, 3, 10, 2), (48, 96, 1, 7, 3))
 LARGE = ("resnet50", "resnet101", "resnet152")  # slow on ref; resnet34 has all of their ops
 
 
@@ -37,6 +38,8 @@ def sizes_of(architecture):
         return SIZES_FOR_IMAGENET[:1]
     if architecture in imagenet.FAMILY:
         return SIZES_FOR_IMAGENET
+    if architecture in vit.FAMILY:
+        return SIZES_OF_VIT
     return SIZES_OF_VGG if architecture in vgg.FAMILY else SIZES
 
 
@@ -66,7 +69,7 @@ def in_pytorch(architecture, size):
     height, width, channels, classes, count = size
     shape = (count, height, width, channels)
     x = numpy.random.RandomState(SEED).normal(0, 1, shape).astype("f4")
-    network = zoo.create(architecture, channels, classes)
+    network = zoo.create(architecture, channels, classes, height, width)
     weights = inputs.weights(zoo.shapes_of(network), SEED)
     zoo.load(network, weights).eval()
     with torch.no_grad():
@@ -107,6 +110,8 @@ class Forward(unittest.TestCase):
                 network = zoo.create(architecture, 3, classes)
                 parameters = sum(each.numel() for each in network.parameters())
                 expected = (parameters, multiply_adds(network, side))
+                if architecture in vit.FAMILY:
+                    expected = (parameters, expected[1] + vit.more_multiply_adds(network, side))
                 self.assertEqual(tuple(map(int, counts.groups())), expected)
 
     def test_every_architecture_of_the_engine_is_compared(self):

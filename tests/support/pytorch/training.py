@@ -18,8 +18,9 @@ def parameter_groups(network, spec):
     decay = spec["weight_decay"]
     if spec.get("decay_all", True):
         return [{"params": list(network.parameters()), "weight_decay": decay}]
-    matrices = [p for p in network.parameters() if p.dim() > 1]
-    vectors = [p for p in network.parameters() if p.dim() == 1]
+    tokens = ("cls_token", "pos_embed")
+    vectors = [p for name, p in network.named_parameters() if p.dim() == 1 or name in tokens]
+    matrices = [p for name, p in network.named_parameters() if p.dim() > 1 and name not in tokens]
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0}]
 
 

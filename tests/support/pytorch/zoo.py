@@ -3,22 +3,24 @@
 import numpy
 import torch
 
-from pytorch import imagenet, mobilenet, resnet, shufflenet, vgg, wrn
+from pytorch import imagenet, mobilenet, resnet, shufflenet, vgg, vit, wrn
 
-FAMILIES = (resnet, wrn, vgg, mobilenet, shufflenet, imagenet)
+FAMILIES = (resnet, wrn, vgg, mobilenet, shufflenet, imagenet, vit)
 NAMES = [name for family in FAMILIES for name in family.FAMILY]
 
 
-def create(name, channels=3, classes=100):
+def create(name, channels=3, classes=100, *size):
+    """size: height and width, which only transformers need to know."""
     for family in FAMILIES:
         if name in family.FAMILY:
-            return family.create(name, channels, classes)
+            return family.create(name, channels, classes, *(size if family is vit else ()))
     raise KeyError(name)
 
 
 def published(name):
     """Side of the pictures and number of classes that the original is made for."""
-    return (imagenet.SIDE, imagenet.CLASSES) if name in imagenet.FAMILY else (32, 100)
+    is_large = name in imagenet.FAMILY or name in vit.FAMILY
+    return (imagenet.SIDE, imagenet.CLASSES) if is_large else (32, 100)
 
 
 def shapes_of(network):
@@ -27,8 +29,8 @@ def shapes_of(network):
     return {key: list(value.shape) for key, value in state.items() if value.is_floating_point()}
 
 
-def shapes(name, channels, classes):
-    return shapes_of(create(name, channels, classes))
+def shapes(name, channels, classes, *size):
+    return shapes_of(create(name, channels, classes, *size))
 
 
 def load(network, weights):

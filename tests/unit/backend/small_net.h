@@ -46,7 +46,11 @@ static int small_body(struct builder *builder, int x) {
 static void small_collect(struct small_net *net) {
     struct program scratch;
     program_init(&scratch);
-    struct builder builder = {&scratch, &net->table, BUILD_COLLECT, 0, DTYPE_F32};
+    struct builder builder = {.program = &scratch,
+                              .table = &net->table,
+                              .mode = BUILD_COLLECT,
+                              .net = 0,
+                              .dtype = DTYPE_F32};
     struct shape shape = {SMALL_BATCH, SMALL_SIZE, SMALL_SIZE, 3};
     small_body(&builder, build_input(&builder, "x", shape, DTYPE_F32));
     param_table_layout(&net->table, false);
@@ -57,7 +61,11 @@ static void small_build(struct small_net *net, enum dtype dtype) {
     static const float mean[3] = {0.5F, 0.4F, 0.3F}, deviation[3] = {0.2F, 0.25F, 0.3F};
     small_collect(net);
     program_init(&net->program);
-    struct builder builder = {&net->program, &net->table, BUILD_TRAIN, 0, dtype};
+    struct builder builder = {.program = &net->program,
+                              .table = &net->table,
+                              .mode = BUILD_TRAIN,
+                              .net = 0,
+                              .dtype = dtype};
     struct shape shape = {SMALL_BATCH, SMALL_SIZE, SMALL_SIZE, 3};
     net->images = build_input(&builder, "images", shape, DTYPE_U8);
     net->labels = build_input(&builder, "labels", (struct shape){SMALL_BATCH, 1, 1, 1}, DTYPE_I32);

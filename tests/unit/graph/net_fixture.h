@@ -33,12 +33,17 @@ static inline void net_forward(struct net *net, enum build_mode mode, enum dtype
     *net = (struct net){0};
     program_init(&scratch);
     struct shape shape = {4, 6, 6, 3};
-    struct builder collect = {&scratch, &net->table, BUILD_COLLECT, 0, DTYPE_F32};
+    struct builder collect = {.program = &scratch,
+                              .table = &net->table,
+                              .mode = BUILD_COLLECT,
+                              .net = 0,
+                              .dtype = DTYPE_F32};
     net_append(&collect, build_input(&collect, "x", shape, DTYPE_F32));
     program_free(&scratch);
     param_table_layout(&net->table, false);
     program_init(&net->program);
-    net->builder = (struct builder){&net->program, &net->table, mode, 0, dtype};
+    net->builder = (struct builder){
+        .program = &net->program, .table = &net->table, .mode = mode, .net = 0, .dtype = dtype};
     net->x = build_input(&net->builder, "x", shape, DTYPE_F32);
     net->logits = net_append(&net->builder, net->x);
 }

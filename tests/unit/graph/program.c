@@ -102,7 +102,8 @@ static void many_uses_are_added(void) {
     struct param_table table = {0};
     struct program program;
     program_init(&program);
-    struct builder builder = {&program, &table, BUILD_COLLECT, 0, DTYPE_F32};
+    struct builder builder = {
+        .program = &program, .table = &table, .mode = BUILD_COLLECT, .net = 0, .dtype = DTYPE_F32};
     int x = build_input(&builder, "x", (struct shape){2, 1, 1, 4}, DTYPE_F32);
     int trunk = build_linear(&builder, "trunk", x, 3), sum = NO_VALUE;
     for (int i = 0; i < 4; i++) {

@@ -1,0 +1,113 @@
+#include "engine/graph/build_token.h"
+
+#include "engine/graph/ops.h"
+
+static const float LAYER_NORM_EPS = 1e-6f;
+
+static struct shape shape_of(const struct builder *builder, int value) {
+    return builder->program->value[value].shape;
+}
+
+int build_embed(struct builder *builder, int x, bool class_has_position) {
+    struct shape shape = shape_of(builder, x);
+    int rows = shape.h * shape.w + class_has_position;
+    struct param token = {
+        .shape = {1, 1, 1, shape.c}, .rank = 3, .init = INIT_NORMAL_TINY, .norm = true};
+    struct param position = {
+        .shape = {1, 1, rows, shape.c}, .rank = 3, .init = INIT_NORMAL_TOKEN, .norm = true};
+    struct op op = op_new(OP_EMBED, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = build_param(builder, "", "cls_token", &token);
+    op.in[2] = build_param(builder, "", "pos_embed", &position);
+    return build_finish(builder, &op, "tokens");
+}
+
+int build_first_token(struct builder *builder, int x) {
+    struct op op = op_new(OP_FIRST_TOKEN, SECTION_FORWARD);
+    op.in[0] = x;
+    return program_emit(builder->program, &op, 0).out[0];
+}
+
+int build_layer_norm(struct builder *builder, const char *name, int x, enum dtype dtype) {
+    struct shape vector = {1, 1, 1, shape_of(builder, x).c};
+    struct param gamma = {.shape = vector, .rank = 1, .init = INIT_ONE, .norm = true};
+    struct param beta = {.shape = vector, .rank = 1, .init = INIT_ZERO, .norm = true};
+    struct op op = op_new(OP_LAYER_NORM, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = build_param(builder, name, "weight", &gamma);
+    op.in[2] = build_param(builder, name, "bias", &beta);
+    op.attr.norm.eps = LAYER_NORM_EPS;
+    int y = build_finish(builder, &op, name);
+    builder->program->value[y].dtype = dtype;
+    return y;
+}
+
+/* The op without residual and activation, not yet appended. */
+static struct op begin_linear(struct builder *builder, const char *name, int x, int outputs) {
+    struct param weight = {
+        .shape = {outputs, 1, 1, shape_of(builder, x).c}, .rank = 2, .init = INIT_NORMAL_TOKEN};
+    struct param bias = {.shape = {1, 1, 1, outputs}, .rank = 1, .init = INIT_ZERO, .norm = true};
+    struct op op = op_new(OP_TOKEN_LINEAR, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = build_param(builder, name, "weight", &weight);
+    op.in[2] = build_param(builder, name, "bias", &bias);
+    return op;
+}
+
+int build_token_linear(struct builder *builder, const char *name, int x, int outputs) {
+    struct op op = begin_linear(builder, name, x, outputs);
+    return build_finish(builder, &op, name);
+}
+
+/* The gradient needs what goes into GELU: only inference has both in one op. */
+int build_token_linear_gelu(struct builder *builder, const char *name, int x, int outputs) {
+    struct op op = begin_linear(builder, name, x, outputs);
+    op.attr.gelu = builder->mode == BUILD_INFER;
+    int y = build_finish(builder, &op, name);
+    if (builder->mode == BUILD_INFER)
+        return y;
+    struct op gelu = op_new(OP_GELU, SECTION_FORWARD);
+    gelu.in[0] = y;
+    return program_emit(builder->program, &gelu, 0).out[0];
+}
+
+int build_attention(struct builder *builder, int qkv, int heads, int queries) {
+    struct op op = op_new(OP_ATTENTION, SECTION_FORWARD);
+    op.in[0] = qkv;
+    op.attr.attention = (struct attention_attr){heads, queries};
+    op = program_emit(builder->program, &op, 0);
+    builder->program->value[op.out[1]].dtype = DTYPE_F32;
+    return op.out[0];
+}
+
+static void fold_scale(struct builder *builder, struct op *linear, int scale) {
+    static const char *const suffix[] = {"scaled_weight", "scaled_bias"};
+    struct op op = op_new(OP_FOLD_SCALE, SECTION_PROLOGUE);
+    op.in[0] = linear->in[1];
+    op.in[1] = linear->in[2];
+    op.in[2] = scale;
+    op = build_derived(builder, &op, suffix);
+    linear->in[1] = op.out[0];
+    linear->in[2] = op.out[1];
+}
+
+/* Where nothing stands between layer and sum, the layer adds. */
+int build_branch(struct builder *builder, int x, int branch, const struct branch_end *end) {
+    struct shape vector = {1, 1, 1, shape_of(builder, x).c};
+    struct param gamma = {.shape = vector, .rank = 1, .init = INIT_TINY, .norm = true};
+    struct op linear = begin_linear(builder, end->name, branch, vector.c);
+    bool infers = builder->mode == BUILD_INFER;
+    int scale = end->scale ? build_param(builder, end->scale, "gamma", &gamma) : NO_VALUE;
+    if (infers && end->scale)
+        fold_scale(builder, &linear, scale);
+    if (infers || (!end->scale && end->drop == 0)) {
+        linear.in[3] = x;
+        return build_finish(builder, &linear, end->name);
+    }
+    struct op op = op_new(OP_RESIDUAL, SECTION_FORWARD);
+    op.in[0] = x;
+    op.in[1] = build_finish(builder, &linear, end->name);
+    op.in[2] = scale;
+    op.attr.residual = (struct residual_attr){end->drop, end->layer};
+    return program_emit(builder->program, &op, 0).out[0];
+}

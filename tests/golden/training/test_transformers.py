@@ -1,0 +1,75 @@
+#!/usr/bin/python3
+"""Training steps of transformers against PyTorch, from fresh random weights: loss and every weight's
+change, which is its gradient. There is no ReLU, so rounding stays rounding: tolerances are tight on
+every device."""
+
+import functools
+import pathlib
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
+
+from pytorch import live  # noqa: E402
+
+live.require_torch()
+
+import numpy  # noqa: E402
+
+import cases  # noqa: E402
+import distill_cli  # noqa: E402
+import inputs  # noqa: E402
+import reference  # noqa: E402
+from pytorch import vit, zoo  # noqa: E402
+from run import Run  # noqa: E402
+
+inputs.SIDE = 64
+SEED = live.seed()
+NOT_ON_REF = ("deit3_small",)  # slow; its ops are compared with ref in tests/ops
+SPEC = {"epochs": 1, "batch_size": 2, "momentum": 0.0, "learning_rate": 1.0, "decay_all": False}
+LOSS, WEIGHT = 1e-5, 1e-3  # relative; of the second, 2e-5 is usual
+
+
+@functools.lru_cache(maxsize=1)
+def in_pytorch(name):
+    case = cases.Case(SPEC, 2, (name, "resnet8"))
+    size = (inputs.CHANNELS, inputs.CLASSES, inputs.SIDE, inputs.SIDE)
+    weights = inputs.all_weights([zoo.shapes(each, *size) for each in case.architectures], SEED)
+    data = case.data(SEED)
+    return case, weights, data, reference.run(case, weights, data)
+
+
+def devices_for(name):
+    return [each for each in distill_cli.devices()
+            if each != distill_cli.REF or name not in NOT_ON_REF]
+
+
+def run(case, weights, data, device, train=Run.train):
+    with tempfile.TemporaryDirectory() as folder:
+        return train(Run(case, weights, data, device, pathlib.Path(folder)))
+
+
+class OneStep(unittest.TestCase):
+    def compare(self, got, expected, start):
+        loss = got["points"][0]["loss"]
+        self.assertLess(abs(loss / expected["losses"][0] - 1), LOSS)
+        self.assertEqual(sorted(got["tensors"]), sorted(expected["tensors"]))
+        for key in start:
+            off, change = (
+                numpy.linalg.norm((expected["tensors"][key] - x).astype("f8"))
+                for x in (got["tensors"][key], start[key])
+            )
+            self.assertLess(off, WEIGHT * change, key)
+
+    def test_every_transformer(self):
+        for name in vit.FAMILY:
+            case, weights, data, expected = in_pytorch(name)
+            for device in devices_for(name):
+                with self.subTest(name, device=device.name, seed=SEED):
+                    self.compare(run(case, weights, data, device), expected, weights[0])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -93,12 +93,12 @@ static void erase(const struct augment *augment, const struct augment_key *key,
                   const struct picture *pixels) {
     struct box box = erase_box(key, augment->erase, pixels->height, pixels->width);
     for (int i = 0; i < box.height * box.width; i++) {
-        size_t y = (size_t)(box.top + i / box.width), x = (size_t)(box.left + i % box.width);
+        int y = box.top + i / box.width, x = box.left + i % box.width;
         struct rng_block draw =
             rng_philox(key->data_seed, key->index, key->epoch, RNG_ERASE, (uint32_t)i + 2);
         struct normal_pair ab = augment_normal(draw.word[0], draw.word[1]);
-        uint8_t *pixel =
-            pixels->pixels + (y * (size_t)pixels->width + x) * (size_t)pixels->channels;
+        size_t at = (size_t)y * (size_t)pixels->width + (size_t)x;
+        uint8_t *pixel = pixels->pixels + at * (size_t)pixels->channels;
         pixel[0] = noise_byte(augment, 0, ab.first);
         if (pixels->channels == 1)
             continue;

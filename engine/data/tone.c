@@ -52,7 +52,8 @@ static void equalize_map(const uint32_t count[LEVELS], uint8_t map[LEVELS]) {
     }
     uint32_t step = (total - last) / 255, below = step / 2;
     for (int i = 0; i < LEVELS; i++) {
-        map[i] = step ? clip(below / step) : (uint8_t)i;
+        uint32_t share = step ? below / step : (uint32_t)i;
+        map[i] = (uint8_t)(share < 255 ? share : 255);
         below += count[i];
     }
 }

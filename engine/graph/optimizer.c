@@ -39,11 +39,12 @@ static int add_clip(struct builder *builder, const struct train_spec *spec) {
 }
 
 void build_optimizer(struct builder *builder, const struct train_spec *spec) {
-    static const enum value_kind slots[] = {VALUE_MOMENTUM, VALUE_SECOND_MOMENT};
+    static const enum value_kind slots[OPTIMIZER_MAX_SLOTS] = {VALUE_MOMENTUM, VALUE_SECOND_MOMENT};
     const struct optimizer_info *optimizer = &optimizer_table[spec->optimizer];
     const struct param_table *table = builder->table;
     size_t begin[] = {0, table->decayed_floats, table->weight_floats};
-    int factor = add_clip(builder, spec);
+    int factor = add_clip(builder, spec), n_slots = optimizer->slots;
+    CHECK(n_slots <= OPTIMIZER_MAX_SLOTS);
     for (int i = 0; i < 2; i++) {
         if (begin[i + 1] == begin[i])
             continue;
@@ -51,7 +52,7 @@ void build_optimizer(struct builder *builder, const struct train_spec *spec) {
         op.in[0] = add_range(builder, VALUE_GRADIENT, begin[i], begin[i + 1]);
         op.in[1] = factor;
         op.out[0] = add_range(builder, VALUE_WEIGHT, begin[i], begin[i + 1]);
-        for (int k = 0; k < optimizer->slots; k++)
+        for (int k = 0; k < n_slots; k++)
             op.out[1 + k] = add_range(builder, slots[k], begin[i], begin[i + 1]);
         op.attr = optimizer->attr(spec, i ? 0 : spec->weight_decay);
         program_add_op(builder->program, &op, 0);

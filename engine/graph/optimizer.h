@@ -9,6 +9,8 @@
 #include "engine/graph/build.h"
 #include "engine/spec/train_spec.h"
 
+enum { OPTIMIZER_MAX_SLOTS = 2 };
+
 struct optimizer_info {
     enum opcode code; /* of the op that updates a range of weights */
     int slots;        /* numbers kept for each weight: first moment, second moment */

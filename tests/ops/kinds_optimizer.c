@@ -45,7 +45,7 @@ static void setup_adamw(struct problem *problem) {
     op.out[2] = slot(problem, VALUE_SECOND_MOMENT, &problem->program.value[op.out[0]],
                      (struct range){0.01, 1});
     for (int i = 0; i < PROBLEM_STEPS; i++)
-        problem->step[i].index = (uint64_t)(done + i);
+        problem->step[i].index = (uint64_t)done + (uint64_t)i;
     problem_op(problem, &op, 0);
 }
 

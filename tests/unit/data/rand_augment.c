@@ -86,8 +86,8 @@ static void test_every_op_is_drawn(void) {
     }
     T_INT(outcomes, 25);
     for (int i = 0; i < outcomes; i++) {
-        T_CHECK(count[i] > DRAWS / 60 * 0.6);
-        unsigned_ops += count[i] > DRAWS / 60 * 1.5; /* these, and nothing */
+        T_CHECK(count[i] > 0.6 * DRAWS / 60);
+        unsigned_ops += count[i] > 1.5 * DRAWS / 60; /* these, and nothing */
     }
     T_INT(unsigned_ops, 7);
 }

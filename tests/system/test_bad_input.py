@@ -234,7 +234,7 @@ class BadInputTest(ServiceCase):
 
     def test_wrong_methods(self):
         for method, path, allowed in (("PUT", "/jobs", {"GET", "HEAD", "POST"}),
-                                      ("POST", "/jobs/x", {"GET", "HEAD", "DELETE"}),
+                                      ("POST", "/jobs/x", {"GET", "HEAD", "DELETE", "PATCH"}),
                                       ("GET", "/jobs/x/cancel", {"POST"}),
                                       ("GET", "/predict", {"POST"}),
                                       ("DELETE", "/models/x", {"GET", "HEAD"}),

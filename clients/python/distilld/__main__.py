@@ -3,8 +3,9 @@
     python3 -m distilld convert teacher.pth teacher.safetensors
     python3 -m distilld upload teacher.pth architecture=resnet32x4 dataset=cifar100
 
-Nothing that a checkpoint names is ever run. upload takes .pth and .safetensors files and prints the model
-as JSON; its other arguments are the parameters of POST /models, and DISTILLD_URL names the service.
+Nothing that a checkpoint names is ever run. upload takes .pth and .safetensors files and prints the
+model as JSON; its other arguments are the parameters of POST /models, and DISTILLD_URL names the
+service.
 """
 
 from __future__ import annotations

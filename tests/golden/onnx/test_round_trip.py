@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The way of a user: a teacher trained in PyTorch comes in as a checkpoint, teaches a student here, and the
-student leaves for ONNX Runtime and for PyTorch. At each border the logits are the same."""
+"""The way of a user: a teacher trained in PyTorch comes in as a checkpoint, teaches a student here,
+and the student leaves for ONNX Runtime and for PyTorch. At each border the logits are the same."""
 
 import argparse
 import json

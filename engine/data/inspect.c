@@ -11,7 +11,7 @@
 enum { MOST_LISTED = 4, LISTED_BYTES = 300 };
 
 /* Pictures a thread that are looked at between two questions whether to go on. */
-enum { ROUND = 64 };
+enum { ROUND = 16 };
 
 /* Of one picture's pixels in 0..255, by channel. */
 struct brightness {

@@ -1,6 +1,7 @@
 #include "service/store/datasets.h"
 
 #include "engine/base/str.h"
+#include "service/common/signals.h"
 #include "service/store/folders.h"
 #include "service/store/publish.h"
 
@@ -177,11 +178,18 @@ static enum status register_opened(const char *data, const struct dataset *datas
     return status;
 }
 
+/* A service that is told to end does not look at all pictures of a large folder first. */
+static bool go_on(void *ctx, int64_t checked, int64_t count) {
+    (void)ctx, (void)checked, (void)count;
+    return !signals_stop();
+}
+
 /* A folder that cannot be used is a wrong value of the request. */
 static enum status open_source(struct dataset *dataset, const char *folder, const char *name,
                                struct error *err) {
     struct error cause = {0};
-    enum status status = dataset_open(dataset, folder, name, &cause);
+    const struct dataset_watch watch = {NULL, go_on};
+    enum status status = dataset_open_watched(dataset, folder, name, &watch, &cause);
     if (status == STATUS_CORRUPT || status == STATUS_NOT_FOUND || status == STATUS_INVALID ||
         status == STATUS_TOO_LARGE)
         return error_set_field(err, STATUS_INVALID, "path", "path: %.*s", ERROR_MESSAGE_BYTES - 8,

@@ -38,7 +38,8 @@ void dataset_list_release(struct dataset_list *list); /* Zeroed or filled. */
 
 /* Checks the folder `path`, copies it into the data directory and registers it; entry is the
  * result. `roots` are the allowed directories, separated by ':'. INVALID with field "name" or
- * "path", CONFLICT when the name is taken. Takes as long as reading and writing all pictures. */
+ * "path", CONFLICT when the name is taken, CANCELLED when the service is told to end meanwhile.
+ * Takes as long as reading and writing all pictures. */
 MUST_CHECK enum status datasets_import(const char *data, const char *roots,
                                        const struct dataset_request *request,
                                        struct dataset_entry *entry, struct error *err);

@@ -3,10 +3,12 @@
 
 import random
 import shutil
+import threading
+import time
 import unittest
 
 import image_files
-from service import ServiceCase, wait_until
+from service import Redis, ServiceCase, wait_until
 
 SPEC = {"method": "ce", "student": "resnet8", "dataset": "tints", "epochs": 6, "batch_size": 8,
         "learning_rate": 0.05, "schedule": "constant", "augment": "none", "image_size": 16,
@@ -118,6 +120,30 @@ class ImageJobs(ServiceCase):
         self.assertEqual(job["state"], "failed", job)
         self.assertIn("train.safetensors: picture 30: its bytes have changed",
                       job["error"]["message"])
+
+
+class Stopped(ServiceCase):
+    def test_import_does_not_hold_up_the_end(self):
+        service = self.start("serve", redis=self.redis.url, drain_ms=60000)
+        folder = image_files.save_images(service.folder / "many")
+        large = folder / "train" / "red" / "large.png"
+        large.write_bytes(image_files.png(2500, 2500, bytes(2500 * 2500 * 3)))
+        for i in range(600):
+            (folder / "train" / "red" / f"{i}-again.png").hardlink_to(large)
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(
+            service.post("/datasets", {"name": "many", "path": str(folder)})))
+        thread.start()
+        time.sleep(1)
+        service.stop()
+        thread.join()
+        self.assertEqual(answers[0].status, 503, answers)
+        self.assertFalse((service.data / "datasets" / "many").exists())
+
+    def setUp(self):
+        self.redis = Redis()
+        self.redis.__enter__()
+        self.addCleanup(self.redis.__exit__)
 
 
 if __name__ == "__main__":

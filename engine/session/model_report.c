@@ -4,6 +4,7 @@
 #include "engine/model/model_json.h"
 #include "engine/session/trainer_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,4 +104,14 @@ enum status model_report_write(const struct trainer *trainer, struct train_resul
     status = file_write(path, str_text(&text), text.len, err);
     str_release(&text);
     return status;
+}
+
+enum status model_snapshot_write(const struct trainer *trainer, struct error *err) {
+    char name[64], path[FILE_PATH_BYTES];
+    const char *folder = trainer->job->weights_folder;
+    snprintf(name, sizeof name, "%012lld.safetensors", (long long)trainer->checkpoint.step);
+    enum status status = file_make_dirs(folder, err);
+    if (status == STATUS_OK)
+        status = file_join(path, folder, name, err);
+    return status == STATUS_OK ? write_weights(trainer, path, err) : status;
 }

@@ -13,4 +13,8 @@ struct trainer;
 MUST_CHECK enum status model_report_write(const struct trainer *trainer,
                                           struct train_result *result, struct error *err);
 
+/* Writes the weights as they are now into job->weights_folder as <step>.safetensors, a model file
+ * like the last one. */
+MUST_CHECK enum status model_snapshot_write(const struct trainer *trainer, struct error *err);
+
 #endif

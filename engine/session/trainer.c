@@ -46,6 +46,8 @@ static enum status save(struct trainer *trainer, struct error *err) {
     }
     enum status status =
         checkpoint_write(checkpoint, &trainer->student_params, trainer->checkpoint_path, err);
+    if (status == STATUS_OK && trainer->job->weights_folder)
+        status = model_snapshot_write(trainer, err);
     if (status == STATUS_OK && trainer->callbacks->checkpoint)
         trainer->callbacks->checkpoint(trainer->callbacks->ctx, checkpoint->step);
     return status;

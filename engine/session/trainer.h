@@ -57,10 +57,11 @@ struct train_callbacks {
 struct train_job {
     const struct train_spec *spec; /* finished */
     const char *dataset_folder;
-    const char *teacher_path; /* directory or .safetensors; NULL for ce */
-    const char *init_path;    /* the same; NULL for random weights */
-    const char *out_folder;   /* made if missing */
-    bool resume;              /* go on from out_folder's checkpoint if there is one */
+    const char *teacher_path;   /* directory or .safetensors; NULL for ce */
+    const char *init_path;      /* the same; NULL for random weights */
+    const char *out_folder;     /* made if missing */
+    const char *weights_folder; /* receives <step>.safetensors at each checkpoint; NULL: nothing */
+    bool resume;                /* go on from out_folder's checkpoint if there is one */
 };
 
 struct train_result {

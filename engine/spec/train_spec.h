@@ -63,6 +63,7 @@ struct train_spec {
     char name[SPEC_TEXT_BYTES];
     struct text_list tags;
     int64_t priority;
+    int64_t keep_checkpoints;        /* weights of the last so many checkpoints that stay */
     struct text_list depends_on;     /* ids of jobs that must have succeeded before */
     int64_t max_runtime_s;           /* in all attempts together; 0: no limit */
     char deadline[FIELD_TEXT_BYTES]; /* RFC 3339 time by which it must have ended, or "" */

@@ -1,7 +1,9 @@
 #include "service/http/job_inputs.h"
 
+#include "engine/model/model_file.h"
 #include "engine/model/network.h"
 #include "engine/spec/train_input.h"
+#include "service/store/checkpoints.h"
 
 /* What is not there, or damaged, is a wrong value of the field that named it. */
 static enum status blame(enum status status, const char *field, struct error *err) {
@@ -31,13 +33,40 @@ static enum status plan_model(struct model *model, const char *data, const char 
     return status;
 }
 
+/* Weights that a job kept on its way, as far as a model's card is needed to compare them. */
+static enum status find_checkpoint(struct model *model, const char *data, const char *id,
+                                   struct error *err) {
+    struct safetensors file = {0};
+    struct model_info info = {0};
+    *model = (struct model){0};
+    enum status status = checkpoint_find(model->folder, data, id, err);
+    if (!status)
+        status = safetensors_open(&file, model->folder, err);
+    if (!status)
+        status = model_info_read(&info, &file, err);
+    if (!status) {
+        str_copy(model->card.id, sizeof model->card.id, id);
+        model->card.height = info.height;
+        model->card.width = info.width;
+        model->card.channels = info.channels;
+        model->card.classes = info.classes;
+    }
+    model_info_release(&info);
+    safetensors_close(&file);
+    return status;
+}
+
 static enum status find_model(struct model *model, const char *data, const char *field,
                               const char *id, const struct train_spec *made_by, struct error *err) {
+    char job_id[ID_BYTES];
+    int64_t step;
     if (!id[0])
         return STATUS_OK;
-    return blame(made_by ? plan_model(model, data, id, made_by, err)
-                         : models_find(model, data, id, err),
-                 field, err);
+    if (made_by)
+        return blame(plan_model(model, data, id, made_by, err), field, err);
+    if (str_equal(field, "init") && checkpoint_id_parse(id, job_id, &step))
+        return blame(find_checkpoint(model, data, id, err), field, err);
+    return blame(models_find(model, data, id, err), field, err);
 }
 
 /* The model takes the data set's pictures and tells apart as many classes. */

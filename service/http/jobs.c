@@ -7,6 +7,7 @@
 #include "service/http/app.h"
 #include "service/http/idempotency.h"
 #include "service/http/job_inputs.h"
+#include "service/store/checkpoints.h"
 #include "service/store/folders.h"
 #include "service/store/job_log.h"
 #include "service/store/jobs.h"
@@ -233,6 +234,8 @@ void handle_job_remove(struct request *request, struct reply *reply) {
         status = folders_remove_job(request->app->config->data, request->arg, &err);
     if (!status)
         status = job_log_remove(request->app->config->data, request->arg, &err);
+    if (!status)
+        status = checkpoints_remove(request->app->config->data, request->arg, &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;

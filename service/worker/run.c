@@ -3,6 +3,7 @@
 #include "engine/base/clock.h"
 #include "service/common/log.h"
 #include "service/common/signals.h"
+#include "service/store/checkpoints.h"
 #include "service/store/datasets.h"
 #include "service/store/folders.h"
 #include "service/store/models.h"
@@ -63,7 +64,12 @@ static enum status on_point(void *ctx, const struct metric_point *point, struct 
 
 static void on_checkpoint(void *ctx, int64_t step) {
     struct run *run = ctx;
+    struct error err = {0};
+    const struct job *job = &run->claim->job;
     reporter_checkpoint(&run->reporter, step);
+    if (job->spec.keep_checkpoints &&
+        checkpoints_prune(run->config->data, job->id, job->spec.keep_checkpoints, &err))
+        log_warn("checkpoints_not_pruned", log_text("job", job->id), log_error_field(&err));
     job_log_add(&run->log, "checkpoint at step %lld", (long long)step);
     log_debug("checkpoint", log_text("job", run->claim->job.id), log_int("step", step));
 }
@@ -87,8 +93,12 @@ static enum status find_dataset(struct run *run, struct error *err) {
 static enum status find_model(struct run *run, const char *field, const char *id,
                               char out[FILE_PATH_BYTES], struct error *err) {
     struct model model;
+    char job_id[ID_BYTES];
+    int64_t step;
     if (!id[0])
         return STATUS_OK;
+    if (checkpoint_id_parse(id, job_id, &step))
+        return checkpoint_find(out, run->config->data, id, err);
     enum status status = models_find(&model, run->config->data, id, err);
     if (status) {
         if (err)
@@ -107,6 +117,8 @@ static enum status find_places(struct run *run, struct error *err) {
         status = find_model(run, "teacher", spec->teacher, run->teacher, err);
     if (!status)
         status = find_model(run, "init", spec->init, run->init, err);
+    if (!status)
+        status = checkpoints_folder(run->kept, run->config->data, run->claim->job.id, err);
     return status;
 }
 
@@ -146,6 +158,7 @@ static enum status train(struct run *run, struct error *err) {
         .teacher_path = run->teacher[0] ? run->teacher : NULL,
         .init_path = run->init[0] ? run->init : NULL,
         .out_folder = run->folder,
+        .weights_folder = run->claim->job.spec.keep_checkpoints ? run->kept : NULL,
         .resume = true,
     };
     const struct train_callbacks callbacks = {run, on_tick, on_point, on_checkpoint};

@@ -21,8 +21,8 @@ struct run {
     int lock_fd;
     bool told_start;
     enum verdict verdict; /* as this thread last saw it */
-    char folder[FILE_PATH_BYTES], dataset[FILE_PATH_BYTES], teacher[FILE_PATH_BYTES],
-        init[FILE_PATH_BYTES];
+    char folder[FILE_PATH_BYTES], kept[FILE_PATH_BYTES], dataset[FILE_PATH_BYTES],
+        teacher[FILE_PATH_BYTES], init[FILE_PATH_BYTES];
     struct train_progress progress;
     struct train_result result;
 };

@@ -8,6 +8,7 @@
  * contract_test.py compares both with openapi.yaml.
  */
 #include "api/cards.h"
+#include "api/checkpoint.h"
 #include "api/codec.h"
 #include "api/event.h"
 #include "api/job_edit.h"
@@ -19,12 +20,12 @@
 #include <string.h>
 
 static const struct field_table *const tables[] = {
-    &train_spec_table,      &job_edit_table,        &job_progress_table, &point_table,
-    &event_table,           &model_card_table,      &dataset_card_table, &job_estimate_table,
-    &dataset_request_table, &predict_request_table,
+    &train_spec_table,   &job_edit_table,        &job_progress_table,    &point_table,
+    &event_table,        &checkpoint_card_table, &model_card_table,      &dataset_card_table,
+    &job_estimate_table, &dataset_request_table, &predict_request_table,
 };
 static const char *const table_names[] = {
-    "TrainSpec", "JobEdit", "Progress", "Point",          "Event",
+    "TrainSpec", "JobEdit", "Progress", "Point",          "Event",          "Checkpoint",
     "Model",     "Dataset", "Estimate", "DatasetRequest", "PredictRequest",
 };
 

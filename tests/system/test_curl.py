@@ -13,7 +13,8 @@ from service import Service, wait_until
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "clients" / "curl"
 REFUSED = 22
 SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 2, "batch_size": 32,
-        "learning_rate": 0.05, "augment": "none", "threads": 1, "tags": ["a b"]}
+        "learning_rate": 0.05, "augment": "none", "threads": 1, "tags": ["a b"],
+        "keep_checkpoints": 1}
 
 
 class CurlTest(unittest.TestCase):
@@ -64,6 +65,10 @@ class CurlTest(unittest.TestCase):
         log = self.run_script("logs", job["id"])
         self.assertEqual(self.run_script("logs", job["id"], "follow"), log)
         self.assertEqual(self.run_script("logs", job["id"], 1), log.splitlines(True)[-1])
+        kept = self.json("checkpoints", job["id"])["items"]
+        self.assertEqual([item["step"] for item in kept], [16])
+        self.run_script("checkpoint", kept[0]["id"], folder / "checkpoint.safetensors")
+        self.assertEqual((folder / "checkpoint.safetensors").stat().st_size, kept[0]["bytes"])
         again = self.json("rerun", job["id"])
         self.assertEqual([again["identical"], again["job"]["rerun_of"]], [True, job["id"]])
         self.assertEqual(self.json("job", again["job"]["id"], 20)["spec"], lines[-1]["spec"])
@@ -116,7 +121,7 @@ class CurlTest(unittest.TestCase):
         self.json("cancel", job["id"])
         wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")
         self.assertEqual(self.run_script("remove", job["id"]), "")
-        for name in ("job", "watch", "events", "logs", "rerun", "curve", "cancel", "pause", "resume"):
+        for name in ("job", "watch", "events", "checkpoints", "logs", "rerun", "curve", "cancel", "pause", "resume"):
             self.assertEqual(self.json(name, job["id"], status=REFUSED)["status"], 404)
         self.assertEqual(self.json("submit", "{}", status=REFUSED)["status"], 422)
 

@@ -5,7 +5,7 @@ import datetime
 import unittest
 
 from job_case import LONG, NO_JOB, JobCase
-from material import job, write_dataset
+from material import job, weights_of, write_dataset
 
 
 def in_seconds(seconds):
@@ -83,6 +83,58 @@ class DependencyTest(JobCase):
         self.assertEqual([item["id"] for item in self.service.get("/jobs?limit=200").json()["items"]],
                          [item["id"] for item in before["items"]])
         self.finish(running)
+
+
+class CheckpointTest(JobCase):
+    def kept(self, job_id):
+        return self.service.get(f"/jobs/{job_id}/checkpoints").json()["items"]
+
+    def test_the_last_are_kept(self):
+        done = self.succeed(epochs=5, keep_checkpoints=3)
+        kept = self.kept(done["id"])
+        self.assertEqual([item["step"] for item in kept], [40, 32, 24])
+        self.assertEqual([item["id"] for item in kept],
+                         [f"{done['id']}-{step}" for step in (40, 32, 24)])
+        files = [self.service.get(f"/checkpoints/{item['id']}").body for item in kept]
+        self.assertEqual([len(body) for body in files], [item["bytes"] for item in kept])
+        self.assertEqual(files[0], weights_of(self.service, done["id"]))
+        self.assertEqual(len(set(files)), 3)
+        self.assertEqual(self.service.delete(f"/jobs/{done['id']}").status, 204)
+        self.assertEqual(self.service.get(f"/checkpoints/{kept[0]['id']}").status, 404)
+        self.assertFalse((self.service.data / "checkpoints" / done["id"]).exists())
+
+    def test_they_are_the_same_after_a_kill(self):
+        whole = self.succeed(epochs=30, seed=3, keep_checkpoints=2)
+        job_id = self.submit(epochs=30, seed=3, keep_checkpoints=2)
+        self.wait_for_points(job_id, 30)
+        self.service.kill_child("work")
+        self.service.wait_for_job(job_id)
+        for one, other in zip(self.kept(whole["id"]), self.kept(job_id)):
+            self.assertEqual(self.service.get(f"/checkpoints/{one['id']}").body,
+                             self.service.get(f"/checkpoints/{other['id']}").body)
+
+    def test_a_job_starts_from_one(self):
+        """From the last checkpoint it is as from the model; from another one it is not."""
+        first = self.succeed(epochs=3, keep_checkpoints=3)
+        last, *_, early = self.kept(first["id"])
+        runs = [self.succeed(epochs=1, seed=2, init=init)
+                for init in (first["model"], last["id"], early["id"])]
+        same, as_well, other = (weights_of(self.service, run["id"]) for run in runs)
+        self.assertEqual(same, as_well)
+        self.assertNotEqual(same, other)
+        self.assertEqual(runs[1]["spec"]["init"], last["id"])
+
+    def test_refusals(self):
+        done = self.succeed(epochs=1)
+        self.assertEqual(self.kept(done["id"]), [])
+        self.assertEqual(self.service.get(f"/jobs/{NO_JOB}/checkpoints").status, 404)
+        for name in (f"{done['id']}-8", done["id"], "x", f"{done['id']}-../8"):
+            self.assertIn(self.service.get(f"/checkpoints/{name}").status, (400, 404))
+        for fields, field in (({"init": f"{done['id']}-8"}, "init"),
+                              ({"keep_checkpoints": 101}, "keep_checkpoints"),
+                              ({"method": "kd", "teacher": f"{done['id']}-8"}, "teacher")):
+            answer = self.service.post("/jobs", job(**fields))
+            self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, field))
 
 
 class TimeTest(JobCase):

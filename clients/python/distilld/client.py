@@ -18,7 +18,7 @@ import httpx
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
-from .types import (Architecture, Dataset, DryRun, Job, JobEvent, Model, Point,
+from .types import (Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Model, Point,
                     Prediction, Rerun)
 from .weights import pth_to_safetensors
 
@@ -207,6 +207,16 @@ class Client:
         """What a job's runs said: all lines that are kept, or the last so many."""
         params = {} if tail is None else {"tail": tail}
         return self._request("GET", f"/jobs/{job_id}/logs", params=params).text
+
+    def checkpoints(self, job_id: str) -> List[Checkpoint]:
+        """The weights that a job kept on its way, the newest first; init takes their ids."""
+        return cast(List[Checkpoint], self._json("GET", f"/jobs/{job_id}/checkpoints")["items"])
+
+    def download_checkpoint(self, checkpoint_id: str, path: Union[str, "os.PathLike[str]"]) -> Path:
+        """Writes the weights of a checkpoint (safetensors) to a file."""
+        target = Path(os.fspath(path))
+        target.write_bytes(self._request("GET", f"/checkpoints/{checkpoint_id}").content)
+        return target
 
     # Models
 

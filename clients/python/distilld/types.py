@@ -73,6 +73,15 @@ class DryRun(TypedDict):
     estimate: Dict[str, Any]
 
 
+class Checkpoint(TypedDict):
+    """Weights that a job kept on its way."""
+
+    id: str
+    created: str
+    step: int
+    bytes: int
+
+
 class Rerun(TypedDict):
     job: Job
     identical: Optional[bool]

@@ -83,6 +83,15 @@ def test_logs(client, trained):
     assert client.logs(trained["id"], tail=1).splitlines() == lines[-1:]
 
 
+def test_checkpoints(client, fields, tmp_path):
+    job = client.wait(client.submit(**fields, keep_checkpoints=5)["id"], progress=False)
+    kept = client.checkpoints(job["id"])
+    assert [checkpoint["step"] for checkpoint in kept] == [16, 8]
+    path = client.download_checkpoint(kept[1]["id"], tmp_path / "kept.safetensors")
+    assert path.stat().st_size == kept[1]["bytes"]
+    client.cancel(client.submit(**fields, init=kept[1]["id"])["id"])
+
+
 def test_rerun(client, trained):
     made = client.rerun(trained["id"])
     assert (made["identical"], made["differences"]) == (True, [])

@@ -135,6 +135,11 @@ void server_sweep(struct server *server) {
     watch_sweep(&server->watch);
 }
 
+/* Whoever resumes a request may still be about to say so when its answer is out already. */
+static bool is_busy(struct server *server) {
+    return atomic_load(&server->exchanges) > 0 || atomic_load(&server->suspended) > 0;
+}
+
 void server_drain(struct server *server, int64_t max_ms) {
     enum { STEP_MS = 10 };
     atomic_store(&server->draining, true);
@@ -142,7 +147,7 @@ void server_drain(struct server *server, int64_t max_ms) {
     if (listener >= 0)
         shutdown(listener, SHUT_RDWR); /* refuses at once; it may be closed only at the end */
     int64_t end_ns = clock_mono_ns() + max_ms * NS_PER_MS;
-    while (atomic_load(&server->exchanges) > 0 && clock_mono_ns() < end_ns) {
+    while (is_busy(server) && clock_mono_ns() < end_ns) {
         watch_close_idle(&server->watch);
         watch_sweep(&server->watch);
         clock_sleep_ms(STEP_MS);

@@ -96,6 +96,10 @@ static enum status list_unusable(const struct inspection *inspection, struct err
             continue;
         enum status found = look_at(inspection, i, &why);
         status = status ? status : found;
+        if (found == STATUS_UNSUPPORTED || found == STATUS_OUT_OF_MEMORY) {
+            status = error_set(err, found, "%s", why.message); /* not the picture's fault */
+            goto out;
+        }
         size_t place = strlen(list->place) + 1; /* once is enough */
         bool begins = str_has_prefix(why.message, list->place);
         str_addf(&text, "%s%s", count > 1 ? "; " : "", why.message + (begins ? place : 0));
@@ -105,6 +109,7 @@ static enum status list_unusable(const struct inspection *inspection, struct err
                            "%s: %lld of %lld pictures cannot be used; repair or remove them: %s%s",
                            list->place, (long long)count, (long long)list->count, str_text(&text),
                            text.clipped || count > MOST_LISTED ? "; ..." : "");
+out:
     str_release(&text);
     return status;
 }

@@ -14,7 +14,7 @@
 /* Whether this build decodes pictures; one without the libraries says so for any bytes. */
 static inline bool has_images(void) {
     struct picture picture;
-    return picture_decode(&picture, "\xff\xd8\xff", 3, NULL) != STATUS_UNSUPPORTED;
+    return picture_decode(&picture, "\x89PNG\r\n\x1a\n", 8, NULL) != STATUS_UNSUPPORTED;
 }
 
 /* folder/name becomes a PNG of height x width that depends on seed. */

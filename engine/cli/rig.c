@@ -144,7 +144,8 @@ static void fill(struct rig *rig) {
     const struct train_spec *spec = &rig->plan->spec;
     const struct loss_terms terms =
         loss_terms_of((enum method)spec->method, spec->temperature, spec->beta, spec->ce_weight, 0);
-    rig->step = (struct step){.data_seed = SEED, .epoch = 1, .n_valid = (int32_t)spec->batch_size};
+    rig->step = (struct step){
+        .seed = SEED, .data_seed = SEED, .epoch = 1, .n_valid = (int32_t)spec->batch_size};
     rig->step.student[0].learning_rate = (float)spec->learning_rate;
     rig->step.student[0].ce_weight = terms.ce_weight;
     rig->step.student[0].distill_weight = terms.distill_weight;

@@ -64,6 +64,15 @@ enum status network_init(struct network *network, const char *architecture,
     return status;
 }
 
+enum status network_check_drop_path(const struct network *network, double drop_path,
+                                    struct error *err) {
+    if (drop_path == 0 || network->architecture->origin->drops_paths)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, "drop_path",
+                           "drop_path %g is not for %s: only transformers leave out branches",
+                           drop_path, network->architecture->name);
+}
+
 void network_release(struct network *network) {
     param_table_release(&network->table);
     memset(network, 0, sizeof *network);

@@ -27,6 +27,9 @@ struct network_size {
 /* NOT_FOUND lists the known architectures; INVALID for an input or class count it cannot take. */
 MUST_CHECK enum status network_init(struct network *network, const char *architecture,
                                     struct network_size size, bool decay_all, struct error *err);
+/* INVALID names drop_path where the architecture cannot leave out branches. */
+MUST_CHECK enum status network_check_drop_path(const struct network *network, double drop_path,
+                                               struct error *err);
 void network_release(struct network *network); /* Zeroed or initialised. */
 
 /* Appends the network behind x, with the arenas of builder->net; returns the logits. */

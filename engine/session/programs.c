@@ -87,6 +87,7 @@ void train_program_build(struct run_program *out, const struct program_plan *pla
     memset(out, 0, sizeof *out);
     struct builder student =
         begin(&out->program, plan->student, BUILD_TRAIN, NET_STUDENT, activation_type(spec));
+    student.drop_path = (float)spec->drop_path;
     add_inputs(out, plan, &student);
     int pictures = add_augment(out, plan, &student);
     int teacher_logits = plan->teacher ? add_teacher(out, plan, pictures) : NO_VALUE;

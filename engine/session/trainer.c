@@ -171,6 +171,7 @@ static enum status train_step(struct trainer *trainer, struct error *err) {
     const struct runnable *runnable = &trainer->runnable[full ? PROGRAM_FULL : PROGRAM_REMAINDER];
     feed(runnable, &batch);
     struct step step = {.index = (uint64_t)index,
+                        .seed = (uint64_t)spec->seed,
                         .data_seed = (uint64_t)spec->data_seed,
                         .epoch = batch.epoch,
                         .n_valid = runnable->rows};

@@ -61,6 +61,8 @@ enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
     const struct input *input = &trainer->input;
     struct network_size size = {input->height, input->width, input->channels, dataset->classes};
     status = network_init(&trainer->student, spec->student, size, spec->decay_all, err);
+    if (status == STATUS_OK)
+        status = network_check_drop_path(&trainer->student, spec->drop_path, err);
     if (status != STATUS_OK || !trainer->job->teacher_path)
         return status;
     status = model_load(&trainer->teacher, trainer->job->teacher_path, err);

@@ -31,6 +31,7 @@ struct train_spec {
     double temperature, gamma;     /* gamma = 1 / temperature; finish fills both */
     double beta, ce_weight;
     double label_smoothing;
+    double drop_path; /* stochastic depth of the last residual branch */
     int64_t epochs, batch_size;
     int optimizer; /* enum optimizer */
     double learning_rate, weight_decay;

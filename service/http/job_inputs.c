@@ -91,8 +91,11 @@ static enum status check_student(const struct train_spec *spec, const struct dat
     struct network_size size = {input->height, input->width, (int)dataset->channels,
                                 (int)dataset->classes};
     enum status status = network_init(&network, spec->student, size, spec->decay_all, err);
+    bool fits = status == STATUS_OK;
+    if (fits)
+        status = network_check_drop_path(&network, spec->drop_path, err);
     network_release(&network);
-    return blame(status, "student", err);
+    return fits ? status : blame(status, "student", err);
 }
 
 enum status job_inputs_find(struct job_inputs *inputs, const char *data,

@@ -11,7 +11,10 @@ def networks(case, weights):
         zoo.load(zoo.create(name, inputs.CHANNELS, inputs.CLASSES, inputs.SIDE, inputs.SIDE), tensors)
         for name, tensors in zip(case.architectures, weights)
     )
-    return student, None if case.full_spec()["method"] == "ce" else teacher
+    spec = case.full_spec()
+    if spec.get("drop_path"):
+        student.drop_path = (spec["drop_path"], spec["seed"])
+    return student, None if spec["method"] == "ce" else teacher
 
 
 def run(case, weights, data, dtype=torch.float64):

@@ -29,12 +29,13 @@ inputs.SIDE = 64
 SEED = live.seed()
 NOT_ON_REF = ("deit3_small",)  # slow; its ops are compared with ref in tests/ops
 SPEC = {"epochs": 1, "batch_size": 2, "momentum": 0.0, "learning_rate": 1.0, "decay_all": False}
+DROPS = {"batch_size": 4, "drop_path": 0.6, "seed": 5, "learning_rate": 0.1}
 LOSS, WEIGHT = 1e-5, 1e-3  # relative; of the second, 2e-5 is usual
 
 
 @functools.lru_cache(maxsize=1)
-def in_pytorch(name):
-    case = cases.Case(SPEC, 2, (name, "resnet8"))
+def in_pytorch(name, count=2, **changes):
+    case = cases.Case({**SPEC, **changes}, count, (name, "resnet8"))
     size = (inputs.CHANNELS, inputs.CLASSES, inputs.SIDE, inputs.SIDE)
     weights = inputs.all_weights([zoo.shapes(each, *size) for each in case.architectures], SEED)
     data = case.data(SEED)
@@ -69,6 +70,23 @@ class OneStep(unittest.TestCase):
             for device in devices_for(name):
                 with self.subTest(name, device=device.name, seed=SEED):
                     self.compare(run(case, weights, data, device), expected, weights[0])
+
+    def test_stochastic_depth(self):
+        """Three steps, the last of a smaller batch; then the same with an interruption."""
+        case, weights, data, expected = in_pytorch("deit_tiny", 10, **DROPS)
+        whole, resumed = (run(case, weights, data, distill_cli.devices()[0], train)
+                          for train in (Run.train, lambda it: it.train_interrupted(1)))
+        for point, loss in zip(whole["points"], expected["losses"], strict=True):
+            self.assertLess(abs(point["loss"] / loss - 1), LOSS, point)
+        self.compare(whole, expected, weights[0])
+        for key, tensor in whole["tensors"].items():
+            self.assertEqual(tensor.tobytes(), resumed["tensors"][key].tobytes(), key)
+
+    def test_other_networks_cannot(self):
+        case, weights, data, _ = in_pytorch("deit_tiny", 10, **DROPS)
+        case = cases.Case({**case.spec, "epochs": 1}, 10, ("resnet8", "resnet8"))
+        with self.assertRaisesRegex(distill_cli.DistillError, "drop_path 0.6 is not for resnet8"):
+            run(case, (weights[1], weights[1]), data, distill_cli.devices()[0])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import numpy
 
 MASK = 0xFFFFFFFF
 SHUFFLE, AUGMENT = 2, 3
+DROP_PATH = 9
 
 
 def philox(seed, counter):
@@ -16,6 +17,11 @@ def philox(seed, counter):
         c = [(q >> 32) ^ c[1] ^ key[0], q & MASK, (p >> 32) ^ c[3] ^ key[1], p & MASK]
         key = [(key[0] + 0x9E3779B9) & MASK, (key[1] + 0xBB67AE85) & MASK]
     return c
+
+
+def keeps_path(seed, step, branch, picture, rate):
+    """Whether stochastic depth keeps the branch."""
+    return (philox(seed, (picture, step, DROP_PATH, branch))[0] >> 8) / 2**24 >= rate
 
 
 def below(word, n):

@@ -1,12 +1,13 @@
 """Vision transformers with the tensors of timm's deit_tiny_patch16_224 and deit3_small_patch16_224:
 patches of 16x16, a class token, 12 blocks with the norm in front, heads of 64 channels.
 
-drop_path, if given, is a function of the branch's number and the number of pictures: what each
-picture's branch is multiplied by."""
+drop_path, if given, is a rate and a seed: a training step draws the engine's random numbers."""
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+from pytorch import philox
 
 SIDE, CLASSES = 224, 1000  # what the originals are made for
 PATCH, DEPTH, HEAD_WIDTH = 16, 12, 64
@@ -73,7 +74,7 @@ class PatchEmbed(nn.Module):
 class VisionTransformer(nn.Module):
     def __init__(self, width, is_deit3, channels, classes, patches):
         super().__init__()
-        self.is_deit3, self.drop_path = is_deit3, None
+        self.is_deit3, self.drop_path, self.steps = is_deit3, None, 0
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, patches + (not is_deit3), width))
         self.patch_embed = PatchEmbed(channels, width)
@@ -92,12 +93,20 @@ class VisionTransformer(nn.Module):
         """Factors [n,1,1] of the block's branches."""
         if not self.training or not self.drop_path:
             return lambda which: 1
-        return lambda which: self.drop_path(2 * block + which, count).reshape(-1, 1, 1)
+        rate, seed = self.drop_path[0] * block / (DEPTH - 1), self.drop_path[1]
+
+        def factors(which):
+            drawn = [philox.keeps_path(seed, self.steps, 2 * block + which, n, rate)
+                     for n in range(count)]
+            return (torch.tensor(drawn, dtype=self.cls_token.dtype) / (1 - rate))[:, None, None]
+
+        return factors
 
     def forward(self, x):
         x = self.tokens(x)
         for i, block in enumerate(self.blocks):
             x = block(x, self.keep(i, len(x)))
+        self.steps += self.training
         return self.head(self.norm(x)[:, 0])
 
 

@@ -4,68 +4,76 @@
  */
 #include "engine/backend/cpu/vec/vec_members.h"
 
-enum { TILE_ROWS = 4, TILE_VECS = 2, TILE_COLUMNS = TILE_VECS * VEC_LANES };
+enum {
+    TILE_ROWS = VEC_LANES == 16 ? 8 : 4, /* as many as there are registers for */
+    TILE_VECS = 2,
+    TILE_COLUMNS = TILE_VECS * VEC_LANES,
+    DOT_ROWS = 4
+};
 
-/* TILE_ROWS rows times TILE_COLUMNS columns in registers; the last ones of a matrix may be
- * narrower: rows are repeated and columns masked. */
-VEC_INLINE void tile(const struct vec_product *p, int i, int rows, int j, int columns) {
+/* So many rows and vectors of columns in registers; of the last vector, width columns are there. */
+VEC_INLINE void tile(const struct vec_product *p, int i, int j, int rows, int vecs, int width) {
     vec_f32 sum[TILE_ROWS][TILE_VECS] = {{{0}}};
-    const float *left[TILE_ROWS];
-    int width[TILE_VECS];
-    for (int r = 0; r < TILE_ROWS; r++)
-        left[r] = p->left + (size_t)(i + (r < rows ? r : 0)) * p->left_row;
-    for (int v = 0; v < TILE_VECS; v++) {
-        int rest = columns - v * VEC_LANES;
-        width[v] = rest < 0 ? 0 : rest < VEC_LANES ? rest : VEC_LANES;
-    }
-    bool whole = columns == TILE_COLUMNS;
-    for (int k = 0; k < p->depth; k++) {
-        const float *right = p->right + (size_t)k * p->right_row + j;
-        for (int v = 0; v < TILE_VECS; v++, right += VEC_LANES) {
-            vec_f32 b = whole ? vec_load(right) : vec_load_part(right, width[v], 0);
-            for (int r = 0; r < TILE_ROWS; r++)
-                sum[r][v] += left[r][(size_t)k * p->left_step] * b;
-        }
+    const float *left[TILE_ROWS], *right = p->right + j;
+    for (int r = 0; r < rows; r++)
+        left[r] = p->left + (size_t)(i + r) * p->left_row;
+    for (int k = 0; k < p->depth; k++, right += p->right_row) {
+        vec_f32 b[TILE_VECS];
+        for (int v = 0; v < vecs; v++)
+            b[v] = v < vecs - 1 || width == VEC_LANES
+                       ? vec_load(right + v * VEC_LANES)
+                       : vec_load_part(right + v * VEC_LANES, width, 0);
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vecs; v++)
+                sum[r][v] += left[r][(size_t)k * p->left_step] * b[v];
     }
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < TILE_VECS; v++) {
+        for (int v = 0; v < vecs; v++) {
             float *out = p->out + (size_t)(i + r) * p->out_row + j + v * VEC_LANES;
-            vec_f32 before = p->adds ? vec_load_part(out, width[v], 0) : (vec_f32){0};
-            vec_store_part(out, before + sum[r][v], width[v]);
+            int there = v < vecs - 1 ? VEC_LANES : width;
+            if (p->adds)
+                sum[r][v] += vec_get_part(out, 0, there, false);
+            vec_put_part(out, 0, sum[r][v], there, false);
         }
+}
+
+/* The rows of a strip of columns; what is left over goes row by row. */
+VEC_INLINE void strip(const struct vec_product *p, int i, int i_end, int j, int vecs, int width) {
+    for (; i + TILE_ROWS <= i_end; i += TILE_ROWS)
+        tile(p, i, j, TILE_ROWS, vecs, width);
+    for (; i + 2 <= i_end; i += 2)
+        tile(p, i, j, 2, vecs, width);
+    if (i < i_end)
+        tile(p, i, j, 1, vecs, width);
 }
 
 void VEC(product)(const struct vec_product *p, int i, int i_end, int j, int j_end) {
-    for (; j < j_end; j += TILE_COLUMNS) {
-        int columns = j_end - j < TILE_COLUMNS ? j_end - j : TILE_COLUMNS;
-        for (int row = i; row < i_end; row += TILE_ROWS) {
-            int rows = i_end - row < TILE_ROWS ? i_end - row : TILE_ROWS;
-            if (columns == TILE_COLUMNS)
-                tile(p, row, rows, j, TILE_COLUMNS);
-            else
-                tile(p, row, rows, j, columns);
-        }
-    }
+    for (; j + TILE_COLUMNS <= j_end; j += TILE_COLUMNS)
+        strip(p, i, i_end, j, TILE_VECS, VEC_LANES);
+    for (; j + VEC_LANES <= j_end; j += VEC_LANES)
+        strip(p, i, i_end, j, 1, VEC_LANES);
+    if (j < j_end)
+        strip(p, i, i_end, j, 1, j_end - j);
 }
 
-/* TILE_ROWS x TILE_ROWS dot products along depth. */
+/* DOT_ROWS x DOT_ROWS dot products along depth. */
 VEC_INLINE void dot_tile(const struct vec_product *p, int i, int rows, int j, int columns) {
-    vec_f32 sum[TILE_ROWS][TILE_ROWS] = {{{0}}};
-    const float *left[TILE_ROWS], *right[TILE_ROWS];
-    for (int r = 0; r < TILE_ROWS; r++) {
+    vec_f32 sum[DOT_ROWS][DOT_ROWS] = {{{0}}};
+    const float *left[DOT_ROWS], *right[DOT_ROWS];
+    for (int r = 0; r < DOT_ROWS; r++) {
         left[r] = p->left + (size_t)(i + (r < rows ? r : 0)) * p->left_row;
         right[r] = p->right + (size_t)(j + (r < columns ? r : 0)) * p->right_row;
     }
     for (int k = 0; k < p->depth; k += VEC_LANES) {
-        vec_f32 b[TILE_ROWS];
+        vec_f32 b[DOT_ROWS];
         int rest = p->depth - k;
-        for (int r = 0; r < TILE_ROWS; r++)
+        for (int r = 0; r < DOT_ROWS; r++)
             b[r] =
                 rest >= VEC_LANES ? vec_load(right[r] + k) : vec_load_part(right[r] + k, rest, 0);
-        for (int r = 0; r < TILE_ROWS; r++) {
+        for (int r = 0; r < DOT_ROWS; r++) {
             vec_f32 a =
                 rest >= VEC_LANES ? vec_load(left[r] + k) : vec_load_part(left[r] + k, rest, 0);
-            for (int c = 0; c < TILE_ROWS; c++)
+            for (int c = 0; c < DOT_ROWS; c++)
                 sum[r][c] += a * b[c];
         }
     }
@@ -76,10 +84,10 @@ VEC_INLINE void dot_tile(const struct vec_product *p, int i, int rows, int j, in
 }
 
 void VEC(product_by_dot)(const struct vec_product *p, int i, int i_end, int j, int j_end) {
-    for (; j < j_end; j += TILE_ROWS)
-        for (int row = i; row < i_end; row += TILE_ROWS)
-            dot_tile(p, row, i_end - row < TILE_ROWS ? i_end - row : TILE_ROWS, j,
-                     j_end - j < TILE_ROWS ? j_end - j : TILE_ROWS);
+    for (; j < j_end; j += DOT_ROWS)
+        for (int row = i; row < i_end; row += DOT_ROWS)
+            dot_tile(p, row, i_end - row < DOT_ROWS ? i_end - row : DOT_ROWS, j,
+                     j_end - j < DOT_ROWS ? j_end - j : DOT_ROWS);
 }
 
 void VEC(column_sums)(const float *x, int rows, size_t stride, float *sum, int n) {

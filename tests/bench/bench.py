@@ -174,18 +174,22 @@ def table(rows):
         print(f"{row['row']:22} {value:>12}  {ratios}")
 
 
+def record_path(name, date):
+    folder = HERE / "records"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{date}-{name}.jsonl"
+
+
 def main():
     options, where, rows = options_of(sys.argv[1:]), machine(), []
-    for kind in options["rows"].split(","):
-        for row in KINDS[kind](options):
-            rows.append({**row, **where})
-            print(json.dumps(rows[-1]), flush=True)
+    record = record_path(options["record"], where["date"]) if options["record"] else os.devnull
+    with open(record, "w", encoding="utf-8") as file:
+        for kind in options["rows"].split(","):
+            for row in KINDS[kind](options):
+                rows.append({**row, **where})
+                print(json.dumps(rows[-1]), file=file, flush=True)
+                print(json.dumps(rows[-1]), flush=True)
     table(rows)
-    if options["record"]:
-        folder = HERE / "records"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{where['date']}-{options['record']}.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 main()

@@ -1,8 +1,10 @@
 """Every architecture beside PyTorch at its best: a training step at batch 64 (16 for ImageNet's
 pictures) and inference of 1 and of 64 pictures, in f32 and bf16.
 
-Both take turns; what counts is a participant's best median. Where a step takes longer than a second
-there is one turn of a few steps.
+Both take turns, two by default; what counts is a participant's best median. Where a step takes
+longer than a second there is one turn of a few steps. On two quiet cores all of it takes about 20
+minutes; networks= measures some, and tests/docs/blocks.py puts what all records named
+<date>-networks*.jsonl hold into the tables of README.md and docs/performance.md.
 """
 import json
 import os
@@ -19,6 +21,7 @@ TUNED = {
 }
 BUDGET_S = 0.5  # of a participant's turn
 LONG_MS = 1000  # a step that needs no second turn
+MOST_TURNS = 2
 LARGE_SIDE = 64  # pictures above this are ImageNet's
 KINDS = {"train": ("train", 64), "infer_1": ("infer", 1), "infer_64": ("infer", 64)}
 PRECISIONS = ("f32", "bf16")
@@ -75,10 +78,10 @@ def turn(build, torch, fields):
     return mine, theirs
 
 
-def compared(build, torch, fields, rounds):
+def compared(build, torch, fields, turns):
     """Both at their best, and the ratio."""
     best = None
-    for _ in range(rounds):
+    for _ in range(turns):
         pair = turn(build, torch, fields)
         best = pair if best is None else tuple(
             min(two, key=lambda one: one["ms_median"]) for two in zip(best, pair))
@@ -93,6 +96,7 @@ def compared(build, torch, fields, rounds):
 
 def row(build, name, options):
     side = ours(build, student=name, mode="infer", batch_size=1, steps=1, warmup=0)["height"]
+    turns = min(MOST_TURNS, int(options["rounds"]))
     result, torch = {"row": f"network_{name}", "network": name, "side": side}, None
     try:
         torch = Torch(options["threads"])
@@ -101,7 +105,7 @@ def row(build, name, options):
                 batch = 16 if mode == "train" and side > LARGE_SIDE else batch
                 fields = {"student": name, "mode": mode, "batch_size": batch,
                           "precision": precision, "threads": options["threads"]}
-                compare, mine, theirs = compared(build, torch, fields, int(options["rounds"]))
+                compare, mine, theirs = compared(build, torch, fields, turns)
                 result[f"{precision}_{kind}"] = compare
                 result[f"ratio_{precision}_{kind}"] = compare["ratio"]
     finally:

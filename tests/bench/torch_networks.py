@@ -39,7 +39,7 @@ def autocast(request):
 
 
 def network_of(request, memory_format):
-    network = zoo.create(request["network"], 3, request["classes"])
+    network = zoo.create(request["network"], 3, request["classes"], request["side"], request["side"])
     return network.to(memory_format=memory_format)
 
 

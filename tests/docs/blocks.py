@@ -8,6 +8,7 @@ A block stands between <!-- made: NAME --> and <!-- end -->. The executable `dis
 DISTILL, or is build/distill.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -141,10 +142,42 @@ def statuses():
     return table(["code", "type", "title"], sorted(rows))
 
 
+def measured():
+    """The newest row of each network in the bench's records."""
+    rows = {}
+    for path in sorted((ROOT / "tests/bench/records").glob("*-networks*.jsonl")):
+        for row in map(json.loads, path.read_text().splitlines()):
+            rows[row["network"]] = {**row, "record": path.name}
+    return rows
+
+
+KINDS = ("train", "infer_1", "infer_64")
+
+
+def ratios(row, precision):
+    """Of a step, of one picture and of 64."""
+    return " / ".join(f"{row[f'{precision}_{kind}']['ratio']:.2f}" for kind in KINDS) if row else ""
+
+
+def speed():
+    """Milliseconds, ours and PyTorch's, and their ratio."""
+    rows = []
+    for name, row in measured().items():
+        for precision in ("f32", "bf16"):
+            cells = [row[f"{precision}_{kind}"] for kind in KINDS]
+            rows.append([f"`{name}`", precision, *[
+                f"{cell['ms']:.3g}, {cell['torch_ms']:.3g}, **{cell['ratio']:.2f}**"
+                for cell in cells]])
+    if not rows:
+        return "Not measured yet.\n"
+    return table(["network", "numbers", "training step", "1 picture", "64 pictures"], rows)
+
+
 def networks():
-    """Names from the zoo, numbers from `distill explain`."""
+    """Names from the zoo, numbers from `distill explain`, ratios from the bench's records."""
     distill = os.environ.get("DISTILL", str(ROOT / "build/distill"))
     zoo = (ROOT / "engine/model/zoo.c").read_text()
+    speeds = measured()
     origins = dict(re.findall(r'(\w+) = \{"(\w+)", \d+, \d+, \d+,', zoo))
     rows = []
     for name, origin in re.findall(r'^    \{"(\w+)", "[^"]*",\s+\w+, &(\w+)', zoo, re.MULTILINE):
@@ -155,13 +188,15 @@ def networks():
         parameters_, multiply_adds = map(int, counts)
         side = re.search(r"x(\d+)x3:u8", text).group(1)
         rows.append([f"`{name}`", origin, f"{side} x {side}", f"{parameters_:,}",
-                     f"{multiply_adds / 1e6:,.1f} M"])
-    return table(["name", "names of tensors as in", "pictures", "parameters", "multiply-adds"],
-                 rows)
+                     f"{multiply_adds / 1e6:,.1f} M",
+                     *[ratios(speeds.get(name), precision) for precision in ("f32", "bf16")]])
+    return table(["name", "names of tensors as in", "pictures", "parameters", "multiply-adds",
+                  "f32", "bf16"], rows)
 
 
 MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions,
-          "statuses": statuses, "networks": networks, "job": lambda: fields("TrainSpec"),
+          "statuses": statuses, "networks": networks, "speed": speed,
+          "job": lambda: fields("TrainSpec"),
           "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"),
           "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}
 

@@ -18,6 +18,7 @@ static const char *const form_names[FORM_COUNT] = {"json", "stream", "csv"};
 static void list_forms(const char *const *words, int form_count, const char *begin,
                        struct str *out) {
     str_add(out, begin);
+    CHECK(form_count <= FORM_COUNT);
     for (int i = 0; i < form_count; i++)
         str_addf(out, "%s %s", i ? "," : "", words[i]);
 }
@@ -34,6 +35,7 @@ static enum status refuse_format(struct request *request, const char *format, in
 static enum status parse_form(struct request *request, int form_count, enum form *form,
                               struct error *err) {
     const char *format = request_query(request, "format");
+    CHECK(form_count <= FORM_COUNT);
     for (int i = 0; format && i < form_count; i++)
         if (str_equal(format, form_names[i])) {
             *form = (enum form)i;

@@ -242,7 +242,7 @@ class Train(Case):
         self.succeed("forward", bare, "architecture=resnet8", *common)
         self.assertEqual(load_tensors(self.folder / "y.safetensors")["logits"][1], logits)
         self.refuse(1, "bare.safetensors", "forward", bare, *common)
-        self.refuse(1, "layer1.1", "forward", bare, "architecture=resnet14", *common)
+        self.refuse(2, "layer1.1", "forward", bare, "architecture=resnet14", *common)
 
     def write_bare_weights(self):
         data = (self.folder / "teacher" / "model.safetensors").read_bytes()

@@ -22,7 +22,7 @@ static inline void put_png(const char *folder, const char *name, int seed, int h
     char path[FILE_PATH_BYTES];
     put_text(folder, name, ""); /* makes the folders */
     CHECK(file_join(path, folder, name, NULL) == STATUS_OK);
-    struct picture picture = {height, width, 3, xmalloc((size_t)(height * width * 3))};
+    struct picture picture = {height, width, 3, xmalloc((size_t)height * (size_t)width * 3)};
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++)
             for (int c = 0; c < 3; c++)

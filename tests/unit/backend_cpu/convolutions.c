@@ -1,40 +1,67 @@
 /*
- * No convolution of the CIFAR networks may run in oneDNN's reference code, which is a hundred
- * times slower: it is what one gets for a layout that the fast code does not know.
+ * No convolution of any network may run in oneDNN's reference code, which is a hundred times
+ * slower: it is what one gets for a layout that the fast code does not know.
  */
 #include "engine/backend/cpu/dnn.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/cpu/pointwise.h"
+#include "engine/model/network.h"
 #include "tests/support/t.h"
 
-#include <stdbool.h>
+#include <string.h>
 
-/* The kinds of convolution in resnet20, resnet8x4 and resnet32x4. */
-static const struct {
-    int channels, outputs, size, kernel, stride;
-} layers[] = {
-    {3, 16, 32, 3, 1},    {3, 32, 32, 3, 1},   {16, 16, 32, 3, 1},   {16, 32, 32, 3, 2},
-    {16, 32, 32, 1, 2},   {32, 32, 16, 3, 1},  {32, 64, 16, 3, 2},   {32, 64, 16, 1, 2},
-    {64, 64, 8, 3, 1},    {32, 64, 32, 3, 1},  {32, 64, 32, 1, 1},   {64, 64, 32, 3, 1},
-    {64, 128, 32, 3, 2},  {64, 128, 32, 1, 2}, {128, 128, 16, 3, 1}, {128, 256, 16, 3, 2},
-    {128, 256, 16, 1, 2}, {256, 256, 8, 3, 1},
-};
-enum { LAYERS = sizeof layers / sizeof *layers, BATCH = 64 };
+enum { BATCH = 8, LAYERS_MAX = 512 };
 
-static struct dnn_problem problem_of(int layer, enum dnn_direction direction, enum dtype dtype) {
-    int pad = layers[layer].kernel / 2, size = layers[layer].size, stride = layers[layer].stride;
-    int y_size = (size + 2 * pad - layers[layer].kernel) / stride + 1;
-    bool picture = layers[layer].channels == 3;
+/* The kinds of convolution in the zoo, each once; of the folded ones, attr has the activation. */
+static struct layer {
+    struct shape x, y, weight;
+    struct conv_attr attr;
+} layers[LAYERS_MAX];
+static int n_layers;
+
+static void add_layer(const struct layer *layer) {
+    for (int i = 0; i < n_layers; i++)
+        if (memcmp(&layers[i], layer, sizeof *layer) == 0)
+            return;
+    CHECK(n_layers < LAYERS_MAX);
+    layers[n_layers++] = *layer;
+}
+
+static void add_network(const struct architecture *architecture) {
+    const struct origin *origin = architecture->origin;
+    struct network_size size = {origin->side, origin->side, 3, origin->classes};
+    struct network network;
+    struct program program;
+    T_CHECK(network_init(&network, architecture->name, size, true, NULL) == STATUS_OK);
+    program_init(&program);
+    struct builder builder = {
+        .program = &program, .table = &network.table, .mode = BUILD_INFER, .dtype = DTYPE_F32};
+    struct shape pictures = {BATCH, size.height, size.width, size.channels};
+    network_build(&network, &builder, build_input(&builder, "x", pictures, DTYPE_F32));
+    for (int i = 0; i < program.n_ops; i++) {
+        const struct op *op = &program.op[i];
+        if (op->code == OP_CONV)
+            add_layer(&(struct layer){program.value[op->in[0]].shape,
+                                      program.value[op->out[0]].shape,
+                                      program.value[op->in[1]].shape, op->attr.conv});
+    }
+    program_free(&program);
+    network_release(&network);
+}
+
+static struct dnn_problem problem_of(const struct layer *layer, enum dnn_direction direction,
+                                     enum dtype dtype) {
+    bool picture = layer->x.c == 3;
     enum dnn_layout blocked = dnn_features().avx512 ? DNN_BLOCKED_16 : DNN_BLOCKED_8;
-    return (struct dnn_problem){
+    struct dnn_problem problem = {
         .direction = direction,
-        .x = {{BATCH, size, size, layers[layer].channels},
-              picture ? DTYPE_F32 : dtype,
-              picture ? DNN_NHWC : blocked},
-        .y = {{BATCH, y_size, y_size, layers[layer].outputs}, dtype, blocked},
-        .weight = {layers[layer].outputs, layers[layer].kernel, layers[layer].kernel,
-                   layers[layer].channels},
-        .attr = {.stride = stride, .pad = pad, .groups = 1},
+        .x = {layer->x, picture ? DTYPE_F32 : dtype, picture ? DNN_NHWC : blocked},
+        .y = {layer->y, dtype, blocked},
+        .weight = layer->weight,
+        .attr = layer->attr,
     };
+    problem.attr.act = ACT_NONE;
+    return problem;
 }
 
 static void check_problem(struct dnn *dnn, const struct dnn_problem *problem) {
@@ -46,29 +73,25 @@ static void check_problem(struct dnn *dnn, const struct dnn_problem *problem) {
     }
     const char *name = dnn_conv_implementation(conv);
     if (!*name || strstr(name, "ref"))
-        T_FAIL("%d -> %d channels, %d x %d window, direction %d: %s", problem->x.shape.c,
-               problem->y.shape.c, problem->weight.h, problem->weight.w, problem->direction, name);
+        T_FAIL("%d -> %d channels in %d groups, %d x %d window, %d pixels, direction %d, %s: %s",
+               problem->x.shape.c, problem->y.shape.c, problem->attr.groups, problem->weight.h,
+               problem->weight.w, problem->x.shape.h, problem->direction,
+               dtype_name(problem->y.dtype), name);
     dnn_conv_free(conv);
 }
 
-static void check_layers(struct dnn *dnn, enum dtype dtype) {
-    for (int layer = 0; layer < LAYERS; layer++)
-        for (int direction = DNN_FORWARD; direction <= DNN_BACKWARD_WEIGHTS; direction++) {
-            if (direction == DNN_BACKWARD_DATA && layers[layer].channels == 3)
-                continue; /* pictures have no gradient */
-            struct dnn_problem problem = problem_of(layer, (enum dnn_direction)direction, dtype);
+/* In training, and as inference has it. */
+static void check_layer(struct dnn *dnn, const struct layer *layer, enum dtype dtype) {
+    for (int direction = DNN_FORWARD; direction <= DNN_BACKWARD_WEIGHTS; direction++) {
+        struct dnn_problem problem = problem_of(layer, (enum dnn_direction)direction, dtype);
+        if (direction != DNN_BACKWARD_DATA || layer->x.c != 3) /* pictures have no gradient */
             check_problem(dnn, &problem);
-        }
-}
-
-static void check_folded(struct dnn *dnn, enum dtype dtype) {
-    for (int layer = 0; layer < LAYERS; layer++) {
-        struct dnn_problem problem = problem_of(layer, DNN_FORWARD, dtype);
-        problem.bias = problem.constant_weight = true;
-        problem.attr.act = ACT_RELU;
-        problem.residual = problem.x.shape.c == problem.y.shape.c;
-        check_problem(dnn, &problem);
     }
+    struct dnn_problem folded = problem_of(layer, DNN_FORWARD, dtype);
+    folded.bias = folded.constant_weight = true;
+    folded.residual = layer->x.c == layer->y.c;
+    folded.attr.act = layer->attr.act;
+    check_problem(dnn, &folded);
 }
 
 static void test_fast_code(void) {
@@ -78,11 +101,14 @@ static void test_fast_code(void) {
         return;
     }
     parallel_set_threads(2);
-    check_layers(dnn, DTYPE_F32);
-    check_folded(dnn, DTYPE_F32);
-    if (dnn_features().bf16) {
-        check_layers(dnn, DTYPE_BF16);
-        check_folded(dnn, DTYPE_BF16);
+    for (const struct architecture *architecture = zoo; architecture->name; architecture++)
+        add_network(architecture);
+    for (int i = 0; i < n_layers; i++) {
+        if (pointwise_fits(&layers[i].attr, layers[i].weight, dnn_features().avx512 ? 16 : 8))
+            continue; /* not oneDNN's */
+        check_layer(dnn, &layers[i], DTYPE_F32);
+        if (dnn_features().bf16)
+            check_layer(dnn, &layers[i], DTYPE_BF16);
     }
     dnn_close(dnn);
 }

@@ -47,6 +47,25 @@ static enum status jpeg_error(tjhandle handle, struct error *err) {
     return error_set(err, STATUS_INVALID, "broken JPEG file: %s", tjGetErrorStr2(handle));
 }
 
+/* Some cameras leave a few bytes between the pixels and the next marker: the pixels are whole. */
+static bool is_harmless(tjhandle handle) {
+    return tjGetErrorCode(handle) == TJERR_WARNING &&
+           strstr(tjGetErrorStr2(handle), "extraneous bytes");
+}
+
+static bool jpeg_pixels(tjhandle handle, const struct picture *picture, const uint8_t *bytes,
+                        size_t len, int format) {
+    static const int flags[] = {TJFLAG_STOPONWARNING, 0}; /* again only past what is harmless */
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (tjDecompress2(handle, bytes, len, picture->pixels, picture->width, 0, picture->height,
+                          format, flags[i]) == 0)
+            return true;
+        if (!is_harmless(handle))
+            return false;
+    }
+    return true;
+}
+
 static enum status jpeg_run(tjhandle handle, struct picture *picture, const uint8_t *bytes,
                             size_t len, struct error *err) {
     int subsampling, space;
@@ -62,8 +81,7 @@ static enum status jpeg_run(tjhandle handle, struct picture *picture, const uint
         status = alloc_pixels(picture, color->bytes, err);
     if (status)
         return status;
-    if (tjDecompress2(handle, bytes, len, picture->pixels, picture->width, 0, picture->height,
-                      color->format, TJFLAG_STOPONWARNING) != 0)
+    if (!jpeg_pixels(handle, picture, bytes, len, color->format))
         return jpeg_error(handle, err);
     picture->channels = color->channels;
     if (color->format == TJPF_CMYK)

@@ -85,6 +85,25 @@ static void test_truncated(void) {
     }
 }
 
+/* A camera's few bytes in front of the end marker change nothing. */
+static void test_extraneous_bytes(void) {
+    size_t len;
+    char *data = load("rgb.jpg", &len), *padded = xmalloc(len + 2);
+    memcpy(padded, data, len - 2);
+    memset(padded + len - 2, 0, 2);
+    memcpy(padded + len, data + len - 2, 2);
+    struct picture whole, other;
+    T_INT(picture_decode(&whole, data, len, NULL), STATUS_OK);
+    T_INT(picture_decode(&other, padded, len + 2, NULL), STATUS_OK);
+    size_t bytes = (size_t)whole.height * (size_t)whole.width * (size_t)whole.channels;
+    T_CHECK(memcmp(whole.pixels, other.pixels, bytes) == 0);
+    T_INT(decode_prefix(padded, len, NULL), STATUS_INVALID);
+    picture_release(&whole);
+    picture_release(&other);
+    free(padded);
+    free(data);
+}
+
 /* Bytes changed at random: any answer is right, as long as there is one. */
 static void test_mutated(void) {
     for (uint32_t i = 0; i < KINDS; i++) {
@@ -202,6 +221,7 @@ int main(void) {
     root = t_temp_dir();
     T_RUN(test_golden);
     T_RUN(test_truncated);
+    T_RUN(test_extraneous_bytes);
     T_RUN(test_mutated);
     T_RUN(test_not_a_picture);
     T_RUN(test_too_many_pixels);

@@ -6,7 +6,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_ARGS ?=
 
-.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread bench lint \
+.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread bench bench-gpu lint \
     format clean
 
 all: build
@@ -53,6 +53,10 @@ fuzz: setup-test
 
 bench: setup-test build
 	@tests/bench/run
+
+# On a machine with a GPU: beside PyTorch, in the python3 on PATH.
+bench-gpu:
+	@tests/gpu/run build bench-steps bench-imagenet bench-loss
 
 lint: setup-test
 	@tests/lint/run

@@ -130,4 +130,5 @@ def main():
                       "version": torch.__version__}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,10 @@
  *   - the gradient ops of ref against finite differences of ref's forward op, summed in double;
  *   - every other backend that opens against ref, in f32 and where it applies in bf16, in two
  *     steps that differ in all that a step holds, on poisoned memory;
- *   - each run repeated: equal bytes, op by op and as a whole.
+ *   - each run repeated: equal bytes, op by op and as a whole; on a device that captures steps, the
+ *     whole is replayed from the second run on, with a step that it was not captured with.
+ *
+ * For a slow device a limit leaves out large lines, and what is about ref alone.
  */
 #include "tests/ops/rig.h"
 #include "tests/support/t.h"
@@ -78,14 +81,16 @@ static void check_value(const struct rig *rig, int index, const void *expected,
 
 static void check_against(struct rig *rig, struct rig *ref) {
     const struct problem *problem = rig->problem;
-    for (int s = 0; s < PROBLEM_STEPS; s++) {
+    int runs = PROBLEM_STEPS + (rig->device.backend->capture_begin != NULL);
+    for (int run = 0; run < runs; run++) {
+        const struct step *step = &problem->step[run % PROBLEM_STEPS];
         struct snapshot expected = {{0}}, actual = {{0}};
-        rig_run_ops(ref, &problem->step[s], &expected);
-        rig_run_ops(rig, &problem->step[s], &actual);
+        rig_run_ops(ref, step, &expected);
+        rig_run_ops(rig, step, &actual);
         for (int i = 0; i < problem->program.n_values; i++)
             if (expected.data[i])
                 check_value(rig, i, expected.data[i], actual.data[i]);
-        check_repeatable(rig, &problem->step[s], &actual);
+        check_repeatable(rig, step, &actual);
         snapshot_release(&expected);
         snapshot_release(&actual);
     }
@@ -189,17 +194,32 @@ static void run_on(const struct problem *problem, struct rig *ref, int other) {
     }
 }
 
-static void run_line(const char *line, enum dtype dtype, const struct rig_presence *presence) {
+/* What of a file is run. */
+struct selection {
+    struct rig_presence presence[RIG_OTHERS];
+    double flops_most; /* of a line; 0: all lines, and the gradients of ref too */
+};
+
+static bool is_large(const struct problem *problem, const struct selection *selection) {
+    double flops = 0;
+    for (int i = 0; i < problem->program.n_ops; i++)
+        flops += op_flops(&problem->program, &problem->program.op[i]);
+    return selection->flops_most > 0 && flops > selection->flops_most;
+}
+
+static void run_line(const char *line, enum dtype dtype, const struct selection *selection) {
     struct problem problem;
     struct rig ref;
     struct error err;
     problem_init(&problem, line, dtype);
     bool wanted = dtype == DTYPE_F32 || problem_kind_find(problem.name)->bf16;
+    wanted = wanted && !is_large(&problem, selection);
     if (wanted && rig_open(&ref, &problem, DEVICE_REF, &err) != STATUS_OK)
         T_FAIL("%s: ref: %s", problem.line, err.message);
     else if (wanted) {
-        if (dtype == DTYPE_F32)
+        if (dtype == DTYPE_F32 && selection->flops_most == 0)
             check_gradients(&ref);
+        const struct rig_presence *presence = selection->presence;
         for (int i = 0; i < RIG_OTHERS; i++)
             if (presence[i].here && (dtype == DTYPE_F32 || presence[i].bf16))
                 run_on(&problem, &ref, i);
@@ -208,30 +228,32 @@ static void run_line(const char *line, enum dtype dtype, const struct rig_presen
     problem_release(&problem);
 }
 
-static void run_file(FILE *file) {
-    struct rig_presence presence[RIG_OTHERS];
+static void run_file(FILE *file, double flops_most) {
+    struct selection selection = {.flops_most = flops_most};
     char line[256];
     for (int i = 0; i < RIG_OTHERS; i++)
-        presence[i] = rig_find(rig_others[i].kind);
+        selection.presence[i] = rig_find(rig_others[i].kind);
     while (fgets(line, sizeof line, file)) {
         int before = t_failures;
         line[strcspn(line, "#\n")] = 0;
         if (strspn(line, " ") == strlen(line))
             continue;
-        run_line(line, DTYPE_F32, presence);
-        run_line(line, DTYPE_BF16, presence);
+        run_line(line, DTYPE_F32, &selection);
+        run_line(line, DTYPE_BF16, &selection);
         t_cases++;
         t_failed_cases += t_failures != before;
     }
 }
 
 int main(int argc, char **argv) {
-    FILE *file = argc == 2 ? fopen(argv[1], "r") : NULL;
+    double flops_most = 0;
+    bool numbers = argc == 2 || (argc == 3 && str_parse_double(argv[2], &flops_most));
+    FILE *file = numbers ? fopen(argv[1], "r") : NULL;
     if (!file) {
-        fprintf(stderr, "usage: run_cases FILE.cases\n");
+        fprintf(stderr, "usage: run_cases FILE.cases [most FLOPs of a line]\n");
         return 2;
     }
-    run_file(file);
+    run_file(file, flops_most);
     fclose(file);
     if (t_cases == 0)
         T_FAIL("%s has no cases", argv[1]);

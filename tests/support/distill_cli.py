@@ -69,13 +69,16 @@ class Device:
 
 REF = Device("ref", "ref")
 CPU = Device("cpu", "cpu")
+CUDA = Device("cuda", "cuda")
 # Without AVX-512 oneDNN has no Winograd convolutions, and sums as directly as PyTorch.
 CPU_DIRECT = Device("cpu_direct", "cpu", (("DNNL_MAX_CPU_ISA", "AVX2"),))
 
 
 @functools.lru_cache
 def devices():
-    """Of this build."""
+    """Of this build; DISTILL_TEST_DEVICES=cuda names the GPU's instead (tests/gpu/run)."""
+    if os.environ.get("DISTILL_TEST_DEVICES") == CUDA.name:
+        return (CUDA,)
     try:
         distill("explain", student="resnet8", batch_size=1, device="cpu")
     except DistillError as error:

@@ -16,6 +16,7 @@ struct conv_state {
     const struct dnn_plan *plan; /* NULL: own kernels */
     struct device *device;
     void *weight;                   /* converted once, the bias behind it; or NULL */
+    void *zeros;                    /* where the plan has a bias and the op has none, or NULL */
     int channels;                   /* of x, filled up */
     size_t weight_offset, x_offset; /* in the workspace */
     size_t weight_bytes;            /* converted, with channels filled up, aligned */
@@ -114,14 +115,31 @@ static enum status prepare(const struct kernel_context *context, struct conv_arg
     return cuda_prepare(context, NULL, NULL, err);
 }
 
+/* Precompiled engines add a residual only where they add a bias. */
+static enum status add_zeros(struct conv_state *state, const struct kernel_context *context,
+                             struct error *err) {
+    struct device *device = context->device;
+    size_t bytes = (size_t)context_out(context, 0)->shape.c * sizeof(float);
+    enum status status = device->backend->alloc(device, &state->zeros, bytes, "no bias", err);
+    if (status == STATUS_OK)
+        device->backend->fill(device, state->zeros, 0, bytes);
+    state->bias_bytes = 0;
+    return status;
+}
+
 enum status cuda_conv_prepare(const struct kernel_context *context, void **state,
                               size_t *workspace_bytes, struct error *err) {
     struct dnn_problem problem = {.kind = DNN_CONV,
                                   .bf16 = context->in[0] == FORMAT_NATIVE,
-                                  .bias = context->op->in[2] != NO_VALUE,
+                                  .bias = context->op->in[2] != NO_VALUE ||
+                                          context->op->in[3] != NO_VALUE,
                                   .residual = context->op->in[3] != NO_VALUE,
                                   .relu = context->op->attr.conv.act == ACT_RELU};
-    return prepare(context, conv_geometry(context), problem, state, workspace_bytes, err);
+    enum status status =
+        prepare(context, conv_geometry(context), problem, state, workspace_bytes, err);
+    if (status == STATUS_OK && problem.bias && context->op->in[2] == NO_VALUE)
+        status = add_zeros(*state, context, err);
+    return status;
 }
 
 enum status cuda_conv_dx_prepare(const struct kernel_context *context, void **state,
@@ -147,6 +165,8 @@ void cuda_conv_release(void *state) {
     struct conv_state *conv = state;
     if (conv->weight)
         conv->device->backend->free(conv->device, conv->weight);
+    if (conv->zeros)
+        conv->device->backend->free(conv->device, conv->zeros);
     free(conv);
 }
 
@@ -198,11 +218,12 @@ void cuda_conv_refresh(void *state, const struct kernel_args *args) {
 static void plan_weight(const struct conv_state *state, const struct kernel_args *args,
                         struct dnn_operands *operands) {
     operands->w = args->in[1];
-    operands->bias = args->in[2];
+    operands->bias = state->zeros ? state->zeros : args->in[2];
     if (!state->weight_bytes)
         return;
     operands->w = state->weight ? state->weight : at(args, state->weight_offset);
-    operands->bias = (char *)operands->w + state->weight_bytes;
+    if (!state->zeros)
+        operands->bias = (char *)operands->w + state->weight_bytes;
     if (!state->weight)
         convert_weight(state, args, operands->w);
 }

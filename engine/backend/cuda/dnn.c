@@ -282,6 +282,13 @@ const struct dnn_plan *dnn_plan_of(struct dnn *dnn, const struct dnn_problem *pr
     return dnn->plan[i]->state->plan ? dnn->plan[i] : NULL;
 }
 
+int dnn_count(const struct dnn *dnn, int planned) {
+    int count = 0;
+    for (int i = 0; i < dnn->plans; i++)
+        count += (dnn->plan[i]->state->plan != NULL) == (planned != 0);
+    return count;
+}
+
 /* --- run --- */
 
 void dnn_run(struct dnn *dnn, const struct dnn_plan *plan, const struct dnn_operands *operands) {

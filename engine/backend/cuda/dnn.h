@@ -47,6 +47,9 @@ const char *dnn_version(const struct dnn *dnn);
 /* The plan of a problem, or NULL: the library has none that is allowed. */
 const struct dnn_plan *dnn_plan_of(struct dnn *dnn, const struct dnn_problem *problem);
 
+/* How many problems were asked for that have a plan, or that have none. */
+int dnn_count(const struct dnn *dnn, int planned);
+
 /* Where operands lie on the device; of a gradient, y is dy and what is computed is x or w. */
 struct dnn_operands {
     void *x, *w, *y, *bias, *residual, *workspace;

@@ -1,0 +1,134 @@
+"""The CUDA backend beside PyTorch on the same card.
+
+    bench_gpu.py [rows=NAME,...] [rounds=3] [out=FILE]
+
+Every participant of a row is a process of its own; they take turns `rounds` times and the fastest
+median counts. One JSON line a row, printed and added to `out`; a participant that fails is told as
+`failed` and the others go on. Times are of a step as a program sees it, waited for.
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("DISTILL_BUILD", "build"))
+COPY_FLOATS = 256 << 20
+SECONDS = 500  # of one participant: compiling may take minutes
+
+STEPS = {
+    "resnet32x4": {"teacher": "resnet32x4", "student": "resnet8x4", "batch_size": 64},
+    "resnet56": {"teacher": "resnet56", "student": "resnet20", "batch_size": 64},
+    "resnet34": {"teacher": "resnet34", "student": "resnet18", "batch_size": 256},
+}
+LOSSES = {"loss_64x100": (64, 100), "loss_1024x1000": (1024, 1000),
+          "loss_1024x21843": (1024, 21843), "loss_256x200000": (256, 200000)}
+
+
+def run_json(command):
+    """The last line of a command's output, which is JSON, or what went wrong."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"took longer than {SECONDS} s"}
+    if done.returncode != 0:
+        return {"failed": done.stderr.strip()[-300:]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def words(fields):
+    return [f"{key}={value}" for key, value in fields.items()]
+
+
+def ours(**fields):
+    return [str(BUILD / "distill"), "bench", *words({"device": "cuda", **fields})]
+
+
+def torch(kind, **fields):
+    return [sys.executable, str(HERE / "torch_gpu.py"), kind, *words(fields)]
+
+
+def take_turns(participants, rounds):
+    """name -> the result with the smallest median of all rounds; one that failed is not repeated."""
+    best = {}
+    for _ in range(rounds):
+        for name, command in participants.items():
+            if "failed" in best.get(name, {}):
+                continue
+            result = run_json(command)
+            if name not in best or "failed" in result or \
+                    result["ms_median"] < best[name]["ms_median"]:
+                best[name] = result
+    return best
+
+
+def row_of(name, result):
+    mine = result["distill"].get("ms_median")
+    peers = {peer: found["ms_median"] for peer, found in result.items()
+             if peer not in ("distill", "copy") and "ms_median" in found}
+    row = {"row": name, "participants": result}
+    if mine and peers:
+        row["ms"] = mine
+        row["ratio_to_eager"] = next(iter(peers.values())) / mine
+        row["ratio_to_best"] = min(peers.values()) / mine
+    return row
+
+
+def step_row(name, precision, rounds):
+    """bf16, or f32: PyTorch's f32 is without TF32, as ours is."""
+    networks = STEPS[name]
+    few = {"steps": 20 if networks["batch_size"] > 64 else 200}
+    result = take_turns({
+        "distill": ours(method="wttm", precision=precision, **networks, **few),
+        "torch_eager": torch("step", style="eager", precision=precision, **networks, **few),
+        "torch_compiled": torch("step", style="compiled", precision=precision, **networks, **few),
+    }, rounds)
+    return row_of(f"{name}_{precision}", result)
+
+
+def loss_row(name, rounds):
+    rows, classes = LOSSES[name]
+    size = {"rows": rows, "classes": classes}
+    result = take_turns({
+        "distill": ours(loss=f"{rows}x{classes}", method="wttm", steps=100),
+        "torch_paper": torch("loss", style="paper", **size),
+        "torch_tuned": torch("loss", style="tuned", **size),
+        "torch_compiled": torch("loss", style="compiled", **size),
+        "copy": torch("copy", floats=COPY_FLOATS),
+    }, rounds)
+    row = row_of(name, result)
+    if "ms" in row and "ms_median" in result["copy"]:
+        row["gb_per_s"] = 12 * rows * classes / row["ms"] / 1e6
+        row["copy_gb_per_s"] = 8 * COPY_FLOATS / result["copy"]["ms_median"] / 1e6
+        row["share_of_copy_bandwidth"] = row["gb_per_s"] / row["copy_gb_per_s"]
+    return row
+
+
+KINDS = {
+    **{f"{name}_{precision}": (lambda rounds, name=name, precision=precision:
+                               step_row(name, precision, rounds))
+       for name in STEPS for precision in ("bf16", "f32")},
+    **{name: (lambda rounds, name=name: loss_row(name, rounds)) for name in LOSSES},
+}
+
+
+def main():
+    options = {"rows": ",".join(KINDS), "rounds": "3", "out": ""}
+    for word in sys.argv[1:]:
+        key, value = word.split("=", 1)
+        if key not in options:
+            raise SystemExit(f"bench_gpu: unknown option {key}; known are {', '.join(options)}")
+        options[key] = value
+    unknown = set(options["rows"].split(",")) - set(KINDS)
+    if unknown:
+        raise SystemExit(f"bench_gpu: unknown rows {', '.join(sorted(unknown))}")
+    for name in options["rows"].split(","):
+        line = json.dumps(KINDS[name](int(options["rounds"])))
+        print(line, flush=True)
+        if options["out"]:
+            with open(options["out"], "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+
+main()

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An op's state: one of the two. */
+/* An op's state: one of the two, and on how many threads oneDNN runs. */
 struct conv {
     struct dnn_conv *dnn;
     struct pointwise *pointwise;
+    int threads;
 };
 
 /* Convolutions read pictures of few channels fastest as planes, made of the PLAIN form. */
@@ -44,6 +45,14 @@ static struct dnn_tensor tensor_of(const struct kernel_context *context, const s
                                                 : DNN_BLOCKED_8};
 }
 
+/* Waking the threads takes as long as this many operations on one. */
+static int threads_for(const struct kernel_context *context, const struct dnn_problem *problem) {
+    const double fewest_flops = 8e6;
+    const struct shape *w = &problem->weight;
+    double outputs = (double)shape_elements(problem->y.shape);
+    return 2 * outputs * w->h * w->w * w->c < fewest_flops ? 1 : context->device->threads;
+}
+
 static enum status prepare(const struct kernel_context *context, const struct dnn_problem *problem,
                            void **state, size_t *workspace_bytes, struct error *err) {
     enum status status = cpu_check_types(context, err);
@@ -56,7 +65,8 @@ static enum status prepare(const struct kernel_context *context, const struct dn
         *workspace_bytes = pointwise_workspace_bytes(conv->pointwise);
         return STATUS_OK;
     }
-    parallel_set_threads(context->device->threads);
+    conv->threads = threads_for(context, problem);
+    parallel_set_threads(conv->threads);
     status = dnn_conv_create(&conv->dnn, cpu_of(context)->dnn, problem, err);
     if (status == STATUS_OK)
         *workspace_bytes = dnn_conv_workspace_bytes(conv->dnn);
@@ -107,20 +117,22 @@ enum status cpu_conv_dw_prepare(const struct kernel_context *context, void **sta
 
 void cpu_conv_refresh(void *state, const struct kernel_args *args) {
     struct conv *conv = state;
-    parallel_set_threads(args->context->device->threads);
-    if (conv->pointwise)
+    if (conv->pointwise) {
         pointwise_refresh(conv->pointwise, args->in[1]);
-    else
-        dnn_conv_refresh(conv->dnn, args->in[1], args->workspace);
+        return;
+    }
+    parallel_set_threads(conv->threads);
+    dnn_conv_refresh(conv->dnn, args->in[1], args->workspace);
 }
 
 static void run(const struct conv *conv, const struct kernel_args *args,
                 const struct dnn_pointers *pointers) {
-    parallel_set_threads(args->context->device->threads);
-    if (conv->pointwise)
+    if (conv->pointwise) {
         pointwise_run(conv->pointwise, args);
-    else
-        dnn_conv_run(conv->dnn, pointers);
+        return;
+    }
+    parallel_set_threads(conv->threads);
+    dnn_conv_run(conv->dnn, pointers);
 }
 
 /* The residual is added to what y holds; where y did not take over its place, it is copied. */

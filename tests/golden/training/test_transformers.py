@@ -31,6 +31,8 @@ NOT_ON_REF = ("deit3_small",)  # slow; its ops are compared with ref in tests/op
 SPEC = {"epochs": 1, "batch_size": 2, "momentum": 0.0, "learning_rate": 1.0, "decay_all": False}
 DROPS = {"batch_size": 4, "drop_path": 0.6, "seed": 5, "learning_rate": 0.1}
 LOSS, WEIGHT = 1e-5, 1e-3  # relative; of the second, 2e-5 is usual
+# bf16 rounds to 2^-9 behind every op, of which 60 stand behind each other: 5e-4 and 3e-2 are usual.
+LOSS_BF16, WEIGHT_BF16 = 5e-3, 1e-1
 
 
 @functools.lru_cache(maxsize=1)
@@ -53,16 +55,16 @@ def run(case, weights, data, device, train=Run.train):
 
 
 class OneStep(unittest.TestCase):
-    def compare(self, got, expected, start):
+    def compare(self, got, expected, start, within=(LOSS, WEIGHT)):
         loss = got["points"][0]["loss"]
-        self.assertLess(abs(loss / expected["losses"][0] - 1), LOSS)
+        self.assertLess(abs(loss / expected["losses"][0] - 1), within[0])
         self.assertEqual(sorted(got["tensors"]), sorted(expected["tensors"]))
         for key in start:
             off, change = (
                 numpy.linalg.norm((expected["tensors"][key] - x).astype("f8"))
                 for x in (got["tensors"][key], start[key])
             )
-            self.assertLess(off, WEIGHT * change, key)
+            self.assertLess(off, within[1] * change, key)
 
     def test_every_transformer(self):
         for name in vit.FAMILY:
@@ -71,10 +73,20 @@ class OneStep(unittest.TestCase):
                 with self.subTest(name, device=device.name, seed=SEED):
                     self.compare(run(case, weights, data, device), expected, weights[0])
 
+    def test_bf16(self):
+        case, weights, data, expected = in_pytorch("deit_tiny")
+        case = cases.Case({**case.spec, "precision": "bf16"}, 2, case.architectures)
+        try:
+            got = run(case, weights, data, distill_cli.devices()[-1])
+        except distill_cli.DistillError as error:
+            self.assertIn("f32", str(error))
+            self.skipTest("no bf16 here")
+        self.compare(got, expected, weights[0], (LOSS_BF16, WEIGHT_BF16))
+
     def test_stochastic_depth(self):
         """Three steps, the last of a smaller batch; then the same with an interruption."""
         case, weights, data, expected = in_pytorch("deit_tiny", 10, **DROPS)
-        whole, resumed = (run(case, weights, data, distill_cli.devices()[0], train)
+        whole, resumed = (run(case, weights, data, distill_cli.devices()[-1], train)
                           for train in (Run.train, lambda it: it.train_interrupted(1)))
         for point, loss in zip(whole["points"], expected["losses"], strict=True):
             self.assertLess(abs(point["loss"] / loss - 1), LOSS, point)
@@ -86,7 +98,7 @@ class OneStep(unittest.TestCase):
         case, weights, data, _ = in_pytorch("deit_tiny", 10, **DROPS)
         case = cases.Case({**case.spec, "epochs": 1}, 10, ("resnet8", "resnet8"))
         with self.assertRaisesRegex(distill_cli.DistillError, "drop_path 0.6 is not for resnet8"):
-            run(case, (weights[1], weights[1]), data, distill_cli.devices()[0])
+            run(case, (weights[1], weights[1]), data, distill_cli.devices()[-1])
 
 
 if __name__ == "__main__":

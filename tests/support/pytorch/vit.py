@@ -14,6 +14,15 @@ PATCH, DEPTH, HEAD_WIDTH = 16, 12, 64
 FAMILY = {"deit_tiny": (192, False), "deit3_small": (384, True)}  # width, DeiT III
 
 
+def attend(q, k, v):
+    scores = q @ k.transpose(2, 3) * HEAD_WIDTH**-0.5
+    return scores.softmax(3) @ v
+
+
+if hasattr(functional, "scaled_dot_product_attention"):  # PyTorch 2
+    attend = functional.scaled_dot_product_attention
+
+
 class Attention(nn.Module):
     def __init__(self, width):
         super().__init__()
@@ -24,8 +33,7 @@ class Attention(nn.Module):
     def forward(self, x):
         n, tokens, width = x.shape
         q, k, v = self.qkv(x).reshape(n, tokens, 3, self.heads, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
-        scores = q @ k.transpose(2, 3) * HEAD_WIDTH**-0.5
-        return self.proj((scores.softmax(3) @ v).transpose(1, 2).reshape(n, tokens, width))
+        return self.proj(attend(q, k, v).transpose(1, 2).reshape(n, tokens, width))
 
 
 class Mlp(nn.Module):

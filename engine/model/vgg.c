@@ -37,9 +37,10 @@ static int block(struct builder *builder, int number, int x, int convs) {
     return x;
 }
 
-/* The fourth block is followed by pooling for pictures of 64 pixels only, the last one never. */
-static bool is_pooled(int number, int height) {
-    return number < 3 || (number == 3 && height == 64);
+/* The fourth block is followed by pooling for pictures 64 pixels high only, and not where nothing
+ * is left to pool; the last one never. */
+static bool is_pooled(int number, int height, int width) {
+    return number < 3 || (number == 3 && height == 64 && width > 1);
 }
 
 int vgg_build(const struct architecture *architecture, struct builder *builder, int x,
@@ -48,7 +49,7 @@ int vgg_build(const struct architecture *architecture, struct builder *builder, 
     int height = builder->program->value[x].shape.h, y = x;
     for (int i = 0; i < BLOCKS; i++) {
         y = block(builder, i, y, convs[i]);
-        if (is_pooled(i, height))
+        if (is_pooled(i, height, builder->program->value[y].shape.w))
             y = build_pool(builder, y, &(struct pool_attr){2, 2, 0, false});
     }
     y = build_global_pool(builder, y);

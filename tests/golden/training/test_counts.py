@@ -61,6 +61,14 @@ class Counts(unittest.TestCase):
             with self.subTest(architecture):
                 self.assertEqual(explained(architecture), counts)
 
+    def test_small_and_narrow_pictures(self):
+        """Of all shapes that a network takes, the extremes."""
+        for architecture in PUBLISHED:
+            multiple = 16 if architecture.startswith("deit") else 8
+            for height, width in ((multiple, multiple), (64, multiple), (multiple, 64)):
+                with self.subTest(architecture, height=height, width=width):
+                    explained(architecture, height=height, width=width)
+
     def test_counts_follow_channels_and_classes(self):
         parameters, macs = PUBLISHED["resnet8"]
         less, planes = 2 * 16 * 9, 32 * 32

@@ -15,9 +15,9 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 static const struct command *const commands[] = {
-    &command_train, &command_eval,   &command_predict, &command_forward,
-    &command_loss,  &command_import, &command_export,  &command_explain,
-    &command_diff,  &command_bench,  &command_data};
+    &command_train,     &command_eval, &command_predict, &command_forward,
+    &command_gradients, &command_loss, &command_import,  &command_export,
+    &command_explain,   &command_diff, &command_bench,   &command_data};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static const char help_head[] =
@@ -30,7 +30,7 @@ static const char help_head[] =
 static int print_help(void) {
     fputs(help_head, stdout);
     for (int i = 0; i < COMMANDS; i++)
-        printf("  %-8s %s\n", commands[i]->name, commands[i]->sentence);
+        printf("  %-9s %s\n", commands[i]->name, commands[i]->sentence);
     return EXIT_SUCCESS;
 }
 

@@ -32,8 +32,8 @@ struct command {
 };
 
 extern const struct command command_train, command_eval, command_predict, command_forward,
-    command_loss, command_import, command_export, command_explain, command_diff, command_bench,
-    command_data;
+    command_gradients, command_loss, command_import, command_export, command_explain, command_diff,
+    command_bench, command_data;
 
 /* Rows that several commands have; object is the command's options struct. */
 #define OPTION_DEVICE(object)                                                                      \

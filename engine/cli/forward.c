@@ -5,7 +5,6 @@
 #include "engine/cli/line.h"
 #include "engine/cli/tensors.h"
 
-#include "engine/model/bare.h"
 #include "engine/session/predictor.h"
 
 struct forward_command {
@@ -29,35 +28,13 @@ static const struct field rows[] = {
 };
 static const struct field_table table = OPTION_TABLE("forward", rows);
 
-/* Weights without our metadata: the architecture is told, sizes are those of x. */
-static enum status load_bare(const struct forward_command *command, const struct tensor *x,
-                             struct loaded_model *model, struct error *err) {
-    struct model_info info = {.height = (int)x->dim[1],
-                              .width = (int)x->dim[2],
-                              .channels = (int)x->dim[3],
-                              .deviation = {1, 1, 1, 1}};
-    str_copy(info.architecture, sizeof info.architecture, command->architecture);
-    enum status status = model_load_bare(model, command->model, &info, NULL, err);
-    return error_wrap(err, status, "%s", command->model);
-}
-
 static enum status open_predictor(const struct forward_command *command, const struct tensor *x,
                                   struct predictor **out, struct error *err) {
     struct loaded_model model = {0};
-    enum status status = command->architecture[0] ? load_bare(command, x, &model, err)
-                                                  : model_load(&model, command->model, err);
-    if (status)
-        return status;
-    const struct model_info *info = &model.info;
-    if (x->dim[1] != info->height || x->dim[2] != info->width || x->dim[3] != info->channels) {
-        status = error_set(err, STATUS_INVALID, "x is [n,%d,%d,%d], the model takes [n,%d,%d,%d]",
-                           (int)x->dim[1], (int)x->dim[2], (int)x->dim[3], info->height,
-                           info->width, info->channels);
-        loaded_model_release(&model);
-        return status;
-    }
-    return predictor_own(out, &model, (enum device_kind)command->device, (int)command->threads,
-                         err);
+    enum status status = tensors_model(&model, command->model, command->architecture, x, err);
+    return status ? status
+                  : predictor_own(out, &model, (enum device_kind)command->device,
+                                  (int)command->threads, err);
 }
 
 static enum status compute(struct predictor *predictor, const struct tensor *x, const char *path,

@@ -1,5 +1,7 @@
 #include "engine/cli/tensors.h"
 
+#include "engine/model/bare.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -79,6 +81,33 @@ enum status tensors_labels(const struct tensor *tensor, int classes, int32_t **o
     for (int64_t i = 0; i < count; i++)
         (*out)[i] = (int32_t)label_at(tensor, i);
     return STATUS_OK;
+}
+
+static enum status load_bare(struct loaded_model *model, const char *path, const char *architecture,
+                             const struct tensor *x, struct error *err) {
+    struct model_info info = {.height = (int)x->dim[1],
+                              .width = (int)x->dim[2],
+                              .channels = (int)x->dim[3],
+                              .deviation = {1, 1, 1, 1}};
+    str_copy(info.architecture, sizeof info.architecture, architecture);
+    enum status status = model_load_bare(model, path, &info, NULL, err);
+    return error_wrap(err, status, "%s", path);
+}
+
+enum status tensors_model(struct loaded_model *model, const char *path, const char *architecture,
+                          const struct tensor *x, struct error *err) {
+    enum status status = architecture[0] ? load_bare(model, path, architecture, x, err)
+                                         : model_load(model, path, err);
+    if (status)
+        return status;
+    const struct model_info *info = &model->info;
+    if (x->dim[1] == info->height && x->dim[2] == info->width && x->dim[3] == info->channels)
+        return STATUS_OK;
+    status = error_set(err, STATUS_INVALID, "x is [n,%d,%d,%d], the model takes [n,%d,%d,%d]",
+                       (int)x->dim[1], (int)x->dim[2], (int)x->dim[3], info->height, info->width,
+                       info->channels);
+    loaded_model_release(model);
+    return status;
 }
 
 struct tensor tensors_of_f32(const char *name, const float *data, int64_t rows, int64_t columns) {

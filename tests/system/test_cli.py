@@ -23,8 +23,8 @@ from cli_case import (CHANNELS, CLASSES, DISTILL, SIDE, Case, draw_picture, load
 class Usage(Case):
     def test_help(self):
         text = self.succeed("help")
-        for command in ["train", "eval", "predict", "loss", "forward", "import", "export",
-                        "explain", "diff", "bench", "data"]:
+        for command in ["train", "eval", "predict", "loss", "forward", "gradients", "import",
+                        "export", "explain", "diff", "bench", "data"]:
             self.assertIn(f"\n  {command} ", text)
             self.assertIn(f"usage: distill {command} ", self.succeed(command, "help=1"))
 
@@ -184,6 +184,7 @@ class Train(Case):
         self.check_eval(points[-1])
         self.check_predict()
         self.check_forward()
+        self.check_gradients()
 
     def check_eval(self, last):
         data = self.folder / "data"
@@ -243,6 +244,28 @@ class Train(Case):
         self.assertEqual(load_tensors(self.folder / "y.safetensors")["logits"][1], logits)
         self.refuse(1, "bare.safetensors", "forward", bare, *common)
         self.refuse(2, "layer1.1", "forward", bare, "architecture=resnet14", *common)
+
+    def check_gradients(self):
+        """Two steps; the classifier's bias has gradients that sum to zero, as probabilities do."""
+        x = list(load_tensors(self.folder / "x.safetensors")["x"][1])
+        shape = [4, SIDE, SIDE, CHANNELS]
+        save_tensors(self.folder / "steps.safetensors",
+                     {"x": ("F32", shape, x + x[:SIDE * SIDE * CHANNELS]),
+                      "labels": ("I64", [4], [0, 1, 2, 3])})
+        common = ["gradients", f"model={self.folder}/teacher", f"in={self.folder}/steps.safetensors",
+                  f"out={self.folder}/gradients", "device=ref", "learning_rate=0.5"]
+        lines = self.succeed(*common, "batch_size=2").splitlines()
+        self.assertEqual([json.loads(line)["step"] for line in lines], [1, 2])
+        files = [self.folder / "gradients" / f"{step}.safetensors" for step in (1, 2)]
+        bias = [load_tensors(path)["fc.bias"][1] for path in files]
+        for gradient in bias:
+            self.assertAlmostEqual(sum(gradient), 0, delta=1e-6)
+            self.assertGreater(max(gradient), 0.01)
+        start = load_tensors(self.folder / "teacher" / "model.safetensors")["fc.bias"][1]
+        end = load_tensors(self.folder / "gradients" / "weights.safetensors")["fc.bias"][1]
+        for weight, first, second, reached in zip(start, *bias, end):
+            self.assertAlmostEqual(weight - 0.5 * first - 0.5 * second, reached, delta=1e-6)
+        self.refuse(1, "whole batches of 3", *common, "batch_size=3")
 
     def write_bare_weights(self):
         data = (self.folder / "teacher" / "model.safetensors").read_bytes()

@@ -1,20 +1,26 @@
 #!/usr/bin/python3
-"""One training step of each architecture against PyTorch, from fresh random weights: loss, running
-statistics, and every weight's change, which is its gradient.
+"""Ten training steps of each architecture against PyTorch, from fresh random weights, set equal
+before each step: loss, running statistics, every gradient. courses.py says what the two courses of
+five steps are.
 
-Rounding alone moves losses and statistics by less than 1e-5 and gradients by 1e-4. An input of a
-ReLU that is so near zero that its sign is a matter of rounding moves the gradients of all layers
-before it by up to a few percent. On ref, whose sums are in double, one of a few seeds must be free
-of such inputs; cpu may meet some.
+Tolerances are relative, some ten times what is seen:
 
-Where a norm follows, a bias has no gradient: it changes by its decay alone, which is large here so
-that it is not lost in rounding."""
+- A convolution's f32 sums are off by about 1e-7 of what they sum, those by Winograd's 4x4 tiles by
+  some 1e-6. Through the layers that adds up, and a batch norm magnifies it where its pictures differ
+  little from their mean: so in the calm course (VGG: losses 1e-6, statistics 1e-4), and where few
+  numbers make up a statistic, as in the last groups of ResNets at batch 2.
+- Gradients go the same way twice: in the calm course they are off by 1e-6 to 3e-4 in networks of up
+  to 20 norms, by 1e-3 in deeper ones and VGG, a chain of Winograd convolutions (vgg19: 6e-3). One of
+  millions of inputs may be near zero nonetheless, so it is the median of the steps that counts.
+- In the free course the inputs of some ReLUs lie so near zero that their sign is a matter of
+  rounding: one of the 9216 of resnet8's last group moves the gradients before it by 5e-3, deep
+  networks meet several in each step (resnet152: 2e-1). Shallow networks must be free of them in one
+  step; of the others it shows that they are right in the large."""
 
 import collections
-import functools
 import pathlib
+import statistics
 import sys
-import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -24,78 +30,76 @@ from pytorch import live  # noqa: E402
 
 live.require_torch()
 
-import numpy  # noqa: E402
+import torch  # noqa: E402
 
-import cases  # noqa: E402
+import courses  # noqa: E402
 import distill_cli  # noqa: E402
-import inputs  # noqa: E402
-import reference  # noqa: E402
-from pytorch import resnet, vit, zoo  # noqa: E402
-from run import Run  # noqa: E402
+from pytorch import vgg, zoo  # noqa: E402
 
 SEED = live.seed()
-SEEDS = 4
-BATCH = 8
-SPEC = {"epochs": 1, "batch_size": BATCH, "momentum": 0.0, "weight_decay": 0.02}
-# Those are in test_training.py and test_transformers.py.
-NAMES = [name for name in zoo.NAMES if name not in resnet.FAMILY and name not in vit.FAMILY]
-NOT_ON_REF = ("resnet50_cifar", "vgg13", "vgg16", "vgg19")  # slow, and nothing in them is theirs alone
+Tolerance = collections.namedtuple("Tolerance", "loss statistic gradient")
+SHALLOW = Tolerance(1e-5, 1e-4, 1e-3)
+DEEP_CALM = Tolerance(5e-5, 1e-3, 2e-2)
+DEEP_FREE = Tolerance(5e-4, 2e-2, None)
+FLIPPED = 5e-1  # a gradient where inputs of ReLUs are near zero
+SHALLOW_NORMS = 20
 
-# Relative: of the loss, of the changes of running statistics and of weights.
-Tolerance = collections.namedtuple("Tolerance", "loss state weight")
-TIGHT = Tolerance(1e-5, 1e-4, 1e-3)
-ROUGH = Tolerance(1e-4, 2e-4, 2e-1)  # vgg19 with Winograd: 1.3e-5 as a rule, 2.1e-5 has been seen
-
-
-def distance(got, expected, start):
-    """Relative to the change of the tensor."""
-    off, change = (numpy.linalg.norm((expected - x).astype("f8")) for x in (got, start))
-    return off / change
+# On ref too; the others are slow there, and nothing in them is theirs alone.
+ON_REF = ("resnet8", "wrn_16_1", "vgg8", "mobilenetv2_cifar", "shufflenetv1", "shufflenetv2",
+          "resnet18", "mobilenetv1", "mobilenetv2")
+# PyTorch computes these in float64; it would take minutes for all.
+EXACT = ("resnet8", "wrn_16_1", "vgg8")
 
 
-@functools.lru_cache(maxsize=1)
-def in_pytorch(name, seed):
-    case = cases.Case(SPEC, BATCH, (name, "resnet8"))
-    shapes = [zoo.shapes(each, inputs.CHANNELS, inputs.CLASSES) for each in case.architectures]
-    weights, data = inputs.all_weights(shapes, seed), case.data(seed)
-    return case, weights, data, reference.run(case, weights, data)
+def course_of(name, calm):
+    """Large networks see few pictures."""
+    side, batch = (64, 2) if zoo.published(name)[0] > 32 else (12, 8)
+    return courses.Course(name, side, batch, calm, SEED)
 
 
-class OneStep(unittest.TestCase):
-    def compare(self, got, expected, start, tolerance):
-        loss = got["points"][0]["loss"]
-        self.assertLess(abs(loss / expected["losses"][0] - 1), tolerance.loss)
-        self.assertEqual(sorted(got["tensors"]), sorted(expected["tensors"]))
-        for key in start:
-            within = tolerance.state if ".running_" in key else tolerance.weight
-            off = distance(got["tensors"][key], expected["tensors"][key], start[key])
-            self.assertLess(off, within, key)
+def network_of(name):
+    side = course_of(name, False).side
+    network = zoo.create(name, 3, courses.CLASSES, side, side)
+    return network.to(torch.float64 if name in EXACT else torch.float32)
 
-    def is_tight(self, name, seed, device):
-        """Whether the step agrees tightly; that it agrees roughly is demanded."""
-        case, weights, data, expected = in_pytorch(name, seed)
-        with tempfile.TemporaryDirectory() as folder:
-            got = Run(case, weights, data, device, pathlib.Path(folder)).train()
-        self.compare(got, expected, weights[0], ROUGH)
-        try:
-            self.compare(got, expected, weights[0], TIGHT)
-        except AssertionError as error:
-            self.last = error
-            return False
-        return True
 
-    def check(self, name, device):
-        if device != distill_cli.REF:
-            self.is_tight(name, SEED, device)
-        elif name not in NOT_ON_REF:
-            if not any(self.is_tight(name, seed, device) for seed in range(SEED, SEED + SEEDS)):
-                raise self.last
+def devices_for(name):
+    return [device for device in distill_cli.devices()
+            if device != distill_cli.REF or name in ON_REF]
+
+
+def is_shallow(name, network):
+    norms = sum(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+    return norms <= SHALLOW_NORMS and name not in vgg.FAMILY
+
+
+class TenSteps(unittest.TestCase):
+    def check_sums(self, errors, tolerance):
+        for step in errors:
+            self.assertLess(step.loss, tolerance.loss)
+            self.assertLess(step.statistic.error, tolerance.statistic, step.statistic.name)
+            self.assertLess(step.gradient.error, FLIPPED, step.gradient.name)
+
+    def check(self, course, network, device):
+        errors, same = courses.run(course, network, device)
+        self.assertEqual(len(errors), courses.STEPS)
+        self.assertTrue(same, "weights at the end differ")
+        gradients = [step.gradient.error for step in errors]
+        shallow = is_shallow(course.name, network)
+        tolerance = SHALLOW if shallow else DEEP_CALM if course.calm else DEEP_FREE
+        self.check_sums(errors, tolerance)
+        if course.calm:
+            self.assertLess(statistics.median(gradients), tolerance.gradient, errors)
+        elif shallow:
+            self.assertLess(min(gradients), tolerance.gradient, errors)
 
     def test_every_architecture(self):
-        for name in NAMES:
-            for device in reversed(distill_cli.devices()):
-                with self.subTest(name, device=device.name, seed=SEED):
-                    self.check(name, device)
+        for name in zoo.NAMES:
+            network = network_of(name)
+            for calm in (True, False):
+                for device in devices_for(name):
+                    with self.subTest(name, calm=calm, device=device.name, seed=SEED):
+                        self.check(course_of(name, calm), network, device)
 
 
 if __name__ == "__main__":

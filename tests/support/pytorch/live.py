@@ -18,7 +18,9 @@ def seed():
 
 
 def require_torch():
-    """Ends the process as skipped where PyTorch cannot be imported."""
+    """Ends the process as skipped where PyTorch cannot be imported. Its threads wait passively:
+    they have the processor for themselves neither beside the engine nor beside other tests."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         import torch  # pylint: disable=import-outside-toplevel
     except ImportError as error:

@@ -1,7 +1,7 @@
 /*
  * The distillation loss of engine/spec/loss.h, its gradient and the label's rank. A group of
  * threads has a row: a warp up to 1024 classes, a block beyond. Up to 32 logits a thread stay in
- * registers, so that each is read once; longer rows are read again for each sweep.
+ * registers (24 in blocks), so that each is read once; longer rows are read again for each sweep.
  *
  * Only differences to the row's maximum are exponentiated, so nothing overflows, and the power sum
  * is taken in the log domain.
@@ -207,7 +207,7 @@ static const struct {
 } variants[] = {
     {4 * WARP, launch<WARP, 4>},           {8 * WARP, launch<WARP, 8>},
     {16 * WARP, launch<WARP, 16>},         {32 * WARP, launch<WARP, 32>},
-    {8 * ROW_BLOCK, launch<ROW_BLOCK, 8>}, {32 * ROW_BLOCK, launch<ROW_BLOCK, 32>},
+    {4 * ROW_BLOCK, launch<ROW_BLOCK, 4>}, {24 * ROW_BLOCK, launch<ROW_BLOCK, 24>},
     {INT32_MAX, launch<ROW_BLOCK, 0>},
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Training steps of transformers against PyTorch, from fresh random weights: loss and every weight's
-change, which is its gradient. There is no ReLU, so rounding stays rounding: tolerances are tight on
-every device."""
+"""What is peculiar to training transformers, against PyTorch from fresh random weights: which weights
+decay, bf16, stochastic depth. Ten steps of each are in test_architectures.py. Compared are loss and
+every weight's change; there is no ReLU, so rounding stays rounding and tolerances are tight."""
 
 import functools
 import pathlib
@@ -22,13 +22,13 @@ import cases  # noqa: E402
 import distill_cli  # noqa: E402
 import inputs  # noqa: E402
 import reference  # noqa: E402
-from pytorch import vit, zoo  # noqa: E402
+from pytorch import zoo  # noqa: E402
 from run import Run  # noqa: E402
 
 inputs.SIDE = 64
 SEED = live.seed()
-NOT_ON_REF = ("deit3_small",)  # slow; its ops are compared with ref in tests/ops
-SPEC = {"epochs": 1, "batch_size": 2, "momentum": 0.0, "learning_rate": 1.0, "decay_all": False}
+SPEC = {"epochs": 1, "batch_size": 2, "momentum": 0.0, "learning_rate": 1.0, "decay_all": False,
+        "weight_decay": 0.02}
 DROPS = {"batch_size": 4, "drop_path": 0.6, "seed": 5, "learning_rate": 0.1}
 LOSS, WEIGHT = 1e-5, 1e-3  # relative; of the second, 2e-5 is usual
 # bf16 rounds to 2^-9 behind every op, of which 60 stand behind each other: 5e-4 and 3e-2 are usual.
@@ -44,17 +44,12 @@ def in_pytorch(name, count=2, **changes):
     return case, weights, data, reference.run(case, weights, data)
 
 
-def devices_for(name):
-    return [each for each in distill_cli.devices()
-            if each != distill_cli.REF or name not in NOT_ON_REF]
-
-
 def run(case, weights, data, device, train=Run.train):
     with tempfile.TemporaryDirectory() as folder:
         return train(Run(case, weights, data, device, pathlib.Path(folder)))
 
 
-class OneStep(unittest.TestCase):
+class Peculiar(unittest.TestCase):
     def compare(self, got, expected, start, within=(LOSS, WEIGHT)):
         loss = got["points"][0]["loss"]
         self.assertLess(abs(loss / expected["losses"][0] - 1), within[0])
@@ -66,12 +61,9 @@ class OneStep(unittest.TestCase):
             )
             self.assertLess(off, within[1] * change, key)
 
-    def test_every_transformer(self):
-        for name in vit.FAMILY:
-            case, weights, data, expected = in_pytorch(name)
-            for device in devices_for(name):
-                with self.subTest(name, device=device.name, seed=SEED):
-                    self.compare(run(case, weights, data, device), expected, weights[0])
+    def test_tokens_norms_and_biases_do_not_decay(self):
+        case, weights, data, expected = in_pytorch("deit_tiny")
+        self.compare(run(case, weights, data, distill_cli.devices()[-1]), expected, weights[0])
 
     def test_bf16(self):
         case, weights, data, expected = in_pytorch("deit_tiny")

@@ -57,7 +57,7 @@ class ImageJobs(ServiceCase):
 
     def test_killed_in_mid_epoch(self):
         """The worker decodes ahead when it dies; the student is the same."""
-        fields = {"augment": "standard", "epochs": 40, "checkpoint_every": 3}
+        fields = {"augment": "standard", "epochs": 250, "checkpoint_every": 3}
         jobs = [self.post_job(**fields, name="whole").json()["id"]]
         self.service.wait_for_job(jobs[0])
         jobs.append(self.post_job(**fields, name="killed").json()["id"])

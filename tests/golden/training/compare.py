@@ -6,9 +6,10 @@ on, harmlessly, until a ReLU whose input is nearly zero falls on the other side 
 loss does not show that, but it moves the gradients of all layers before it: by 5e-3 where it is one
 of the 9216 of resnet8's last group at 12x12, and losses some steps later as much.
 
-In the stored runs no such input lies within reach of plain f32, so they are held tight: about ten
-times what they show. So is one of a few fresh runs on ref, whose sums are in double; the others may
-meet a few such inputs after the first step.
+In the stored runs no such input lies within reach of ref, whose sums are in double, so they are held
+tight there: about ten times what they show; so is one of a few fresh runs. With f32 sums, which have
+another order on each kind of processor, one may come in the last steps: a loss has been seen 1.6e-5
+off at the tenth. The others may meet a few such inputs after the first step.
 """
 
 import collections
@@ -21,8 +22,9 @@ import inputs
 # test set.
 Tolerance = collections.namedtuple("Tolerance", "first loss tensor top")
 TIGHT = Tolerance(2e-6, 5e-6, 5e-4, 0)
+CLOSE = Tolerance(2e-6, 2e-3, 2e-2, 1)
 ROUGH = Tolerance(5e-6, 3e-2, 2e-1, 3)
-STORED = {"ref": TIGHT, "cpu_direct": TIGHT, "cpu": ROUGH, "cuda": ROUGH}
+STORED = {"ref": TIGHT, "cpu_direct": CLOSE, "cpu": ROUGH, "cuda": ROUGH}
 
 
 def losses(test, got, expected, tolerance):

@@ -31,8 +31,9 @@ SPEC = {"epochs": 1, "batch_size": 2, "momentum": 0.0, "learning_rate": 1.0, "de
         "weight_decay": 0.02}
 DROPS = {"batch_size": 4, "drop_path": 0.6, "seed": 5, "learning_rate": 0.1}
 LOSS, WEIGHT = 1e-5, 1e-3  # relative; of the second, 2e-5 is usual
-# bf16 rounds to 2^-9 behind every op, of which 60 stand behind each other: 5e-4 and 3e-2 are usual.
-LOSS_BF16, WEIGHT_BF16 = 5e-3, 1e-1
+# bf16 rounds to 2^-9 behind every op, of which 60 stand behind each other: nine samples of two
+# pictures have shown 1e-3 to 8e-3, and 2e-2 to 3e-2.
+LOSS_BF16, WEIGHT_BF16 = 3e-2, 1e-1
 
 
 @functools.lru_cache(maxsize=1)

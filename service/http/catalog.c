@@ -16,7 +16,7 @@ void handle_schema(struct request *request, struct reply *reply) {
     fields_add_schema(&train_spec_table, &defaults, FIELD_CLI, reply_json(reply, HTTP_OK));
 }
 
-/* The pictures and classes that are asked for; CIFAR-100's if nothing is said. */
+/* The pictures and classes that are asked for; 0 where nothing is said. */
 static enum status parse_size(struct request *request, struct network_size *size,
                               struct error *err) {
     const struct {
@@ -29,7 +29,7 @@ static enum status parse_size(struct request *request, struct network_size *size
         {"channels", 1, CHANNELS_MAX, &size->channels},
         {"classes", 2, CLASSES_MAX, &size->classes},
     };
-    *size = (struct network_size){.height = 32, .width = 32, .channels = 3, .classes = 100};
+    *size = (struct network_size){.height = 0, .width = 0, .channels = 3, .classes = 0};
     enum status status = request_check_query(request, "height width channels classes", err);
     for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && !status; i++) {
         int64_t value = *parameters[i].value;
@@ -40,20 +40,31 @@ static enum status parse_size(struct request *request, struct network_size *size
     return status;
 }
 
+/* What is not said is as the original has it. */
+static struct network_size size_for(const struct origin *origin, struct network_size asked) {
+    return (struct network_size){asked.height ? asked.height : origin->side,
+                                 asked.width ? asked.width : origin->side, asked.channels,
+                                 asked.classes ? asked.classes : origin->classes};
+}
+
 static void add_architecture(const struct network *network, struct str *out) {
     struct network_cost cost = network_cost(network);
     str_add(out, "{\"name\":");
     str_add_json(out, network->architecture->name);
     str_add(out, ",\"description\":");
     str_add_json(out, network->architecture->sentence);
+    str_add(out, ",\"origin\":");
+    str_add_json(out, network->architecture->origin->name);
+    str_addf(out, ",\"height\":%d,\"width\":%d,\"channels\":%d,\"classes\":%d", network->height,
+             network->width, network->channels, network->classes);
     str_addf(out, ",\"parameters\":%lld,\"multiply_adds\":%lld}", (long long)cost.parameters,
              (long long)cost.multiply_adds);
 }
 
 void handle_architecture_list(struct request *request, struct reply *reply) {
-    struct network_size size;
+    struct network_size asked;
     struct error err;
-    if (parse_size(request, &size, &err)) {
+    if (parse_size(request, &asked, &err)) {
         request_fail(request, reply, &err, NULL);
         return;
     }
@@ -62,6 +73,7 @@ void handle_architecture_list(struct request *request, struct reply *reply) {
     page_begin(out);
     for (const struct architecture *architecture = zoo; architecture->name; architecture++) {
         struct network network;
+        struct network_size size = size_for(architecture->origin, asked);
         if (network_init(&network, architecture->name, size, true, NULL))
             continue; /* it does not take such pictures */
         page_separate(out, shown++);

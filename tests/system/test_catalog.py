@@ -7,9 +7,10 @@ import yaml
 
 from service import ROOT, Redis, ServiceCase
 
-# As in the paper: parameters and multiply-adds for 32x32 pictures and 100 classes.
+# As in the paper: parameters and multiply-adds for CIFAR-100's pictures, or ImageNet's.
 PUBLISHED = {"resnet8": (83892, 12507392), "resnet32x4": (7433860, 1083040768),
-             "vgg8": (3965028, 96192512), "shufflenetv2": (1355528, 44504448)}
+             "vgg8": (3965028, 96192512), "shufflenetv2": (1355528, 44504448),
+             "resnet18": (11689512, 1814073344)}
 
 
 class CatalogTest(ServiceCase):
@@ -29,13 +30,18 @@ class CatalogTest(ServiceCase):
         found = self.architectures()
         for name, cost in PUBLISHED.items():
             self.assertEqual((found[name]["parameters"], found[name]["multiply_adds"]), cost)
-            self.assertTrue(found[name]["description"])
+            self.assertTrue(found[name]["description"] and found[name]["origin"])
+        self.assertEqual([found[name]["height"] for name in ("resnet8", "resnet18")], [32, 224])
 
     def test_costs_follow_the_pictures(self):
         small = self.architectures("?height=16&width=16&channels=1&classes=10")["resnet8"]
         usual = self.architectures()["resnet8"]
         self.assertEqual(usual["parameters"] - small["parameters"], 2 * 9 * 16 + 90 * 65)
         self.assertLess(small["multiply_adds"], usual["multiply_adds"] / 3)
+
+    def test_networks_that_do_not_take_a_size(self):
+        self.assertIn("deit_tiny", self.architectures("?height=48"))
+        self.assertNotIn("deit_tiny", self.architectures("?height=50"))
 
     def test_sizes_that_no_network_takes(self):
         for query, field in (("height=7", "height"), ("classes=1", "classes"),

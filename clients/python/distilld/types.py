@@ -117,6 +117,11 @@ class Dataset(TypedDict):
 class Architecture(TypedDict):
     name: str
     description: str
+    origin: str
+    height: int
+    width: int
+    channels: int
+    classes: int
     parameters: int
     multiply_adds: int
 

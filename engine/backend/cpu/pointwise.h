@@ -22,14 +22,14 @@ bool pointwise_fits(const struct conv_attr *attr, struct shape weight, int lanes
 /* For the op of a context: conv, conv_dx or conv_dw, with weight of the shape [k,1,1,c]. */
 struct pointwise *pointwise_create(const struct kernel_context *context,
                                    enum dnn_direction direction, struct shape weight);
-void pointwise_free(struct pointwise *pointwise); /* NULL is allowed. */
+void pointwise_free(struct pointwise *it); /* NULL is allowed. */
 
-size_t pointwise_workspace_bytes(const struct pointwise *pointwise); /* What a run needs. */
+size_t pointwise_workspace_bytes(const struct pointwise *it); /* What a run needs. */
 
 /* Takes over constant weights. */
-void pointwise_refresh(struct pointwise *pointwise, const float *weight);
+void pointwise_refresh(struct pointwise *it, const float *weight);
 
 /* What the op says; all tensors but weights are NATIVE. */
-void pointwise_run(struct pointwise *pointwise, const struct kernel_args *args);
+void pointwise_run(struct pointwise *it, const struct kernel_args *args);
 
 #endif

@@ -21,7 +21,7 @@ struct loss_args {
 };
 void launch_distill_loss(const struct queue *queue, const struct loss_args *args);
 
-void launch_tally(const struct queue *queue, const float *rows, const void *step, double *tally);
+void launch_tally(const struct queue *queue, const float *rows, const void *step, double *out);
 
 /* *factor = min(1, max_norm / (norm + 1e-6)); the workspace holds LAUNCH_CLIP_BLOCKS doubles. */
 enum { LAUNCH_CLIP_BLOCKS = 256 };

@@ -1,5 +1,7 @@
 #include "engine/base/process.h"
 
+#include "engine/base/file.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -7,5 +9,9 @@ void process_wait_passively(char *const *argv) {
     if (getenv("OMP_WAIT_POLICY"))
         return;
     setenv("OMP_WAIT_POLICY", "passive", 1);
+    /* by its own path: the link's name would be the process's, and pkill would not find it */
+    char path[FILE_PATH_BYTES] = {0};
+    if (readlink("/proc/self/exe", path, sizeof path - 1) > 0)
+        execv(path, argv);
     execv("/proc/self/exe", argv);
 }

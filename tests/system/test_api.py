@@ -257,6 +257,10 @@ class ApiTest(unittest.TestCase):
 
     # The service itself
 
+    def test_process_is_found_by_name(self):
+        comm = pathlib.Path(f"/proc/{self.service.process.pid}/comm").read_text()
+        self.assertEqual(comm, "distilld\n")
+
     def test_service(self):
         self.assertEqual(self.get("/healthz").json(), {"status": "ok"})
         self.assertEqual(self.get("/readyz").json(), {"status": "ready"})

@@ -26,7 +26,7 @@ STORED = json.loads((HERE / "steps.json").read_text())
 
 class StoredRuns(unittest.TestCase):
     def compare(self, name, case, device, folder):
-        stored, tolerance = STORED["cases"][name], compare.STORED[device.name]
+        stored, tolerance = STORED["cases"][name], compare.BOUNDS[device.name]
         shapes = [STORED["shapes"][architecture] for architecture in case.architectures]
         weights = inputs.all_weights(shapes, stored["seed"])
         got = Run(case, weights, case.data(stored["seed"]), device, pathlib.Path(folder)).train()

@@ -41,28 +41,28 @@ class FreshRuns(unittest.TestCase):
         compare.evaluations(self, got, expected, tolerance)
         compare.tensors(self, got, start, expected["tensors"], tolerance)
 
-    def agrees(self, name, seed, device, train):
-        """Whether the run agrees tightly; that it agrees roughly is demanded."""
+    def differs(self, name, seed, device, train):
+        """None, or in what the run differs from PyTorch's."""
         weights, data, expected = in_pytorch(name, seed)
         with tempfile.TemporaryDirectory() as folder:
             got = train(Run(cases.CASES[name], weights, data, device, pathlib.Path(folder)))
-        self.compare(got, expected, weights[0], compare.ROUGH)
         try:
-            self.compare(got, expected, weights[0], compare.TIGHT)
+            self.compare(got, expected, weights[0], compare.BOUNDS[device.name])
         except AssertionError as error:
-            self.last = error
-            return False
-        return True
+            return error
+        return None
 
     def check(self, name, train=Run.train):
-        """train: what to do with the run. One of a few seeds has no input of a ReLU near zero."""
+        """train: what to do with the run. One of a few seeds agrees: others may meet inputs of a
+        ReLU near zero, and in the worst of them a few steps carry that on without bound."""
         for device in distill_cli.devices():
             with self.subTest(name, device=device.name, seed=SEED):
-                demanding = device == distill_cli.REF
-                seeds = range(SEED, SEED + (SEEDS if demanding else 1))
-                agrees = any(self.agrees(name, seed, device, train) for seed in seeds)
-                if demanding and not agrees:
-                    raise self.last
+                for seed in range(SEED, SEED + SEEDS):
+                    difference = self.differs(name, seed, device, train)
+                    if difference is None:
+                        break
+                else:
+                    raise difference
 
     def test_every_case(self):
         for name in cases.CASES:

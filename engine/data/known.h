@@ -1,5 +1,5 @@
 /*
- * known.h - published facts about well-known data sets: classes, mean and deviation.
+ * known.h - published facts about well-known data sets: sizes, classes, mean and deviation.
  *
  * Threads: constant tables and pure functions.
  */
@@ -11,6 +11,7 @@ enum { KNOWN_MAX_CHANNELS = 3 };
 struct known_set {
     const char *name;
     int channels;
+    int side;                                                      /* 0: pictures differ in size */
     int classes;                                                   /* 0: as many as there are */
     float mean[KNOWN_MAX_CHANNELS], deviation[KNOWN_MAX_CHANNELS]; /* of pixels in 0..1 */
     const char *const *class_names;                                /* [classes], or NULL */

@@ -34,14 +34,15 @@ void import_info_of_known(struct model_info *info, const char *dataset) {
     if (!set)
         return;
     set_dataset(info, dataset);
+    info->height = info->width = set->side;
+    if (!set->side)
+        import_info_set_middle(info);
     info->channels = set->channels;
     info->classes = set->classes;
     memcpy(info->mean, set->mean, sizeof set->mean);
     memcpy(info->deviation, set->deviation, sizeof set->deviation);
     if (set->class_names)
         copy_names(info, set->class_names);
-    else
-        import_info_set_middle(info);
 }
 
 static enum status take_folder(struct model_info *info, const char *folder, struct error *err) {

@@ -11,8 +11,8 @@
 #include "engine/spec/import_spec.h"
 
 /* Fills info, released by the caller, with what is known of a data set: a folder's, or by name one
- * whose statistics and classes are published (it says no height and width). Where pictures differ
- * in size, as ImageNet's, the input is 224x224, the middle of 256. Zeroes for "". */
+ * whose statistics and classes are published. Where pictures differ in size, as ImageNet's, the
+ * input is 224x224, the middle of 256. Zeroes for "". */
 MUST_CHECK enum status import_info_find(struct model_info *info, const char *dataset,
                                         struct error *err);
 

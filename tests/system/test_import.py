@@ -127,8 +127,9 @@ class WeightsIn(ImportCase):
         wide = {**self.own, "fc.weight": ("F32", [10, 64], bytes(2560)),
                 "fc.bias": ("F32", [10], packed(range(10)))}
         write(self.bare, wide)
-        self.take(dataset="cifar10", height=32, width=32)
+        self.take(dataset="cifar10")
         card = json.loads((self.out / "model.json").read_text())
+        self.assertEqual((card["input"]["height"], card["input"]["width"]), (32, 32))
         self.assertEqual(card["classes"][:2], ["airplane", "automobile"])
         self.assertEqual(card["input"]["mean"], [0.4914, 0.4822, 0.4465])
 

@@ -173,7 +173,7 @@ class RefusalTest(UploadCase):
                 ("architecture=resnet8&dataset=/etc", {"dataset"}),
                 ("architecture=resnet8&dataset=none", {"dataset"}),
                 ("architecture=resnet8&dataset=tiny&classes=9", {"classes"}),
-                ("architecture=resnet8&dataset=cifar10&height=8&width=8", {"dataset"}),
+                ("architecture=resnet8&dataset=cifar10", {"dataset"}),
                 ("architecture=resnet8&dataset=tiny&mean=a,b,c", {"mean"}),
                 ("architecture=resnet8&dataset=tiny&out=/tmp/x", {"out"}),
                 ("architecture=resnet8&height=-1&width=x", {"height", "width"})):

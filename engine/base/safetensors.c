@@ -150,12 +150,23 @@ static enum status read_header(struct safetensors *file, const struct json *head
     return check_tiling(file, data, err);
 }
 
+/* What torch.save writes: a zip archive, before version 1.6 a pickle of protocol 2. */
+static bool is_checkpoint(const uint8_t *bytes, size_t len) {
+    static const uint8_t archive[] = {'P', 'K', 3, 4}, pickle[] = {0x80, 2, 0x8a, 10};
+    return len >= sizeof archive && (memcmp(bytes, archive, sizeof archive) == 0 ||
+                                     memcmp(bytes, pickle, sizeof pickle) == 0);
+}
+
 /* Finds the header's text and the data behind it. */
 static enum status split(const uint8_t *bytes, size_t len, size_t *header_len,
                          struct data_range *data, struct error *err) {
     uint64_t declared;
     if (len < LENGTH_BYTES)
         return error_set(err, STATUS_CORRUPT, "%zu bytes are too few for a safetensors file", len);
+    if (is_checkpoint(bytes, len))
+        return error_set(err, STATUS_CORRUPT,
+                         "a checkpoint of PyTorch, no safetensors file; the Python client makes "
+                         "one of it: python3 -m distilld convert");
     memcpy(&declared, bytes, sizeof declared);
     if (declared > len - LENGTH_BYTES)
         return error_set(err, STATUS_CORRUPT, "a header of %llu bytes does not fit into %zu bytes",

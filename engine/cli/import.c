@@ -7,6 +7,7 @@
 #include "engine/session/model_import.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Where there is more than the error's own line can say. */
 static void print_misfits(const struct misfits *misfits) {
@@ -39,7 +40,8 @@ static enum status run(void *options, const struct names *names, struct error *e
         status = import_info_complete(&info, spec, err);
     if (!status) {
         status = model_import(spec->in, &info, spec->out, &misfits, err);
-        error_wrap(err, status, "%s", spec->in);
+        if (!strstr(err->message, spec->in))
+            error_wrap(err, status, "%s", spec->in);
     }
     if (status)
         print_misfits(&misfits);

@@ -73,9 +73,22 @@ static void take_info(struct model_info *to, const struct model_info *from, int 
 static enum status check_classes(const struct model_info *info, int classes, struct error *err) {
     if (!classes || !info->classes || classes == info->classes)
         return STATUS_OK;
-    return error_set_field(err, STATUS_INVALID, info->dataset[0] ? "dataset" : "classes",
-                           "the weights tell %d classes apart, not %d%s%s", classes, info->classes,
-                           info->dataset[0] ? " as data set " : "", info->dataset);
+    if (!info->dataset[0])
+        return error_set_field(err, STATUS_INVALID, "classes",
+                               "the weights tell %d classes apart, not %d", classes, info->classes);
+    return error_set_field(err, STATUS_INVALID, "dataset",
+                           "the weights tell %d classes apart, not %d as data set %s; name the one "
+                           "that they were trained on",
+                           classes, info->classes, info->dataset);
+}
+
+/* Takes the path off the front of a message: callers know it, and that of an upload is nobody
+ * else's business. */
+static void forget_path(struct error *err, const char *path) {
+    size_t len = strlen(path);
+    char *message = err->message;
+    if (str_has_prefix(message, path) && strncmp(message + len, ": ", 2) == 0)
+        memmove(message, message + len + 2, strlen(message + len + 2) + 1);
 }
 
 static enum status load(struct loaded_model *model, const struct safetensors *file,
@@ -103,8 +116,10 @@ enum status model_load_bare(struct loaded_model *model, const char *path,
     char weights[FILE_PATH_BYTES];
     memset(model, 0, sizeof *model);
     enum status status = model_weights_path(weights, path, &own);
-    if (!status)
+    if (!status) {
         status = safetensors_open(&file, weights, &own);
+        forget_path(&own, weights);
+    }
     if (!status) {
         status = load(model, &file, info, misfits, &own);
         if (status == STATUS_INVALID && !own.field[0])

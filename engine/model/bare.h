@@ -3,7 +3,7 @@
  *
  * Errors: as model_load; with field "classes" or "dataset" when the weights tell another number of
  *         classes apart; "architecture" when they are those of other networks, which the message
- *         names.
+ *         names. What is wrong with the file's form is told without its path.
  */
 #ifndef ENGINE_MODEL_BARE_H
 #define ENGINE_MODEL_BARE_H

@@ -137,11 +137,14 @@ static void add_counts(const struct misfits *misfits, struct str *out) {
 
 enum status misfits_status(const struct misfits *misfits, const char *what, struct error *err) {
     int total = misfits_total(misfits);
+    const char *advice = misfits->count[MISFIT_VALUE]
+                             ? "; a training that diverged leaves that: take an earlier checkpoint"
+                             : "";
     if (!total)
         return STATUS_OK;
     if (total == 1)
-        return error_set(err, STATUS_INVALID, "the weights do not fit %s: %s", what,
-                         misfits->item[0].detail);
+        return error_set(err, STATUS_INVALID, "the weights do not fit %s: %s%s", what,
+                         misfits->item[0].detail, advice);
     struct str text = STR_INIT;
     str_addf(&text, "the weights do not fit %s: ", what);
     add_counts(misfits, &text);
@@ -152,7 +155,7 @@ enum status misfits_status(const struct misfits *misfits, const char *what, stru
         }
         str_addf(&text, "; %s", misfits->item[i].detail);
     }
-    enum status status = error_set(err, STATUS_INVALID, "%s", str_text(&text));
+    enum status status = error_set(err, STATUS_INVALID, "%s%s", str_text(&text), advice);
     str_release(&text);
     return status;
 }

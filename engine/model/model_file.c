@@ -203,7 +203,7 @@ enum status model_info_read(struct model_info *info, const struct safetensors *f
     if (!str_equal(format, MODEL_FORMAT))
         return error_set(err, STATUS_INVALID,
                          "the file's metadata does not describe a model (format is \"%.40s\", not "
-                         "\"%s\")",
+                         "\"%s\"); distill import makes one of weights alone",
                          format ? format : "", MODEL_FORMAT);
     enum status status = read_all(info, file, err);
     if (status != STATUS_OK)

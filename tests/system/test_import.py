@@ -195,7 +195,8 @@ class BadWeights(ImportCase):
     def test_weights_that_are_not_finite(self):
         nan, inf = float("nan"), float("inf")
         self.change(bn1__bias=("F32", [16], packed([nan, inf, nan, -inf] + [0] * 12)))
-        lines = self.refuse_import(1, "tensor bn1.bias has 2 NaN and 2 infinite of 16 elements")
+        lines = self.refuse_import(1, "tensor bn1.bias has 2 NaN and 2 infinite of 16 elements",
+                                   "take an earlier checkpoint")
         self.assertEqual(len(lines), 1)
 
     def test_prefix_of_data_parallel_training(self):
@@ -204,7 +205,7 @@ class BadWeights(ImportCase):
 
     def test_classes_that_do_not_fit(self):
         self.refuse_import(2, f"tell {CLASSES} classes apart, not 10 as data set cifar10",
-                           dataset="cifar10", height=SIDE, width=SIDE)
+                           "name the one that they were trained on", dataset="cifar10")
         self.refuse_import(2, "classes is 7, but data set data has 4", classes=7)
         self.refuse_import(2, f"tell {CLASSES} classes apart, not 7", dataset=None, classes=7,
                            height=8, width=8, mean="0,0,0", deviation="1,1,1")
@@ -218,9 +219,20 @@ class BadWeights(ImportCase):
         self.refuse_import(2, '"x" is not a number', mean="0,0,x")
         self.refuse_import(2, "cannot be divided by", deviation="1,0,1")
         self.refuse_import(1, "/nonexistent", dataset="/nonexistent")
-        self.refuse_import(1, "/nonexistent", **{"in": "/nonexistent"})
+        self.refuse_import(1, "import: open /nonexistent", **{"in": "/nonexistent"})
+
+    def test_what_is_no_safetensors_file(self):
         self.bare.write_bytes(b"no weights")
-        self.refuse_import(1, "bare.safetensors")
+        self.refuse_import(1, f"import: {self.bare}: a header of")
+        of_today, before = b"PK\3\4", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+        for head in (of_today, before):
+            self.bare.write_bytes(head + bytes(1000))
+            self.refuse_import(1, f"import: {self.bare}: a checkpoint of PyTorch",
+                               "python3 -m distilld convert")
+
+    def test_bare_weights_where_a_model_is_wanted(self):
+        self.refuse(1, "distill import makes one of weights alone", "eval", f"model={self.bare}",
+                    f"dataset={self.data}")
 
 
 if __name__ == "__main__":

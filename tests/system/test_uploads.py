@@ -160,9 +160,11 @@ class RefusalTest(UploadCase):
         self.assertEqual([error["field"] for error in errors[1:]], ["weights"] * 15)  # all listed
 
     def test_what_is_no_weights_file(self):
-        for body in (b"", b"hello", file_of(self.tensors)[:-1], bytes(100000)):
+        for body in (b"", b"hello", file_of(self.tensors)[:-1], bytes(100000), b"PK\3\4 a .pth"):
             error, = self.refuse(body)
             self.assertEqual(error["field"], "weights")
+            self.assertNotIn(str(self.service.data), error["detail"])  # where it lay
+        self.assertIn("convert", error["detail"])
 
     def test_wrong_parameters(self):
         good = file_of(self.tensors)

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Weights in and out, for every architecture with fresh random weights: a state dict of PyTorch's
-network becomes a model that PyTorch's network takes back bit by bit, and an ONNX file that ONNX
-Runtime runs with PyTorch's logits."""
+network becomes a model that PyTorch's network takes back bit by bit, and ONNX files that ONNX Runtime
+runs with PyTorch's logits: of normalised pictures, and of pixels that the file normalises."""
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -32,9 +33,10 @@ SEED = live.seed()
 TOLERANCE = 1e-4  # of the largest logit
 CLASSES = 10
 MEAN, DEVIATION = [0.45, 0.5, 0.55], [0.3, 0.25, 0.2]
-OPTIONS = {"mean": MEAN, "deviation": DEVIATION}
+OPTIONS = {"dataset": "cifar10", "mean": MEAN, "deviation": DEVIATION}
+INPUT_NOTES = {False: "(pixels in 0..1 - mean) / deviation", True: "pixels in 0..1"}
 BATCHES = (1, 3)
-TOGETHER = 8
+TOGETHER = 6
 
 
 def network_of(name, shape):
@@ -86,13 +88,26 @@ class Case:
         self.card = json.loads((self.model / "model.json").read_text())
 
     def export(self, normalize):
-        """Writes the file and what it is run on; the logits that are expected."""
-        distill_cli.distill("export", model=self.model, out=self.folder / "model.onnx",
+        """Writes the file and what it is run on, in a folder of their own."""
+        out = File(self, normalize, self.folder / ("normalised" if normalize else "plain"))
+        out.folder.mkdir()
+        distill_cli.distill("export", model=self.model, out=out.folder / "model.onnx",
                             normalize=normalize)
         raw = pictures(self.shape)
         fed = normalised(raw, self.card["input"]["mean"], self.card["input"]["deviation"])
-        safetensors_io.save(self.folder / "x.safetensors", batches(raw if normalize else fed))
-        return batches(logits_of(self.network, fed))
+        safetensors_io.save(out.folder / "x.safetensors", batches(raw if normalize else fed))
+        out.expected = batches(logits_of(self.network, fed))
+        return out
+
+
+@dataclasses.dataclass
+class File:
+    """An ONNX file of a case, and the logits that are expected of it."""
+
+    case: Case
+    normalize: bool
+    folder: pathlib.Path
+    expected: dict = None
 
 
 class WeightsInAndOut(unittest.TestCase):
@@ -110,49 +125,57 @@ class WeightsInAndOut(unittest.TestCase):
         for key, value in case.network.state_dict().items():
             self.assertTrue(torch.equal(value, before[key]), key)
 
-    def compare(self, expected, got):
-        self.assertEqual(sorted(got), sorted(expected))
-        for count, logits in expected.items():
+    def check_file(self, file, notes, got):
+        """Logits for all sizes of batches; the notes that a program needs to feed the file."""
+        self.assertEqual(sorted(got), sorted(file.expected))
+        for count, logits in file.expected.items():
             self.assertEqual(got[count].shape, logits.shape)
             self.assertLess(abs(got[count] - logits).max(), TOLERANCE * abs(logits).max())
+        card, (channels, height, width) = file.case.card, file.case.shape
+        self.assertEqual(notes["input"], INPUT_NOTES[file.normalize])
+        self.assertEqual((notes["architecture"], notes["dataset"]),
+                         (card["architecture"], card["dataset"]))
+        self.assertEqual([notes[name] for name in ("channels", "height", "width", "classes")],
+                         [str(number) for number in (channels, height, width, CLASSES)])
+        self.assertEqual(json.loads(notes["class_names"]), card["classes"])
+        for name in ("mean", "deviation"):
+            self.assertEqual(json.loads(notes[name]), card["input"][name])
+
+    def check_files(self, files):
+        results = onnx_runtime.run([file.folder for file in files])
+        for file, (notes, got) in zip(files, results, strict=True):
+            with self.subTest(file.case.folder.name, normalize=file.normalize, seed=SEED):
+                self.check_file(file, notes, got)
 
     def check_some(self, names):
         """Several at a time, so that neither starting ONNX Runtime nor the disk is a burden."""
-        folders, expected = [], []
+        files = []
         for name in names:
             with self.subTest(name, seed=SEED):
                 side = 32 if zoo.published(name)[0] == 32 else 64
                 case = Case(self.folder / name, name, (3, side, side), **OPTIONS)
                 self.check_state_dict(case)
-                expected.append(case.export(False))
-                folders.append(case.folder)
-        for folder, logits, (_, got) in zip(folders, expected, onnx_runtime.run(folders)):
-            with self.subTest(folder.name, seed=SEED):
-                self.compare(logits, got)
-            shutil.rmtree(folder)
-        self.assertEqual([folder.name for folder in folders], names)
+                files += [case.export(normalize) for normalize in (False, True)]
+        self.check_files(files)
+        self.assertEqual([file.case.folder.name for file in files[::2]], names)
+        for file in files[::2]:
+            shutil.rmtree(file.case.folder)
 
     def test_every_architecture(self):
         for i in range(0, len(zoo.NAMES), TOGETHER):
             self.check_some(zoo.NAMES[i:i + TOGETHER])
 
-    def test_normalisation_inside_and_metadata(self):
+    def test_labels_and_statistics_of_a_known_set(self):
         case = Case(self.folder / "x", "resnet8", (3, 20, 28), dataset="cifar10")
-        expected = case.export(True)
-        ((notes, got),) = onnx_runtime.run([case.folder])
-        self.compare(expected, got)
-        self.assertEqual(json.loads(notes["class_names"]), case.card["classes"])
-        self.assertEqual(json.loads(notes["mean"]), [0.4914, 0.4822, 0.4465])
-        self.assertEqual(json.loads(notes["deviation"]), [0.247, 0.2435, 0.2616])
-        self.assertEqual((notes["architecture"], notes["dataset"]), ("resnet8", "cifar10"))
-        self.assertEqual(notes["input"], "pixels in 0..1")
+        self.check_files([case.export(True)])
+        self.assertEqual(case.card["classes"][:2], ["airplane", "automobile"])
+        self.assertEqual(case.card["input"]["mean"], [0.4914, 0.4822, 0.4465])
+        self.assertEqual(case.card["input"]["deviation"], [0.247, 0.2435, 0.2616])
 
     def test_one_channel(self):
         case = Case(self.folder / "x", "resnet20", (1, 28, 28), mean=[0.25], deviation=[0.5])
         self.check_state_dict(case)
-        expected = case.export(False)
-        ((_, got),) = onnx_runtime.run([case.folder])
-        self.compare(expected, got)
+        self.check_files([case.export(normalize) for normalize in (False, True)])
 
     def test_file_depends_on_the_model_alone(self):
         case = Case(self.folder / "x", "shufflenetv2", (3, 32, 32), **OPTIONS)

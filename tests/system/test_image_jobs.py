@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Data sets of JPEG and PNG files in the service: import, a job, a kill in mid-epoch, predictions."""
 
+import os
+import pathlib
 import random
 import shutil
 import threading
-import time
 import unittest
 
 import image_files
@@ -122,19 +123,26 @@ class ImageJobs(ServiceCase):
                       job["error"]["message"])
 
 
+def cpu_s(pid):
+    """What a process has computed so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Stopped(ServiceCase):
     def test_import_does_not_hold_up_the_end(self):
         service = self.start("serve", redis=self.redis.url, drain_ms=60000)
         folder = image_files.save_images(service.folder / "many")
         large = folder / "train" / "red" / "large.png"
         large.write_bytes(image_files.png(2500, 2500, bytes(2500 * 2500 * 3)))
-        for i in range(600):
+        for i in range(300 * os.cpu_count()):  # ten seconds of decoding, however many there are
             (folder / "train" / "red" / f"{i}-again.png").hardlink_to(large)
         answers = []
         thread = threading.Thread(target=lambda: answers.append(
             service.post("/datasets", {"name": "many", "path": str(folder)})))
+        idle = cpu_s(service.process.pid)
         thread.start()
-        time.sleep(1)
+        wait_until(lambda: cpu_s(service.process.pid) > idle + 0.5, what="the import under way")
         service.stop()
         thread.join()
         self.assertEqual(answers[0].status, 503, answers)

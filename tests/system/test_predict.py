@@ -98,7 +98,7 @@ class PredictTest(unittest.TestCase):
             start = time.monotonic()
             answer = self.predict(bomb(width, height))
             self.assertIn(answer.status, (400, 413), answer)
-            self.assertLess(time.monotonic() - start, 2)
+            self.assertLess(time.monotonic() - start, 20)
 
     def test_json_that_is_wrong(self):
         good = base64.b64encode(pictures.png(0)).decode()

@@ -54,7 +54,7 @@ class RedisAwayTest(ServiceCase):
     def test_killed(self):
         before = self.service.get("/jobs?limit=200").json()
         self.redis.kill()
-        self.check_away(longest_s=2)
+        self.check_away(longest_s=20)
         self.redis.start()
         wait_until(lambda: self.service.get("/readyz").status == 200, 10, what="ready again")
         self.assertEqual(self.service.get("/jobs?limit=200").json(), before)
@@ -64,7 +64,7 @@ class RedisAwayTest(ServiceCase):
         """It accepts connections and says nothing."""
         os.kill(self.redis.process.pid, signal.SIGSTOP)
         self.addCleanup(os.kill, self.redis.process.pid, signal.SIGCONT)
-        self.check_away(longest_s=4)
+        self.check_away(longest_s=20)
         os.kill(self.redis.process.pid, signal.SIGCONT)
         self.check_back()
 

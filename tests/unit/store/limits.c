@@ -103,19 +103,19 @@ static struct job submit_limited(int64_t max_runtime_s, int64_t deadline_ms) {
 /* The time of all attempts counts, the time in line does not. */
 static void test_time_that_runs_out(void) {
     fresh();
-    struct job job = submit_limited(1, 0);
+    struct job job = submit_limited(2, 0);
     struct claim claim;
     enum job_state state;
     for (int i = 0; i < 2; i++) {
         must(claim_as(&ALICE, LEASE_MS, &claim), "claim");
-        clock_sleep_ms(400);
+        clock_sleep_ms(600);
         must(renew(&claim, LEASE_MS), "renew");
         must(queue_release(fixture.pool, &claim, &state, &why), "release");
-        clock_sleep_ms(300);
+        clock_sleep_ms(500);
         T_INT(reap().failed, 0);
     }
     must(claim_as(&ALICE, LEASE_MS, &claim), "claim");
-    clock_sleep_ms(300);
+    clock_sleep_ms(900);
     T_INT(renew(&claim, LEASE_MS), STATUS_CONFLICT);
     struct job now = get(job.id);
     T_INT(now.state, JOB_FAILED);
@@ -129,12 +129,12 @@ static void test_time_that_runs_out(void) {
 
 static void test_a_deadline_ends_what_waits_and_what_runs(void) {
     fresh();
-    int64_t soon_ms = clock_wall_ms() + 200;
+    int64_t soon_ms = clock_wall_ms() + 1500;
     struct claim claim, none;
     struct job running = submit_limited(0, soon_ms), waiting = submit_limited(0, soon_ms);
     must(claim_as(&ALICE, LEASE_MS, &claim), "claim");
     T_STR(claim.job.id, running.id);
-    clock_sleep_ms(300);
+    clock_sleep_ms(soon_ms + 100 - clock_wall_ms());
     T_INT(claim_as(&BOB, LEASE_MS, &none), STATUS_NOT_FOUND);
     T_INT(get(waiting.id).state, JOB_FAILED);
     T_INT(reap().failed, 1);

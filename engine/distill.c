@@ -34,21 +34,34 @@ static int print_help(void) {
     return EXIT_SUCCESS;
 }
 
-static int print_command_help(const struct command *command) {
-    struct str text = STR_INIT;
-    fields_add_help(command->table, command->refused, &text);
-    printf("usage: distill %s%s%s key=value ...\n%s\n\n%s", command->name,
-           command->names ? " " : "", command->names ? command->names : "", command->sentence,
-           str_text(&text));
-    str_release(&text);
-    return EXIT_SUCCESS;
-}
-
 static const struct command *command_find(const char *name) {
     for (int i = 0; i < COMMANDS; i++)
         if (str_equal(commands[i]->name, name))
             return commands[i];
     return NULL;
+}
+
+/* What must be given, and that more may be. */
+static void print_usage(const struct command *command) {
+    const char *at = command->required ? command->required : "";
+    printf("usage: distill %s", command->name);
+    if (command->names)
+        printf(" %s", command->names);
+    while (*at) {
+        int len = (int)strcspn(at, " ");
+        printf(" %.*s=...", len, at);
+        at += len + (at[len] == ' ');
+    }
+    puts(" [key=value ...]");
+}
+
+static int print_command_help(const struct command *command) {
+    struct str text = STR_INIT;
+    fields_add_help(command->table, command->refused, &text);
+    print_usage(command);
+    printf("%s\n\n%s", command->sentence, str_text(&text));
+    str_release(&text);
+    return EXIT_SUCCESS;
 }
 
 static bool is_help(const char *argument) {
@@ -131,17 +144,30 @@ static int command_main(const struct command *command, int argc, char **argv) {
     return code;
 }
 
+static int unknown_command(const char *name) {
+    fprintf(stderr, "distill: there is no command \"%s\"; distill help lists them\n", name);
+    return EXIT_USAGE;
+}
+
+/* `distill help` and `distill help COMMAND`. */
+static int help_main(const char *name) {
+    const struct command *command = name ? command_find(name) : NULL;
+    if (!name || is_help(name))
+        return print_help();
+    return command ? print_command_help(command) : unknown_command(name);
+}
+
 int main(int argc, char **argv) {
     process_wait_passively(argv);
-    if (argc < 2 || is_help(argv[1])) {
+    if (argc < 2) {
         print_help();
-        return argc < 2 ? EXIT_USAGE : EXIT_SUCCESS;
-    }
-    const struct command *command = command_find(argv[1]);
-    if (!command) {
-        fprintf(stderr, "distill: there is no command \"%s\"; distill help lists them\n", argv[1]);
         return EXIT_USAGE;
     }
+    if (is_help(argv[1]))
+        return help_main(argv[2]);
+    const struct command *command = command_find(argv[1]);
+    if (!command)
+        return unknown_command(argv[1]);
     for (int i = 2; i < argc; i++)
         if (is_help(argv[i]))
             return print_command_help(command);

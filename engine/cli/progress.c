@@ -43,19 +43,32 @@ static void draw(const struct progress *progress, const char *text) {
     fflush(stdout);
 }
 
+/* While it trains, the step within the epoch; else what it does. An epoch that is evaluated is the
+ * one that has just ended. */
+static void add_place(struct str *out, const struct train_progress *at) {
+    int64_t of_epoch = at->steps / at->epochs, begun = at->epoch - 1;
+    bool training = str_equal(at->phase, "training");
+    bool ended = !training && begun > 0 && at->step == begun * of_epoch;
+    str_addf(out, "epoch %" PRId64 "/%" PRId64 "  ", ended ? begun : at->epoch, at->epochs);
+    if (training)
+        str_addf(out, "step %" PRId64 "/%" PRId64, at->step - begun * of_epoch, of_epoch);
+    else
+        str_add(out, at->phase);
+}
+
+/* As short as it must be for 80 columns; what comes last is cut off first. */
 void progress_tick(struct progress *progress, const struct train_progress *at) {
     int64_t now = clock_mono_ns();
     if (!progress->terminal || now - progress->drawn_ns < REDRAW_NS)
         return;
     struct str text = STR_INIT;
     progress->drawn_ns = now;
-    str_addf(&text, "%s  epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64, at->phase,
-             at->epoch, at->epochs, at->step, at->steps);
-    add_measure(&text, "images/s", 0, at->images_per_s);
-    add_measure(&text, "loss", 4, at->loss);
-    add_measure(&text, "top1", 4, at->top1);
+    add_place(&text, at);
     str_add(&text, "  left ");
     add_duration(&text, at->remaining_s);
+    add_measure(&text, "loss", 4, at->loss);
+    add_measure(&text, "top1", 4, at->top1);
+    str_addf(&text, "  %.0f img/s", isfinite(at->images_per_s) ? at->images_per_s : 0.0);
     draw(progress, str_text(&text));
     str_release(&text);
 }

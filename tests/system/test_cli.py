@@ -9,6 +9,7 @@ import math
 import os
 import pty
 import random
+import re
 import select
 import signal
 import struct
@@ -22,11 +23,21 @@ from cli_case import (CHANNELS, CLASSES, DISTILL, SIDE, Case, draw_picture, load
 
 class Usage(Case):
     def test_help(self):
-        text = self.succeed("help")
+        overview = self.succeed("help")
         for command in ["train", "eval", "predict", "loss", "forward", "gradients", "import",
                         "export", "explain", "diff", "bench", "data"]:
-            self.assertIn(f"\n  {command} ", text)
-            self.assertIn(f"usage: distill {command} ", self.succeed(command, "help=1"))
+            self.assertIn(f"\n  {command} ", overview)
+            text = self.succeed(command, "help=1")
+            self.assertIn(f"usage: distill {command} ", text)
+            self.assertEqual(self.succeed("help", command), text)
+        self.refuse(2, '"fly"', "help", "fly")
+
+    def test_help_says_what_must_be_given(self):
+        for command, usage in [("train", "student=... dataset=... out=... [key=value ...]"),
+                               ("predict", "[FILE ...] model=... [key=value ...]"),
+                               ("bench", "[key=value ...]")]:
+            first = self.succeed(command, "help=1").splitlines()[0]
+            self.assertEqual(first, f"usage: distill {command} {usage}")
 
     def test_help_of_train_names_every_field(self):
         text = self.succeed("train", "help=1")
@@ -319,7 +330,10 @@ class Train(Case):
         os.close(leader)
         self.assertEqual(process.wait(timeout=120), 0)
         text = seen.decode()
-        self.assertRegex(text, r"\r\x1b\[K\w+  epoch \d/2  step \d+/8  images/s .*left ")
+        lines = re.findall(r"\r\x1b\[K(epoch \d/2  \w[^\r]*)", text)
+        self.assertTrue(any(re.match(r"epoch \d/2  step [0-4]/4  left [\d:-]+  loss \S+  top1 \S+  "
+                                     r"\d+ img/s$", line) for line in lines), lines)
+        self.assertLess(max(map(len, lines)), 80)
         self.assertRegex(text, r"epoch 2  test loss \d+\.\d+  top1 \d\.\d+ .*\n")
         self.assertIn("model.safetensors", text)
         self.assertNotIn("{", text)

@@ -244,6 +244,24 @@ def test_progress_line(client, trained):
     assert plain.getvalue().count("\n") == 1
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_line_fits_a_terminal(trained, monkeypatch):
+    progress = {**trained["progress"], "epoch": 120, "epochs": 240, "fraction": 0.5,
+                "remaining_s": 3723.4, "images_per_s": 1234.5}
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal = Terminal()
+    line = ProgressLine(terminal)
+    line.show({**trained, "state": "running", "progress": progress})
+    line.show(trained)
+    first, second = terminal.getvalue().split("\r")[1:]
+    assert first.startswith("running  epoch 120/240  50 %  left 1:02:03  loss ")
+    assert len(first) <= len(second) == 79 and "top1" in first
+
+
 def test_service_that_is_not_there():
     with Client("http://127.0.0.1:9", retries=1) as absent:
         assert not absent.is_ready()

@@ -126,7 +126,11 @@ static void read_images(struct predict_request *request, const json_t *list,
     if (count < 1 || count > PREDICT_MAX_IMAGES) {
         char range[64];
         snprintf(range, sizeof range, "a list of 1 to %d pictures", PREDICT_MAX_IMAGES);
-        field_errors_add(errors, "images", NULL, "images must be a list of pictures", range);
+        struct str shown = STR_INIT;
+        json_show(list, &shown);
+        field_errors_add(errors, "images", list ? str_text(&shown) : NULL,
+                         "images must be a list of pictures", range);
+        str_release(&shown);
         return;
     }
     for (size_t i = 0; i < count && !errors->count; i++)

@@ -197,6 +197,9 @@ class BadInputTest(ServiceCase):
                               ({"model": "", "images": [picture]}, {"model"})):
             with self.subTest(fields=str(fields)[:60]):
                 self.assertEqual(set(self.errors(self.service.post("/predict", fields))), wrong)
+        for fields, value in (({}, None), ({"images": []}, []), ({"images": "x"}, "x")):
+            error = self.errors(self.service.post("/predict", {"model": "m", **fields}))["images"]
+            self.assertEqual((error["value"], error["range"]), (value, "a list of 1 to 64 pictures"))
         raw = {"Content-Type": "image/png"}
         for query, wrong in (("", {"model"}), ("?model=m&top_k=0", {"top_k"}),
                              ("?model=m&top_k=x", {"top_k"}), ("?model=m&k=1", {"k"})):

@@ -54,10 +54,19 @@ static int find_role(const char *name) {
     return -1;
 }
 
+static bool asks_for_help(int argc, char *const *argv) {
+    static const char *const words[] = {"help", "help=1", "--help", "-h"};
+    for (int i = 1; i < argc; i++)
+        for (size_t word = 0; word < sizeof words / sizeof *words; word++)
+            if (str_equal(argv[i], words[word]))
+                return true;
+    return false;
+}
+
 int main(int argc, char **argv) {
     process_wait_passively(argv);
     const char *name = argc > 1 ? argv[1] : "";
-    if (str_equal(name, "help") || str_equal(name, "--help")) {
+    if (asks_for_help(argc, argv)) {
         print_help(stdout);
         return EXIT_SUCCESS;
     }

@@ -153,6 +153,13 @@ enum status batcher_submit(struct batcher *batcher, struct batch_request *reques
     return status;
 }
 
+int batcher_waiting(struct batcher *batcher) {
+    pthread_mutex_lock(&batcher->lock);
+    int waiting = batcher->waiting;
+    pthread_mutex_unlock(&batcher->lock);
+    return waiting;
+}
+
 void batcher_free(struct batcher *batcher) {
     if (!batcher)
         return;

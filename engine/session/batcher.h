@@ -35,6 +35,8 @@ MUST_CHECK enum status batcher_create(struct batcher **out, struct predictor *pr
 MUST_CHECK enum status batcher_submit(struct batcher *batcher, struct batch_request *request,
                                       struct error *err);
 
+int batcher_waiting(struct batcher *batcher); /* Pictures in the queue, without those that run. */
+
 /* Finishes what was submitted, then frees; NULL is allowed. */
 void batcher_free(struct batcher *batcher);
 

@@ -20,12 +20,16 @@ void handle_ready(struct request *request, struct reply *reply) {
         str_add(reply_json(reply, HTTP_OK), "{\"status\":\"ready\"}");
 }
 
+static void add_gauge(struct str *out, const char *name, const char *help, int value) {
+    telemetry_add_help(out, name, "gauge", help);
+    str_addf(out, "%s %d\n", name, value);
+}
+
 /* Jobs by state; when Redis is away, only that. */
 static void add_jobs(struct app *app, struct str *out) {
     int64_t count[JOB_STATE_COUNT];
     bool up = jobs_count(app->pool, count, NULL) == STATUS_OK;
-    telemetry_add_help(out, "distilld_redis_up", "gauge", "1 when Redis answers.");
-    str_addf(out, "distilld_redis_up %d\n", up);
+    add_gauge(out, "distilld_redis_up", "1 when Redis answers.", up);
     if (!up)
         return;
     telemetry_add_help(out, "distilld_jobs", "gauge",
@@ -39,8 +43,10 @@ void handle_prometheus(struct request *request, struct reply *reply) {
     struct app *app = request->app;
     struct str *out = reply_body(reply, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8");
     add_jobs(app, out);
-    telemetry_add_help(out, "distilld_models_loaded", "gauge", "Models ready to classify.");
-    str_addf(out, "distilld_models_loaded %d\n", model_cache_count(app->models));
+    add_gauge(out, "distilld_models_loaded", "Models ready to classify.",
+              model_cache_count(app->models));
+    add_gauge(out, "distilld_predictions_waiting", "Pictures that wait to be classified.",
+              model_cache_waiting(app->models));
     telemetry_add_text(app->telemetry, out);
 }
 

@@ -157,3 +157,12 @@ int model_cache_count(struct model_cache *cache) {
     pthread_mutex_unlock(&cache->lock);
     return count;
 }
+
+int model_cache_waiting(struct model_cache *cache) {
+    int waiting = 0;
+    pthread_mutex_lock(&cache->lock);
+    for (const struct cached_model *model = cache->models; model; model = model->next)
+        waiting += batcher_waiting(model->batcher);
+    pthread_mutex_unlock(&cache->lock);
+    return waiting;
+}

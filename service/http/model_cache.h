@@ -42,6 +42,7 @@ MUST_CHECK enum status model_cache_load(struct model_cache *cache, const char *i
 
 void model_cache_give(struct model_cache *cache, struct cached_model *model); /* NULL is fine. */
 
-int model_cache_count(struct model_cache *cache); /* How many are loaded. */
+int model_cache_count(struct model_cache *cache);   /* How many are loaded. */
+int model_cache_waiting(struct model_cache *cache); /* Pictures that wait for any of them. */
 
 #endif

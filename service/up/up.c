@@ -199,11 +199,12 @@ int up_main(const struct config *config, int argc, char *const *argv) {
     child_init(&up.child[ROLE_REDIS], "redis", false);
     child_init(&up.child[ROLE_SERVE], "serve", true);
     child_init(&up.child[ROLE_WORK], "work", true);
-    bool well = set_up(&up, argc, argv, &err) == STATUS_OK && start_all(&up, &err) == STATUS_OK &&
-                watch(&up, &err);
+    bool begun = set_up(&up, argc, argv, &err) == STATUS_OK;
+    bool well = begun && start_all(&up, &err) == STATUS_OK && watch(&up, &err);
     if (!well && !signals_stop())
         fprintf(stderr, "distilld up: %s\n", err.message);
-    end_all(&up);
+    if (begun)
+        end_all(&up);
     for (int role = 0; role < ROLE_COUNT; role++)
         child_release(&up.child[role]);
     if (up.lock_fd >= 0)

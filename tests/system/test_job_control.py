@@ -10,7 +10,6 @@ import unittest
 from job_case import LONG, NO_JOB, JobCase
 from material import Stream, curve_of, weights_of
 from service import wait_until
-from service import wait_until
 
 
 class PauseTest(JobCase):

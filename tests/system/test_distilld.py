@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""The program distilld itself: how it is asked for help, what it logs, and how it begins and ends."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from job_case import LONG
+from material import job, picture, write_dataset
+from service import Service, ServiceCase, executable, wait_until
+
+
+def distilld(*arguments):
+    """A run that ends by itself."""
+    return subprocess.run([executable("distilld"), *map(str, arguments)], capture_output=True,
+                          text=True, timeout=120, check=False)
+
+
+class UsageTest(unittest.TestCase):
+    def test_help(self):
+        text = distilld("help").stdout
+        for word in ("up", "serve", "work", "data", "port", "redis", "import_roots"):
+            self.assertIn(f"\n  {word} ", text)
+        for words in (["--help"], ["up", "help=1"], ["serve", "port=1", "help=1"]):
+            result = distilld(*words)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, text, ""))
+
+    def test_wrong_arguments(self):
+        for words, part in ((["up", "port=99999"], "0 to 65535"), (["work", "prot=1"], '"port"'),
+                            (["up", "port=1", "port=2"], "twice"), (["up", "port"], "key=value"),
+                            (["up", "host=0.0.0.0"], "insecure=1")):
+            result = distilld(*words)
+            self.assertEqual((result.returncode, result.stdout), (2, ""), result)
+            self.assertIn(part, result.stderr)
+            self.assertEqual(result.stderr.count("\n"), 1)
+        self.assertEqual([distilld().returncode, distilld("fly").returncode], [2, 2])
+
+
+class BeginningTest(ServiceCase):
+    """What stands in the way of `distilld up`."""
+
+    def test_one_for_a_data_directory(self):
+        service = self.start(device="ref")
+        result = distilld("up", "port=0", f"data={service.data}")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr, f"distilld up: data directory {service.data} is in use by "
+                                        f"process {service.process.pid}\n")
+        self.assertEqual(service.get("/readyz").status, 200)
+
+    def test_port_in_use(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-service-"))
+        self.addCleanup(shutil.rmtree, folder)
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            result = distilld("up", f"data={folder}/data", f"port={other.getsockname()[1]}")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("the address is in use", result.stderr)
+        self.assertIn("\ndistilld up: serve ended ", result.stderr)
+
+
+class LogTest(unittest.TestCase):
+    """Standard error: a JSON object a line, or readable text on a terminal."""
+
+    def test_json_in_a_pipe(self):
+        with Service("up", device="ref") as service:
+            pass
+        lines = [json.loads(line) for line in service.last_log.splitlines()]
+        self.assertTrue({"child_started", "listening", "worker_ready", "draining", "stopped"} <=
+                        {line["event"] for line in lines})
+        for line in lines:
+            self.assertEqual(list(line)[:4], ["time", "level", "event", "pid"])
+            self.assertRegex(line["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+
+    def test_text_on_a_terminal(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-service-"))
+        self.addCleanup(shutil.rmtree, folder)
+        leader, follower = pty.openpty()
+        process = subprocess.Popen([executable("distilld"), "up", "port=0", f"data={folder}/data"],
+                                   stdout=follower, stderr=follower)
+        os.close(follower)
+        text = self.read(leader, "distilld ready ")
+        process.send_signal(signal.SIGTERM)
+        text += self.read(leader, None)
+        os.close(leader)
+        self.assertEqual(process.wait(60), 0, text)
+        self.assertNotIn("{", text)
+        self.assertRegex(text, r'(?m)^\d\d:\d\d:\d\d info  listening  url="http://127\.0\.0\.1:\d+"')
+        self.assertRegex(text, r"(?m)^\d\d:\d\d:\d\d info  draining")
+
+    def read(self, terminal, words, timeout_s=120):
+        """What is written until these words, or the end."""
+        seen, deadline = "", time.monotonic() + timeout_s
+        while words is None or words not in seen:
+            self.assertTrue(select.select([terminal], [], [], deadline - time.monotonic())[0], seen)
+            try:
+                seen += os.read(terminal, 4096).decode()
+            except OSError:
+                break
+        return seen
+
+
+class EndTest(ServiceCase):
+    """SIGTERM while a job runs and pictures wait to be classified."""
+
+    def test_nothing_is_lost(self):
+        service = self.start(device="ref", predict_threads=1)
+        folder = write_dataset(service.folder / "tiny")
+        service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        trained = service.wait_for_job(
+            service.post("/jobs", job(student="resnet8x4", epochs=1, train_limit=16)).json()["id"])
+        model, pictures = trained["model"], [picture(1)] * 64
+        alone = service.predict(model, pictures).json()
+        running = service.post("/jobs", job(**LONG)).json()["id"]
+        wait_until(lambda: service.events("job_claimed")[-1]["job"] == running, what="a claim")
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = [pool.submit(service.predict, model, pictures) for _ in range(8)]
+            wait_until(lambda: self.waiting(service) > 0, what="pictures that wait")
+            service.process.signal(signal.SIGTERM)
+            for answer in answers:
+                self.assertEqual((answer.result().status, answer.result().json()), (200, alone))
+        self.assertEqual(service.process.wait(), 0)
+        released = service.events("job_released")
+        self.assertEqual([(event["job"], event["state"]) for event in released],
+                         [(running, "queued")])
+
+    def waiting(self, service):
+        """Pictures that wait to be classified."""
+        text = service.get("/metrics").body.decode()
+        return int(re.search(r"(?m)^distilld_predictions_waiting (\d+)", text)[1])
+
+
+if __name__ == "__main__":
+    unittest.main()

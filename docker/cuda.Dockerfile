@@ -1,20 +1,23 @@
 # The service on NVIDIA GPUs (and the CPU). From the top of the repository:
 #     docker build -f docker/cuda.Dockerfile -t distilld:cuda .
-FROM nvidia/cuda:12.6.3-cudnn-devel-ubuntu24.04 AS build
+#     docker run --rm --gpus all -p 127.0.0.1:8080:8080 -v distilld:/data distilld:cuda
+FROM nvidia/cuda:13.0.1-cudnn-devel-ubuntu24.04 AS build
 WORKDIR /src
 COPY cmake/setup.sh cmake/
 RUN cmake/setup.sh build
 COPY . .
-RUN cmake -S . -B build -G Ninja -DDISTILL_TESTS=OFF && cmake --build build
+RUN cmake -S . -B build -G Ninja -DDISTILL_TESTS=OFF -DDISTILL_CUDA=ON \
+        -DDISTILL_CUDA_ARCHITECTURES=all && cmake --build build
 RUN docker/libraries.sh build/distill build/distilld >build/libraries
 
-FROM nvidia/cuda:12.6.3-cudnn-runtime-ubuntu24.04
+FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04
 COPY --from=build /src/build/libraries /tmp/libraries
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y \
         --no-install-recommends ca-certificates curl redis-server $(cat /tmp/libraries) && \
     rm -rf /tmp/libraries /var/lib/apt/lists/* && \
     useradd --uid 10001 --user-group --create-home --home-dir /data distill
 COPY --from=build /src/build/distill /src/build/distilld /usr/local/bin/
+COPY --from=build /src/build/libdistill_cuda.so /usr/local/lib/
 USER 10001:10001
 VOLUME /data
 EXPOSE 8080

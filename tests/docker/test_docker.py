@@ -78,6 +78,28 @@ class Dockerfiles(unittest.TestCase):
         self.assertLessEqual({".git", "build", "build-*"}, set(ignored))
 
 
+class Cuda(unittest.TestCase):
+    """The GPU's image has the module, where the programs look for it, and the libraries it loads."""
+
+    def setUp(self):
+        self.text = (DOCKER / "cuda.Dockerfile").read_text()
+
+    def test_the_module_is_there(self):
+        self.assertIn("-DDISTILL_CUDA=ON", self.text)
+        folder = re.search(r"COPY \S+ /src/build/libdistill_cuda.so (\S+)", self.text)[1]
+        programs = re.search(r"COPY .*/src/build/distilld (\S+)", self.text)[1]
+        source = (ROOT / "engine/backend/module/cuda.c").read_text()
+        places = re.findall(r'"([^"]+)"', re.search(r"places\[\] = (\{.*?\});", source)[1])
+        self.assertIn(os.path.normpath(folder),
+                      [os.path.normpath(f"{programs}/{place}") for place in places])
+
+    def test_the_base_has_its_libraries(self):
+        source = (ROOT / "engine/backend/cuda/dnn.c").read_text()
+        major = re.search(r'"libcublasLt\.so\.(\d+)"', source)[1]
+        bases = re.findall(r"FROM nvidia/cuda:(\d+)\.\S+-cudnn-(\w+)-", self.text)
+        self.assertEqual(bases, [(major, "devel"), (major, "runtime")])
+
+
 class Compose(unittest.TestCase):
     def setUp(self):
         self.text = (DOCKER / "compose.yaml").read_text()

@@ -42,7 +42,7 @@ test-sanitize: setup-test
 # The service under TSan, on the ref backend with one thread (OpenMP's runtime is not instrumented).
 test-thread: setup-test
 	@$(MAKE) --no-print-directory build BUILD=build/tsan \
-	    CMAKE_ARGS="-DDISTILL_SANITIZE=thread -DDISTILL_ONEDNN=OFF"
+	    CMAKE_ARGS="-DDISTILL_SANITIZE=thread -DDISTILL_ONEDNN=OFF -DDISTILL_CUDA=OFF"
 	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '^unit/(store|http|worker)|batcher|loader|parallel|^system' $(CTEST_ARGS)
 
 # Looks for inputs that break the readers, FUZZ_SECONDS for each.

@@ -43,6 +43,9 @@ static void print_help(FILE *out) {
         str_addf(&help, "  %-6s %s\n", ROLES[i].name, ROLES[i].doc);
     str_add(&help, "\nSettings:\n");
     config_add_help(&help);
+    str_add(&help,
+            "\nDISTILLD_LOG in the environment: debug, info, warn or error, the least that is "
+            "logged (default info).\n");
     fputs(str_text(&help), out);
     str_release(&help);
 }

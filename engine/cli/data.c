@@ -28,7 +28,8 @@ enum data_split { DATA_TEST, DATA_TRAIN };
 
 static const struct field rows[] = {
     {ROW(dir), .type = FIELD_TEXT, .max = 500,
-     .doc = "get, import: where to put it; get: data/NAME if not given."},
+     .doc = "get, import: where to put it; get: data/NAME if not given. The environment's "
+            "DISTILL_MIRROR, a folder or an address, stands in for the official addresses."},
     {ROW(out), .type = FIELD_TEXT, .max = 500, .doc = "sample: the PNG file to write."},
     {ROW(split), .type = FIELD_ENUM, .choices = "test train", .fallback = "test",
      .doc = "sample: which pictures to count."},

@@ -28,6 +28,7 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_S = 30
+PATIENCE = float(os.environ.get("DISTILL_PATIENCE", 1))  # a sanitized build is so much slower
 SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error: ")
 
 
@@ -39,13 +40,13 @@ def executable(name):
 
 def wait_until(condition, timeout_s=30, step_s=0.02, what="condition"):
     """Returns the first true value of the condition."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
         time.sleep(step_s)
-    raise TimeoutError(f"{what}: not within {timeout_s} s")
+    raise TimeoutError(f"{what}: not within {timeout_s * PATIENCE} s")
 
 
 def redis_cli(url, *words):
@@ -82,8 +83,8 @@ class Process:
 
     def wait(self, timeout_s=60):
         """The exit status."""
-        status = self.process.wait(timeout_s)
-        self.reader.join(timeout_s)
+        status = self.process.wait(timeout_s * PATIENCE)
+        self.reader.join(timeout_s * PATIENCE)
         self.process.stdout.close()
         self.output.close()
         return status
@@ -255,7 +256,7 @@ class Service:
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout_s)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout_s * PATIENCE)
         try:
             connection.request(method, path, body, headers)
             return Answer(connection.getresponse())

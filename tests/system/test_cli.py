@@ -407,6 +407,9 @@ class Data(Case):
         self.refuse(2, "data get NAME", "data", "put", "mnist")
         self.refuse(1, "fashion_mnist", "data", "get", "imagenet", f"dir={self.folder}/x")
 
+    def test_mirror_is_explained(self):
+        self.assertIn("DISTILL_MIRROR", self.succeed("data", "help=1"))
+
     def test_wrong_bytes_are_not_taken(self):
         mirror = self.folder / "mirror"
         mirror.mkdir()

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 from job_case import LONG
 from material import job, picture, write_dataset
@@ -32,6 +33,7 @@ class UsageTest(unittest.TestCase):
         text = distilld("help").stdout
         for word in ("up", "serve", "work", "data", "port", "redis", "import_roots"):
             self.assertIn(f"\n  {word} ", text)
+        self.assertIn("\nDISTILLD_LOG ", text)
         for words in (["--help"], ["up", "help=1"], ["serve", "port=1", "help=1"]):
             result = distilld(*words)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, text, ""))
@@ -80,6 +82,11 @@ class LogTest(unittest.TestCase):
         for line in lines:
             self.assertEqual(list(line)[:4], ["time", "level", "event", "pid"])
             self.assertRegex(line["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+
+    def test_only_what_is_asked_for(self):
+        with mock.patch.dict(os.environ, DISTILLD_LOG="warn"), Service("up", device="ref") as service:
+            pass
+        self.assertEqual(service.last_log, "")
 
     def test_text_on_a_terminal(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-service-"))

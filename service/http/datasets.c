@@ -14,7 +14,7 @@ void handle_dataset_list(struct request *request, struct reply *reply) {
     struct page page;
     struct dataset_list datasets = {0};
     struct error err;
-    enum status status = page_parse(&page, request, "", &err);
+    enum status status = page_parse(&page, request, NULL, "", &err);
     if (!status)
         status =
             datasets_list(&datasets, request->app->config->data, page.after, (int)page.limit, &err);

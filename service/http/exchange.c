@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 static struct exchange *exchange_of(const struct request *request) {
@@ -116,10 +117,18 @@ static size_t body_limit(const struct exchange *exchange) {
     return kind == BODY_JSON ? LIMIT_JSON_BYTES : LIMIT_UNUSED_BODY_BYTES;
 }
 
+/* The body is compressed or the like. */
+static bool is_coded(const struct exchange *exchange) {
+    const char *coding = find_header(&exchange->request, "Content-Encoding");
+    return route_body(exchange->route) != BODY_UNUSED && coding &&
+           strcasecmp(coding, "identity") != 0;
+}
+
 /* Finds the route, or fills the reply with why there is none. */
 static void find_route(struct exchange *exchange, const char *method) {
     struct route_match match;
     router_match(method, &exchange->target, &match);
+    exchange->is_head = str_equal(method, MHD_HTTP_METHOD_HEAD);
     exchange->route = match.route;
     exchange->request.arg = match.arg;
     copy_media_type(exchange->content_type, find_header(&exchange->request, "Content-Type"));
@@ -134,6 +143,9 @@ static void find_route(struct exchange *exchange, const char *method) {
     } else if (!route_takes(match.route, exchange->content_type)) {
         reply_problem(&exchange->reply, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "this resource takes %s",
                       route_media(match.route));
+    } else if (is_coded(exchange)) {
+        reply_problem(&exchange->reply, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                      "bodies are taken as they are, without a content coding");
     }
 }
 

@@ -1,6 +1,7 @@
 #include "service/http/handlers.h"
 
 #include "api/codec.h"
+#include "api/ids.h"
 #include "service/http/app.h"
 #include "service/http/page.h"
 #include "service/store/jobs.h"
@@ -63,8 +64,8 @@ void handle_job_list(struct request *request, struct reply *reply) {
     struct job_filter filter;
     struct job_page jobs = {0};
     struct error err;
-    enum status status =
-        page_parse(&page, request, "state method student dataset teacher model tag", &err);
+    enum status status = page_parse(&page, request, ID_PREFIX_JOB,
+                                    "state method student dataset teacher model tag", &err);
     if (!status)
         status = parse_filter(request, &filter, &err);
     if (!status)

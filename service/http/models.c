@@ -1,5 +1,6 @@
 #include "service/http/handlers.h"
 
+#include "api/ids.h"
 #include "service/http/app.h"
 #include "service/http/byte_range.h"
 #include "service/http/model_onnx.h"
@@ -17,7 +18,7 @@ void handle_model_list(struct request *request, struct reply *reply) {
     struct page page;
     struct model_list models = {0};
     struct error err;
-    enum status status = page_parse(&page, request, "", &err);
+    enum status status = page_parse(&page, request, ID_PREFIX_MODEL, "", &err);
     if (!status)
         status =
             models_list(&models, request->app->config->data, page.after, (int)page.limit, &err);

@@ -1,15 +1,18 @@
 #include "service/http/page.h"
 
+#include "api/ids.h"
 #include "service/http/limits.h"
 
-enum status page_parse(struct page *page, struct request *request, const char *more,
-                       struct error *err) {
+enum status page_parse(struct page *page, struct request *request, const char *id_prefix,
+                       const char *more, struct error *err) {
     struct str names = STR_INIT;
     str_addf(&names, "limit after%s%s", more[0] ? " " : "", more);
     *page = (struct page){LIMIT_PAGE_DEFAULT, request_query(request, "after")};
     enum status status = request_check_query(request, str_text(&names), err);
     if (!status)
         status = request_query_int(request, "limit", 1, LIMIT_PAGE, &page->limit, err);
+    if (!status && id_prefix && page->after && !id_is_valid(page->after, id_prefix))
+        status = request_refuse(request, "after", page->after, "the next of the page before", err);
     str_release(&names);
     return status;
 }

@@ -34,6 +34,10 @@ static struct MHD_Response *stream_response(struct exchange *exchange) {
         MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, reply->stream, close_stream);
     if (response)
         reply->stream = NULL;
+    /* libmicrohttpd would end even a body that it leaves out with a last chunk: the client would
+     * take that for the beginning of the next answer */
+    if (response && exchange->is_head)
+        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     return response;
 }
 

@@ -45,6 +45,7 @@ struct exchange {
     struct MHD_Connection *connection;
     enum exchange_state state;
     const struct route *route; /* NULL: none */
+    bool is_head;              /* the answer is sent without its body */
     char *raw;                 /* request target as it came */
     struct target target;
     struct body body;

@@ -213,6 +213,9 @@ class BadInputTest(ServiceCase):
                             ("/jobs?limit=1e1", "limit"), ("/jobs?limit=", "limit"),
                             ("/jobs?limit=99999999999999999999", "limit"),
                             ("/jobs?state=done", "state"), ("/jobs?x=1", "x"),
+                            ("/jobs?after=zzz", "after"),
+                            ("/jobs?after=model_01ARZ3NDEKTSV4RRFFQ69G5FAV", "after"),
+                            ("/models?after=model_01", "after"),
                             ("/models?limit=-1", "limit"), ("/datasets?state=queued", "state")):
             with self.subTest(path=path):
                 error = self.errors(self.service.get(path))[field]

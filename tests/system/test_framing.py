@@ -303,6 +303,13 @@ class FramingTest(unittest.TestCase):
                                       {"Content-Type": "Application/JSON; charset=utf-8"})
         self.assertEqual(answer.status, 422)
 
+    def test_content_codings(self):
+        for coding, status in (("gzip", 415), ("br, gzip", 415), ("identity", 422)):
+            answer = self.service.request("POST", "/jobs", BODY,
+                                          {"Content-Type": "application/json",
+                                           "Content-Encoding": coding})
+            self.assertEqual(answer.status, status, coding)
+
     def test_connections_are_given_back(self):
         """More than the limit of connections, one after the other and left half done."""
         for _ in range(3):

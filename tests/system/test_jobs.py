@@ -76,6 +76,16 @@ class WholeWayTest(JobCase):
         rest = list(Stream(self.service, self.student_id, last_event_id=5))
         self.assertEqual(rest, self.stream[5:])
 
+    def test_head_of_a_stream(self):
+        """No byte of a body, which would begin the next answer."""
+        with self.service.connect() as connection:
+            connection.sendall(f"HEAD /jobs/{self.student_id}/metrics?format=stream HTTP/1.1\r\n"
+                               "Host: x\r\n\r\n".encode())
+            data = b"".join(iter(lambda: connection.recv(65536), b""))
+        self.assertTrue(data.startswith(b"HTTP/1.1 200 ") and data.endswith(b"\r\n\r\n"), data)
+        self.assertEqual(data.count(b"\r\n\r\n"), 1)
+        self.assertIn(b"\r\nContent-Type: text/event-stream\r\n", data)
+
     def test_points(self):
         answer = self.service.get(f"/jobs/{self.student_id}/metrics")
         points = answer.json()["points"]

@@ -1,5 +1,5 @@
 /*
- * interrupt.h - SIGINT and SIGTERM as a flag.
+ * interrupt.h - SIGINT, SIGTERM and SIGHUP (unless it is ignored) as a flag.
  *
  * The first of them asks for an orderly end, a second one kills the process as usual. SIGPIPE is
  * ignored, so that a closed pipe is an error of writing.

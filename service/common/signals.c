@@ -27,11 +27,14 @@ static void on_signal(int number) {
 
 void signals_install(void) {
     CHECK(pipe2(wake_pipe, O_CLOEXEC | O_NONBLOCK) == 0);
-    const int handled[] = {SIGTERM, SIGINT, SIGCHLD};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    const int handled[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
-        CHECK(sigaction(handled[i], &action, NULL) == 0);
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++) {
+        CHECK(sigaction(handled[i], NULL, &before) == 0);
+        if (handled[i] != SIGHUP || before.sa_handler != SIG_IGN) /* nohup */
+            CHECK(sigaction(handled[i], &action, NULL) == 0);
+    }
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     CHECK(sigaction(SIGPIPE, &ignore, NULL) == 0);
 }

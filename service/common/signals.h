@@ -1,8 +1,9 @@
 /*
  * signals.h - SIGTERM and SIGINT as a flag and as something to wait for.
  *
- * A first SIGTERM or SIGINT asks for an orderly end. SIGPIPE is ignored. The flag and the pipe
- * that wakes sleepers are the process's only mutable globals.
+ * A first one asks for an orderly end, and so does SIGHUP, of a terminal that is closed, unless it
+ * was ignored from the start. SIGPIPE is ignored. The flag and the pipe that wakes sleepers are the
+ * process's only mutable globals.
  *
  * Threads: signals_install is called once from main before other threads exist; the rest from any.
  */
@@ -14,7 +15,7 @@
 /* Installs the handlers, also for SIGCHLD, which only wakes signals_wait. */
 void signals_install(void);
 
-/* True once SIGTERM or SIGINT has arrived, or signals_request_stop was called. */
+/* True once one of these signals has arrived, or signals_request_stop was called. */
 bool signals_stop(void);
 
 /* Asks this process to end as if SIGTERM had arrived. */

@@ -300,7 +300,7 @@ class Train(Case):
 
     def test_stopped_and_resumed(self):
         self.train("whole", epochs=20, seed=7)
-        for number in [signal.SIGTERM, signal.SIGINT]:
+        for number in [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]:
             out = f"stopped{int(number)}"
             arguments = self.train_arguments(out, epochs=20, seed=7, checkpoint_every=1)
             process = self.start(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

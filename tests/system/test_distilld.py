@@ -140,6 +140,21 @@ class EndTest(ServiceCase):
         self.assertEqual([(event["job"], event["state"]) for event in released],
                          [(running, "queued")])
 
+    def test_terminal_that_is_closed(self):
+        """An end in order, unless it was started to outlive its terminal."""
+        service = self.start(device="ref")
+        service.process.signal(signal.SIGHUP)
+        self.assertEqual(service.process.wait(), 0)
+        self.assertEqual(len(service.events("stopped")), 1)
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does, for the children
+        try:
+            service = self.start(device="ref")
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        service.process.signal(signal.SIGHUP)
+        self.assertEqual(service.get("/readyz").status, 200)
+        self.assertEqual(service.events("draining"), [])
+
     def waiting(self, service):
         """Pictures that wait to be classified."""
         text = service.get("/metrics").body.decode()

@@ -40,10 +40,12 @@ test-sanitize: setup-test
 	@ctest --test-dir build/asan --output-on-failure --no-tests=error $(CTEST_ARGS)
 
 # The service under TSan, on the ref backend with one thread (OpenMP's runtime is not instrumented).
+# Left out is what starts no thread of ours: ops, golden values, fuzz, lint, units of readers and tables.
+THREAD_TESTS = ^unit/(store|http|worker|session)|loader|parallel|^system|^clients/python
 test-thread: setup-test
 	@$(MAKE) --no-print-directory build BUILD=build/tsan \
 	    CMAKE_ARGS="-DDISTILL_SANITIZE=thread -DDISTILL_ONEDNN=OFF -DDISTILL_CUDA=OFF"
-	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '^unit/(store|http|worker)|batcher|loader|parallel|^system' $(CTEST_ARGS)
+	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '$(THREAD_TESTS)' $(CTEST_ARGS)
 
 # Looks for inputs that break the readers, FUZZ_SECONDS for each.
 fuzz: setup-test

@@ -7,6 +7,7 @@ Usage: DISTILL=build/distill test_cli.py [unittest arguments]
 import json
 import math
 import os
+import pathlib
 import pty
 import random
 import re
@@ -402,6 +403,32 @@ class Programs(Case):
 
 
 class Data(Case):
+    PACKAGE = pathlib.Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
+
+    @unittest.skipUnless(PACKAGE.is_dir(), "Debian's dataset-fashion-mnist is not installed")
+    def test_from_a_mirror(self):
+        """The published files, and a line that follows the download on a terminal."""
+        folder = self.folder / "fashion"
+        folder.mkdir()
+        name = "train-images-idx3-ubyte.gz"
+        begun = (self.PACKAGE / name).read_bytes()[:1000000]
+        (folder / f"{name}.part").write_bytes(begun)
+        leader, follower = pty.openpty()
+        result = subprocess.run([DISTILL, "data", "get", "fashion_mnist", f"dir={folder}"],
+                                stdout=subprocess.PIPE, stderr=follower, text=True, timeout=120,
+                                env={**os.environ, "DISTILL_MIRROR": str(self.PACKAGE)})
+        os.close(follower)
+        seen = os.read(leader, 65536).decode()
+        os.close(leader)
+        self.assertEqual(result.returncode, 0, seen)
+        self.assertEqual([json.loads(result.stdout)[key] for key in ("train", "test", "classes")],
+                         [60000, 10000, 10])
+        self.assertIn(f"\r\x1b[K{name} 100 %", seen)
+        self.assertEqual((folder / name).read_bytes(), (self.PACKAGE / name).read_bytes())
+        result = self.distill("data", "get", "fashion_mnist", f"dir={folder}",
+                              DISTILL_MIRROR="http://127.0.0.1:1")
+        self.assertEqual(result.returncode, 0, result.stderr)  # all is there: nobody is asked
+
     def test_refusals(self):
         self.refuse(2, "data get NAME", "data")
         self.refuse(2, "data get NAME", "data", "put", "mnist")

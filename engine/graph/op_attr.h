@@ -36,6 +36,9 @@ struct residual_attr {
     float drop; /* share of the pictures whose branch is dropped */
     int layer;  /* which branch of the network it is: keeps the draws apart */
 };
+struct gather_attr {
+    int batch; /* rows of the outputs */
+};
 struct normalize_attr {
     float mean[4], deviation[4];
 };
@@ -68,6 +71,7 @@ union op_attr {
     bool gelu; /* token_linear */
     struct attention_attr attention;
     struct residual_attr residual;
+    struct gather_attr gather;
     struct normalize_attr normalize;
     struct augment_attr augment;
     struct loss_attr loss;

@@ -13,6 +13,7 @@ double per_element_flops(const struct program *program, const struct op *op) {
 const struct op_info op_table[OP_COUNT] = {
 #define OP(code, op_name, op_inputs, op_outputs)                                                   \
     [OP_##code] = {.name = op_name, .inputs = op_inputs, .outputs = op_outputs, ROW_##code},
+#define ROW_GATHER .infer = gather_infer
 #define ROW_NORMALIZE .infer = NULL
 #define ROW_AUGMENT .infer = like_input
 #define ROW_CONV .infer = conv_infer, .grad = conv_grad, .flops = conv_flops, .inplace = {4}
@@ -89,7 +90,7 @@ double op_flops(const struct program *program, const struct op *op) {
 double op_bytes(const struct program *program, const struct op *op) {
     double bytes = 0;
     for (int i = 0; i < OP_MAX_IN; i++)
-        if (op->in[i] != NO_VALUE)
+        if (op->in[i] != NO_VALUE && program->value[op->in[i]].kind != VALUE_SHARED)
             bytes += (double)value_bytes(&program->value[op->in[i]]);
     for (int i = 0; i < OP_MAX_OUT; i++)
         if (op->out[i] != NO_VALUE)

@@ -36,7 +36,7 @@ int op_output_count(enum opcode code); /* Named outputs, optional ones included.
 /* Multiply-adds count 2. */
 double op_flops(const struct program *program, const struct op *op);
 
-/* Bytes that the op reads and writes at least. */
+/* Bytes that the op reads and writes at least; nothing of a shared value need be read. */
 double op_bytes(const struct program *program, const struct op *op);
 
 #endif

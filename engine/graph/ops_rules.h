@@ -46,6 +46,8 @@ op_flops_fn linear_flops, linear_dw_flops;
 op_infer_fn global_pool_infer, pool_infer;
 op_grad_fn global_pool_grad, pool_grad;
 
+op_infer_fn gather_infer;
+
 op_infer_fn concat_infer, split_infer, channel_shuffle_infer, add_infer;
 op_grad_fn concat_grad, split_grad, channel_shuffle_grad, add_grad;
 

@@ -1,5 +1,15 @@
 #include "engine/graph/ops_rules.h"
 
+void gather_infer(const struct program *program, const struct op *op, struct value *out) {
+    struct shape images = in_shape(program, op, 0), rows = {op->attr.gather.batch, 1, 1, 1};
+    CHECK(in_shape(program, op, 1).n == images.n && in_shape(program, op, 2).n == images.n);
+    like_input(program, op, out);
+    out[0].shape.n = rows.n;
+    out[1] = (struct value){.name = "labels", .shape = rows, .dtype = DTYPE_I32};
+    out[2] = (struct value){.name = "indices", .shape = rows, .dtype = DTYPE_I32};
+    str_copy(out[0].name, sizeof out[0].name, "images");
+}
+
 /* concat and split are each other's gradient. */
 void concat_infer(const struct program *program, const struct op *op, struct value *out) {
     struct shape a = in_shape(program, op, 0), b = in_shape(program, op, 1);

@@ -8,9 +8,9 @@
 
 static const char *const dtype_names[DTYPE_COUNT] = {"f32", "bf16", "u8", "i32", "f64"};
 static const size_t dtype_sizes[DTYPE_COUNT] = {4, 2, 1, 4, 8};
-static const char *const kind_names[] = {"input",         "activation", "output",   "derived",
-                                         "tally",         "weight",     "gradient", "momentum",
-                                         "second_moment", "state"};
+static const char *const kind_names[] = {"input",    "activation",    "output", "derived",
+                                         "tally",    "shared",        "weight", "gradient",
+                                         "momentum", "second_moment", "state"};
 
 int64_t shape_elements(struct shape shape) {
     return (int64_t)shape.n * shape.h * shape.w * shape.c;

@@ -37,6 +37,7 @@ enum value_kind {
     VALUE_OUTPUT,        /* readable after a run */
     VALUE_DERIVED,       /* computed by the prologue, kept until parameters change */
     VALUE_TALLY,         /* kept from run to run; starts as zero */
+    VALUE_SHARED,        /* in memory of its owner, which several programs may read */
     VALUE_WEIGHT,        /* in the weights of network net, from offset on */
     VALUE_GRADIENT,      /* the same place in its gradients */
     VALUE_MOMENTUM,      /* the same place in its first optimiser slot */
@@ -99,6 +100,7 @@ struct step {
     uint64_t data_seed;
     uint32_t epoch;  /* 1-based */
     int32_t n_valid; /* rows that count in tally */
+    int32_t first;   /* gather: the first row's place in the epoch's order */
     struct {
         float learning_rate, ce_weight, distill_weight;
     } student[STEP_STUDENTS_MAX];

@@ -291,6 +291,21 @@ static void setup_add(struct problem *problem) {
 
 /* --- pictures --- */
 
+/* A batch of n out of count pictures; "plain" does not ask for their places. */
+static void setup_gather(struct problem *problem) {
+    int count = problem_int(problem, "count", 1), first = problem_int(problem, "first", 0);
+    struct shape images = picture_shape(problem), rows = {count, 1, 1, 1};
+    struct op op = op_new(OP_GATHER, SECTION_FORWARD);
+    op.attr.gather.batch = images.n;
+    images.n = count;
+    op.in[0] = problem_input(problem, DTYPE_U8, images, (struct range){0, 256});
+    op.in[1] = problem_input(problem, DTYPE_I32, rows, (struct range){0, 100});
+    op.in[2] = problem_input(problem, DTYPE_I32, rows, (struct range){0, count});
+    for (int i = 0; i < PROBLEM_STEPS; i++)
+        problem->step[i].first += first;
+    problem_op(problem, &op, problem_int(problem, "plain", 0) ? 1u << 2 : 0);
+}
+
 static void setup_normalize(struct problem *problem) {
     struct shape x = picture_shape(problem), y = x;
     struct op op = op_new(OP_NORMALIZE, SECTION_FORWARD);
@@ -379,6 +394,7 @@ static void setup_tally(struct problem *problem) {
 }
 
 static const struct problem_kind kinds[] = {
+    {"gather", setup_gather, false},
     {"normalize", setup_normalize, false},
     {"augment", setup_augment, false},
     {"conv", setup_conv, true},

@@ -48,6 +48,9 @@ static const struct known {
     {"linear n2 c2 k3", OP_LINEAR,
      .in = {{4, {1, 2, -1, 0.5}}, {6, {1, 0, 0, 1, 2, -4}}, {3, {0.5, 0, -1}}},
      .out = {{6, {1.5, 2, -7, -0.5, 0.5, -5}}}},
+    {"gather n3 count4 c2 h1 first2", OP_GATHER, /* two places are left of the order */
+     .in = {{8, {1, 2, 3, 4, 5, 6, 7, 8}}, {4, {9, 8, 7, 6}}, {4, {2, 1, 3, 0}}},
+     .out = {{6, {7, 8, 1, 2, 0, 0}}, {3, {6, 9, 0}}, {3, {3, 0, 0}}}},
     {"global_pool n1 c2 h2", OP_GLOBAL_POOL, .in = {{8, {1, 10, 2, 20, 3, 30, 6, 60}}},
      .out = {{2, {3, 30}}}},
     {"embed n1 c1 h1 all", OP_EMBED, .in = {{1, {5}}, {1, {2}}, {2, {10, 20}}},

@@ -65,6 +65,7 @@ static void default_steps(struct problem *problem) {
         step->data_seed = 77 + 3 * (uint64_t)i;
         step->epoch = (uint32_t)(1 + i);
         step->n_valid = 1;
+        step->first = 3 * i;
         for (int student = 0; student < STEP_STUDENTS_MAX; student++) {
             step->student[student].learning_rate = 0.1f / (float)(1 + i + 2 * student);
             step->student[student].ce_weight = 0.75f / (float)(1 + i + student);

@@ -3,6 +3,7 @@
 #include <limits.h>
 
 const struct kernel cuda_kernels[OP_COUNT] = {
+    [OP_GATHER] = {.run = cuda_gather}, /* of a data set that may have more elements */
     [OP_NORMALIZE] = {cuda_formats, cuda_prepare, .run = cuda_normalize},
     [OP_AUGMENT] = {cuda_formats, cuda_prepare, .run = cuda_augment},
     [OP_CONV] = {cuda_formats, cuda_conv_prepare, cuda_conv_refresh, cuda_conv, cuda_conv_release},

@@ -16,7 +16,7 @@
 /* What kernels need of the device; the first member of its state. */
 struct cuda {
     struct queue queue;
-    const struct step *step; /* on the device */
+    const struct step *step; /* on the device: the slot that kernels enqueued now read */
     struct dnn *dnn;         /* NULL: without a library */
 };
 
@@ -54,7 +54,7 @@ kernel_prepare_fn cuda_prepare;
 size_t cuda_native_bytes(const struct device *device, const struct value *value);
 
 /* The kernels, named as in ops.def. */
-kernel_run_fn cuda_normalize, cuda_augment, cuda_scale_act, cuda_add, cuda_reorder;
+kernel_run_fn cuda_gather, cuda_normalize, cuda_augment, cuda_scale_act, cuda_add, cuda_reorder;
 kernel_run_fn cuda_concat, cuda_split, cuda_channel_shuffle;
 kernel_prepare_fn cuda_bn_act_prepare, cuda_bn_act_bwd_prepare;
 kernel_run_fn cuda_bn_act, cuda_bn_act_bwd, cuda_bn_update, cuda_fold_bn, cuda_bn_scale;

@@ -39,6 +39,18 @@ enum launch_act { LAUNCH_ACT_NONE, LAUNCH_ACT_RELU, LAUNCH_ACT_RELU6 };
 
 /* --- pictures --- */
 
+/* Rows of the batch that begins at step->first of the order; count: pictures of the data set. */
+struct gather_args {
+    const uint8_t *images;
+    const int32_t *labels, *order;
+    uint8_t *image;
+    int32_t *label, *index; /* index may be NULL */
+    const void *step;
+    uint32_t batch, count, picture_bytes;
+};
+void launch_gather(const struct queue *queue, const struct gather_args *args);
+
+/* y = (x / 255 - mean) / deviation. */
 struct normalize_args {
     const uint8_t *x;
     struct array y;

@@ -4,6 +4,29 @@
 
 #include <string.h>
 
+void ref_gather(void *state, const struct kernel_args *args) {
+    struct shape shape = context_out(args->context, 0)->shape;
+    size_t bytes = (size_t)shape.h * shape.w * shape.c;
+    const uint8_t *images = args->in[0];
+    const int32_t *labels = args->in[1], *order = args->in[2];
+    int64_t count = context_in(args->context, 2)->shape.n;
+    uint8_t *image = args->out[0];
+    int32_t *label = args->out[1], *index = args->out[2];
+    (void)state;
+    for (int row = 0; row < shape.n; row++, image += bytes) {
+        int64_t place = (int64_t)args->step->first + row;
+        bool inside = place < count;
+        int32_t from = inside ? order[place] : 0;
+        if (inside)
+            memcpy(image, images + (size_t)from * bytes, bytes);
+        else
+            memset(image, 0, bytes);
+        label[row] = inside ? labels[from] : 0;
+        if (index)
+            index[row] = from;
+    }
+}
+
 void ref_normalize(void *state, const struct kernel_args *args) {
     const struct normalize_attr *attr = &args->context->op->attr.normalize;
     struct shape shape = context_out(args->context, 0)->shape;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static const struct kernel ref_kernels[OP_COUNT] = {
+    [OP_GATHER] = {.run = ref_gather},
     [OP_NORMALIZE] = {.run = ref_normalize},
     [OP_AUGMENT] = {.run = ref_augment},
     [OP_CONV] = {.prepare = ref_conv_prepare, .run = ref_conv},

@@ -15,7 +15,7 @@
 extern const struct backend backend_ref; /* Also declared by the generated table of backends. */
 
 /* One row of the kernel table each; the names are those of ops.def. */
-kernel_run_fn ref_normalize, ref_augment;
+kernel_run_fn ref_gather, ref_normalize, ref_augment;
 kernel_run_fn ref_conv, ref_conv_dx, ref_conv_dw;
 kernel_run_fn ref_bn_act, ref_bn_act_bwd, ref_bn_update, ref_fold_bn, ref_bn_scale, ref_scale_act;
 kernel_run_fn ref_linear, ref_linear_dx, ref_linear_dw;

@@ -69,6 +69,12 @@ struct kernel {
     kernel_release_fn *release; /* NULL: nothing to release */
 };
 
+/* Steps that a device holds at once, and that a graph may consist of. A launch costs the host some
+ * tens of microseconds: beside eight steps of the smallest networks, a few milliseconds, that is
+ * little, and eight of the largest still end within a second or two, when somebody may want to stop
+ * them. */
+enum { STEP_SLOTS = 8 };
+
 typedef enum status backend_open_fn(struct device *device, struct error *err);
 typedef void backend_close_fn(struct device *device);
 typedef enum status backend_alloc_fn(struct device *device, void **out, size_t bytes,
@@ -77,9 +83,11 @@ typedef void backend_free_fn(struct device *device, void *ptr);
 typedef void backend_copy_fn(struct device *device, void *to, const void *from, size_t bytes);
 typedef void backend_fill_fn(struct device *device, void *ptr, int byte, size_t bytes);
 typedef enum status backend_synchronize_fn(struct device *device, struct error *err);
-/* Hands the step to a device that cannot read it where it lies; what was enqueued before keeps the
- * step it had. */
-typedef void backend_step_fn(struct device *device, const struct step *step);
+/* Hands steps to a device that cannot read them where they lie, into its slots from the first on;
+ * what was enqueued before keeps those it had. */
+typedef void backend_steps_fn(struct device *device, const struct step *steps, int count);
+/* The slot that kernels read which are run or recorded from here on. */
+typedef void backend_slot_fn(struct device *device, int slot);
 /* From here on kernels are recorded instead of run. */
 typedef void backend_capture_begin_fn(struct device *device);
 /* What was recorded, or NULL and the device's sticky error. */
@@ -101,7 +109,8 @@ struct backend {
     backend_copy_fn *upload, *download;
     backend_fill_fn *fill;
     backend_synchronize_fn *synchronize;
-    backend_step_fn *step;                   /* NULL: kernels read args->step */
+    backend_steps_fn *steps; /* NULL: kernels read args->step */
+    backend_slot_fn *slot;
     backend_capture_begin_fn *capture_begin; /* NULL: it cannot capture */
     backend_capture_end_fn *capture_end;
     backend_graph_fn *replay, *free_graph;

@@ -189,7 +189,7 @@ static struct plan_item *plan_places(struct exec *exec) {
     struct plan_item *dense = xcalloc((size_t)exec->n_places + 1, sizeof *dense);
     for (int i = 0; i < exec->n_places; i++) {
         const struct place *place = &exec->place[i];
-        if (place->persistent && exec->program->value[place->value].kind < VALUE_WEIGHT) {
+        if (place->persistent && exec->program->value[place->value].kind < VALUE_SHARED) {
             items[i].offset = exec->persistent_bytes;
             exec->persistent_bytes += (place->bytes + 63) / 64 * 64;
         } else if (!place->persistent && place->storage == i) {
@@ -215,17 +215,7 @@ static enum status alloc_block(struct exec *exec, void **out, size_t bytes, cons
     return status;
 }
 
-static void resolve_pointers(struct exec *exec, const struct plan_item *items) {
-    for (int i = 0; i < exec->n_places; i++) {
-        struct place *place = &exec->place[i];
-        const struct value *value = &exec->program->value[place->value];
-        size_t offset = items[storage_of(exec, i)].offset;
-        if (place->persistent && value->kind >= VALUE_WEIGHT)
-            place->ptr = arena_pointer(exec, value);
-        else
-            place->ptr =
-                (char *)(place->persistent ? exec->persistents : exec->activations) + offset;
-    }
+void exec_resolve_args(struct exec *exec) {
     for (int i = 0; i < exec->n_calls; i++) {
         struct call *call = &exec->call[i];
         call->args.context = &call->context;
@@ -235,6 +225,20 @@ static void resolve_pointers(struct exec *exec, const struct plan_item *items) {
             call->args.in[k] = call->in[k] < 0 ? NULL : exec->place[call->in[k]].ptr;
         for (int k = 0; k < OP_MAX_OUT; k++)
             call->args.out[k] = call->out[k] < 0 ? NULL : exec->place[call->out[k]].ptr;
+    }
+}
+
+/* Shared values have no place before exec_bind. */
+static void resolve_places(struct exec *exec, const struct plan_item *items) {
+    for (int i = 0; i < exec->n_places; i++) {
+        struct place *place = &exec->place[i];
+        const struct value *value = &exec->program->value[place->value];
+        size_t offset = items[storage_of(exec, i)].offset;
+        if (place->persistent && value->kind >= VALUE_WEIGHT)
+            place->ptr = arena_pointer(exec, value);
+        else if (!place->persistent || value->kind < VALUE_SHARED)
+            place->ptr =
+                (char *)(place->persistent ? exec->persistents : exec->activations) + offset;
     }
 }
 
@@ -248,8 +252,10 @@ enum status exec_place_memory(struct exec *exec, struct error *err) {
         status = alloc_block(exec, &exec->persistents, exec->persistent_bytes, "inputs", err);
     if (status == STATUS_OK)
         status = alloc_block(exec, &exec->workspace, exec->workspace_bytes, "workspace", err);
-    if (status == STATUS_OK)
-        resolve_pointers(exec, items);
+    if (status == STATUS_OK) {
+        resolve_places(exec, items);
+        exec_resolve_args(exec);
+    }
     free(items);
     return status;
 }

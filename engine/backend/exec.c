@@ -49,8 +49,9 @@ enum status exec_create(struct exec **out, struct device *device, const struct p
 void exec_free(struct exec *exec) {
     if (!exec)
         return;
-    if (exec->graph)
-        exec->device->backend->free_graph(exec->device, exec->graph);
+    for (int i = 0; i < EXEC_LAUNCHES; i++)
+        if (exec->graph[i])
+            exec->device->backend->free_graph(exec->device, exec->graph[i]);
     for (int i = 0; i < exec->n_calls; i++)
         if (exec->call[i].state && exec->call[i].kernel->release)
             exec->call[i].kernel->release(exec->call[i].state);
@@ -88,10 +89,22 @@ void exec_refresh(struct exec *exec) {
             exec->call[i].kernel->refresh(exec->call[i].state, &exec->call[i].args);
 }
 
-static void set_step(struct exec *exec, const struct step *step) {
+void exec_bind(struct exec *exec, int value, void *ptr) {
+    CHECK(exec->program->value[value].kind == VALUE_SHARED && !exec->warm);
+    exec->place[exec->produced[value]].ptr = ptr;
+    exec_resolve_args(exec);
+}
+
+static void hand_over(struct exec *exec, const struct step *steps, int count) {
+    if (exec->device->backend->steps)
+        exec->device->backend->steps(exec->device, steps, count);
+}
+
+/* Kernels that run from here on read this step, which lies in that slot of the device. */
+static void select_step(struct exec *exec, const struct step *step, int slot) {
     exec->step = *step;
-    if (exec->device->backend->step)
-        exec->device->backend->step(exec->device, &exec->step);
+    if (exec->device->backend->slot)
+        exec->device->backend->slot(exec->device, slot);
 }
 
 static void run_step(struct exec *exec) {
@@ -100,28 +113,49 @@ static void run_step(struct exec *exec) {
             run_call(&exec->call[i]);
 }
 
-/* The second run is captured: by then kernels have been loaded, which a capture does not allow. */
-static void capture_step(struct exec *exec) {
-    const struct backend *backend = exec->device->backend;
-    if (!backend->capture_begin || exec->device->eager || exec->graph || !exec->warm)
-        return;
-    backend->capture_begin(exec->device);
-    run_step(exec);
-    exec->graph = backend->capture_end(exec->device);
+static void enqueue(struct exec *exec, const struct step *steps, int count) {
+    for (int i = 0; i < count; i++) {
+        select_step(exec, &steps[i], i);
+        run_step(exec);
+    }
 }
 
-void exec_run(struct exec *exec, const struct step *step) {
-    set_step(exec, step);
-    capture_step(exec);
-    if (exec->graph)
-        exec->device->backend->replay(exec->device, exec->graph);
+/* What has not run yet is not captured: it loads kernels, which a capture does not allow. */
+static bool may_capture(const struct exec *exec) {
+    return exec->device->backend->capture_begin && !exec->device->eager && exec->warm;
+}
+
+/* One step or STEP_SLOTS: a graph's bodies read the slots that they were recorded with. */
+static void launch(struct exec *exec, const struct step *steps, int count) {
+    const struct backend *backend = exec->device->backend;
+    void **graph = &exec->graph[count == 1 ? LAUNCH_ONE : LAUNCH_ALL];
+    hand_over(exec, steps, count);
+    if (!*graph && may_capture(exec)) {
+        backend->capture_begin(exec->device);
+        enqueue(exec, steps, count);
+        *graph = backend->capture_end(exec->device);
+    }
+    if (*graph)
+        backend->replay(exec->device, *graph);
     else
-        run_step(exec);
+        enqueue(exec, steps, count);
     exec->warm = true;
 }
 
+void exec_run_steps(struct exec *exec, const struct step *steps, int count) {
+    CHECK(count >= 1 && count <= STEP_SLOTS);
+    int size = count == STEP_SLOTS ? count : 1;
+    for (int i = 0; i < count; i += size)
+        launch(exec, &steps[i], size);
+}
+
+void exec_run(struct exec *exec, const struct step *step) {
+    exec_run_steps(exec, step, 1);
+}
+
 void exec_run_op(struct exec *exec, int op, const struct step *step) {
-    set_step(exec, step);
+    hand_over(exec, step, 1);
+    select_step(exec, step, 0);
     for (int i = 0; i < exec->n_calls; i++)
         if (exec->call[i].logical == op)
             run_call(&exec->call[i]);

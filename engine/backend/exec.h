@@ -23,8 +23,15 @@ void exec_free(struct exec *exec); /* NULL is allowed. */
 /* Runs the prologue again; call it after parameters have changed from outside or by training. */
 void exec_refresh(struct exec *exec);
 
+/* Says where a shared value lies on the device; before the first run, and for all that follow. */
+void exec_bind(struct exec *exec, int value, void *ptr);
+
 /* Runs all sections but the prologue, once. */
 void exec_run(struct exec *exec, const struct step *step);
+
+/* The same for some steps, at most STEP_SLOTS, one behind the other. On a device that captures,
+ * STEP_SLOTS of them are one launch; the results do not depend on it. */
+void exec_run_steps(struct exec *exec, const struct step *steps, int count);
 
 /* Runs one logical op with the reorders it needs; for diff and bench. */
 void exec_run_op(struct exec *exec, int op, const struct step *step);

@@ -31,6 +31,8 @@ struct call {
     int in[OP_MAX_IN], out[OP_MAX_OUT]; /* places */
 };
 
+enum { LAUNCH_ONE, LAUNCH_ALL, EXEC_LAUNCHES };
+
 struct exec {
     struct device *device;
     const struct program *program;
@@ -45,8 +47,8 @@ struct exec {
     size_t activation_bytes, activation_floor_bytes, persistent_bytes, workspace_bytes;
     int reorders;
     struct step step;
-    bool warm;   /* it has run once: what a device loads late is there */
-    void *graph; /* a captured step, or NULL */
+    bool warm;                  /* it has run once: what a device loads late is there */
+    void *graph[EXEC_LAUNCHES]; /* captured: one step, STEP_SLOTS steps; or NULL */
 };
 
 /* Fills places and calls of an exec whose device, program and params are set. */
@@ -55,6 +57,9 @@ void exec_compile(struct exec *exec);
 /* Lifetimes, aliasing, offsets, allocation, pointers. Calls must be prepared before: the
  * workspace they ask for is part of it. */
 MUST_CHECK enum status exec_place_memory(struct exec *exec, struct error *err);
+
+/* Tells every call where its places are. */
+void exec_resolve_args(struct exec *exec);
 
 /* The kernel of an opcode in a backend or its fallback; NULL when neither has it. */
 const struct kernel *backend_kernel(const struct backend *backend, enum opcode code);

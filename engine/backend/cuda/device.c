@@ -12,7 +12,7 @@
 struct gpu {
     struct cuda cuda; /* first */
     cudaStream_t stream;
-    void *step; /* on the device */
+    struct step *steps; /* on the device: STEP_SLOTS */
     char failure[256];
     enum status status; /* sticky */
 };
@@ -98,10 +98,16 @@ static enum status gpu_synchronize(struct device *device, struct error *err) {
 
 /* --- steps --- */
 
-static void gpu_step(struct device *device, const struct step *step) {
+static void gpu_steps(struct device *device, const struct step *steps, int count) {
     struct gpu *gpu = gpu_of(device);
-    note(gpu, cudaMemcpyAsync(gpu->step, step, sizeof *step, cudaMemcpyHostToDevice, gpu->stream),
-         "upload of the step");
+    size_t bytes = (size_t)count * sizeof *steps;
+    note(gpu, cudaMemcpyAsync(gpu->steps, steps, bytes, cudaMemcpyHostToDevice, gpu->stream),
+         "upload of the steps");
+}
+
+static void gpu_slot(struct device *device, int slot) {
+    struct gpu *gpu = gpu_of(device);
+    gpu->cuda.step = gpu->steps + slot;
 }
 
 /* Relaxed: what the library asks the driver meanwhile is no business of the capture. */
@@ -175,17 +181,18 @@ static enum status make_stream(struct gpu *gpu, struct error *err) {
     enum status status =
         check(cudaStreamCreateWithFlags(&gpu->stream, cudaStreamNonBlocking), "a stream", err);
     if (status == STATUS_OK)
-        status = check(cudaMalloc(&gpu->step, sizeof(struct step)), "memory of a step", err);
+        status = check(cudaMalloc((void **)&gpu->steps, STEP_SLOTS * sizeof *gpu->steps),
+                       "memory of the steps", err);
     gpu->cuda.queue.stream = gpu->stream;
-    gpu->cuda.step = gpu->step;
+    gpu->cuda.step = gpu->steps;
     return status;
 }
 
 static void gpu_close(struct device *device) {
     struct gpu *gpu = gpu_of(device);
     dnn_close(gpu->cuda.dnn);
-    if (gpu->step)
-        note(gpu, cudaFree(gpu->step), "close");
+    if (gpu->steps)
+        note(gpu, cudaFree(gpu->steps), "close");
     if (gpu->stream)
         note(gpu, cudaStreamDestroy(gpu->stream), "close");
     free(gpu);
@@ -209,7 +216,7 @@ static enum status gpu_open(struct device *device, struct error *err) {
 
 static const struct backend backend_gpu = {
     .name = "cuda",
-    .sentence = "an NVIDIA GPU: cuDNN's convolutions and own kernels, a step as one CUDA graph",
+    .sentence = "an NVIDIA GPU: cuDNN's convolutions and own kernels, steps as CUDA graphs",
     .bf16 = true,
     .open = gpu_open,
     .close = gpu_close,
@@ -219,7 +226,8 @@ static const struct backend backend_gpu = {
     .download = gpu_download,
     .fill = gpu_fill,
     .synchronize = gpu_synchronize,
-    .step = gpu_step,
+    .steps = gpu_steps,
+    .slot = gpu_slot,
     .capture_begin = gpu_capture_begin,
     .capture_end = gpu_capture_end,
     .replay = gpu_replay,

@@ -5,6 +5,7 @@
  */
 #include "engine/backend/cuda/cuda_internal.h"
 #include "engine/base/mem.h"
+#include "tests/gpu/emulate/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +15,14 @@ extern const struct backend backend_ref;
 
 struct emulated {
     struct cuda cuda;
-    struct step step;
+    struct step step[STEP_SLOTS];
 };
 
 static enum status emulated_open(struct device *device, struct error *err) {
     struct emulated *emulated = xcalloc(1, sizeof *emulated);
     (void)err;
     emulated->cuda.queue.processors = 1;
-    emulated->cuda.step = &emulated->step;
+    emulated->cuda.step = emulated->step;
     device->state = emulated;
     snprintf(device->identity, sizeof device->identity,
              "the kernels of cuda, emulated on the host: no GPU");
@@ -59,8 +60,34 @@ static enum status emulated_synchronize(struct device *device, struct error *err
     return STATUS_OK;
 }
 
-static void emulated_step(struct device *device, const struct step *step) {
-    ((struct emulated *)device->state)->step = *step;
+static void emulated_steps(struct device *device, const struct step *steps, int count) {
+    struct emulated *emulated = device->state;
+    memcpy(emulated->step, steps, (size_t)count * sizeof *steps);
+}
+
+static void emulated_slot(struct device *device, int slot) {
+    struct emulated *emulated = device->state;
+    emulated->cuda.step = &emulated->step[slot];
+}
+
+static void emulated_capture_begin(struct device *device) {
+    (void)device;
+    record_begin();
+}
+
+static void *emulated_capture_end(struct device *device) {
+    (void)device;
+    return record_end();
+}
+
+static void emulated_replay(struct device *device, void *graph) {
+    (void)device;
+    record_replay(graph);
+}
+
+static void emulated_free_graph(struct device *device, void *graph) {
+    (void)device;
+    record_free(graph);
 }
 
 static const struct backend backend_emulated = {
@@ -75,7 +102,12 @@ static const struct backend backend_emulated = {
     .download = emulated_copy,
     .fill = emulated_fill,
     .synchronize = emulated_synchronize,
-    .step = emulated_step,
+    .steps = emulated_steps,
+    .slot = emulated_slot,
+    .capture_begin = emulated_capture_begin,
+    .capture_end = emulated_capture_end,
+    .replay = emulated_replay,
+    .free_graph = emulated_free_graph,
     .native_bytes = cuda_native_bytes,
     .kernels = cuda_kernels,
 };

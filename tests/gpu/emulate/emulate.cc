@@ -1,6 +1,8 @@
 /* Blocks as rings of fibers: each runs until it waits, then the next one does. */
 #include "tests/gpu/emulate/emulate.h"
 
+#include "tests/gpu/emulate/record.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <ucontext.h>
@@ -115,9 +117,15 @@ void run_apart(const emulated_thread &first, unsigned threads) {
         (*work)();
 }
 
-} // namespace
+struct launch {
+    dim3 grid, block;
+    bool together;
+    std::function<void()> body;
+};
 
-void emulate(dim3 grid, dim3 block, bool together, const std::function<void()> &body) {
+std::vector<launch> *record; /* the graph that is being recorded */
+
+void run(dim3 grid, dim3 block, bool together, const std::function<void()> &body) {
     work = &body;
     for (unsigned y = 0; y < grid.y; y++)
         for (unsigned x = 0; x < grid.x; x++) {
@@ -127,6 +135,34 @@ void emulate(dim3 grid, dim3 block, bool together, const std::function<void()> &
             else
                 run_apart(first, block.x);
         }
+}
+
+} // namespace
+
+void emulate(dim3 grid, dim3 block, bool together, const std::function<void()> &body) {
+    if (record)
+        record->push_back({grid, block, together, body});
+    else
+        run(grid, block, together, body);
+}
+
+extern "C" void record_begin(void) {
+    record = new std::vector<launch>;
+}
+
+extern "C" void *record_end(void) {
+    std::vector<launch> *graph = record;
+    record = nullptr;
+    return graph;
+}
+
+extern "C" void record_replay(const void *graph) {
+    for (const launch &at : *(const std::vector<launch> *)graph)
+        run(at.grid, at.block, at.together, at.body);
+}
+
+extern "C" void record_free(void *graph) {
+    delete (std::vector<launch> *)graph;
 }
 
 void __syncthreads() {

@@ -5,8 +5,9 @@
  * Blocks run one after the other. In a block launched with LAUNCH_BLOCK every thread is a fiber
  * that gives way at __syncthreads and at warp shuffles until its block or warp has arrived; in one
  * launched with LAUNCH threads do not see each other and run in a loop. Shared memory is static
- * and filled with NaN bytes at a block's start by those who ask (emulate_shared). What this cannot
- * show: races between warps that no order of fibers reveals, alignment, speed.
+ * and filled with NaN bytes at a block's start by those who ask (emulate_shared). While a graph is
+ * recorded (record.h) launches are kept with their arguments instead of run. What this cannot show:
+ * races between warps that no order of fibers reveals, alignment, speed.
  */
 #ifndef TESTS_GPU_EMULATE_EMULATE_H
 #define TESTS_GPU_EMULATE_EMULATE_H
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <tuple>
 
 using std::isfinite;
 using std::max;
@@ -46,13 +48,18 @@ extern emulated_thread *emulated;
 #define blockDim (emulated->block_dim)
 #define gridDim (emulated->grid)
 
-/* Runs body for every thread of a grid; with fibers if threads work together. */
+/* Runs body for every thread of a grid, with fibers if threads work together; or records it. */
 void emulate(dim3 grid, dim3 block, bool together, const std::function<void()> &body);
 
+/* A launch as something to call; its arguments are copied now, as CUDA does it. */
+#define EMULATED_LAUNCH(kernel, ...)                                                               \
+    [given = std::make_tuple(__VA_ARGS__)] {                                                       \
+        std::apply([](const auto &...each) { kernel(each...); }, given);                           \
+    }
 #define LAUNCH(kernel, grid, block, queue, ...)                                                    \
-    ((void)(queue), emulate(grid, block, false, [&] { kernel(__VA_ARGS__); }))
+    ((void)(queue), emulate(grid, block, false, EMULATED_LAUNCH(kernel, __VA_ARGS__)))
 #define LAUNCH_BLOCK(kernel, grid, block, queue, ...)                                              \
-    ((void)(queue), emulate(grid, block, true, [&] { kernel(__VA_ARGS__); }))
+    ((void)(queue), emulate(grid, block, true, EMULATED_LAUNCH(kernel, __VA_ARGS__)))
 
 void __syncthreads();
 void __syncwarp();

@@ -50,6 +50,22 @@ int64_t loader_batches(int64_t count, int batch) {
     return (count + batch - 1) / batch;
 }
 
+struct loader_place loader_place(int64_t count, int batch, int64_t number) {
+    int64_t per_epoch = loader_batches(count, batch), first = number % per_epoch * batch;
+    return (struct loader_place){.epoch = (uint32_t)(number / per_epoch) + 1,
+                                 .first = first,
+                                 .rows = (int)(count - first < batch ? count - first : batch)};
+}
+
+void loader_order(const struct loader_plan *plan, uint32_t epoch, int32_t *order) {
+    int64_t count = plan->split->count;
+    if (plan->shuffle)
+        dataset_shuffle(order, count, plan->data_seed, epoch);
+    else
+        for (int64_t i = 0; i < count; i++)
+            order[i] = (int32_t)i;
+}
+
 size_t loader_bytes(const struct loader_plan *plan) {
     return (size_t)slots_of(plan) * (size_t)plan->batch * input_bytes(&plan->input);
 }
@@ -62,10 +78,13 @@ static bool is_copied(const struct loader_plan *plan) {
            !input->shorter && !plan->crop;
 }
 
+bool loader_copies(const struct loader_plan *plan) {
+    return is_copied(plan) && !plan->mirror && !plan->augment.rand_augment &&
+           plan->augment.erase == 0;
+}
+
 int loader_threads(const struct loader_plan *plan) {
-    bool idle =
-        is_copied(plan) && !plan->mirror && !plan->augment.rand_augment && plan->augment.erase == 0;
-    return idle ? 0 : parallel_processors();
+    return loader_copies(plan) ? 0 : parallel_processors();
 }
 
 /* ---- one picture ---- */
@@ -130,30 +149,23 @@ static enum status make_row(struct hand *hand, const struct slot *slot, int row,
 /* ---- batches ---- */
 
 static void order_epoch(struct loader *loader, uint32_t epoch) {
-    const struct loader_plan *plan = &loader->plan;
-    int64_t count = plan->split->count;
     if (loader->order_epoch == epoch)
         return;
-    if (plan->shuffle)
-        dataset_shuffle(loader->order, count, plan->data_seed, epoch);
-    else
-        for (int64_t i = 0; i < count; i++)
-            loader->order[i] = (int32_t)i;
+    loader_order(&loader->plan, epoch, loader->order);
     loader->order_epoch = epoch;
 }
 
 static void open_slot(struct loader *loader) {
     const struct loader_plan *plan = &loader->plan;
     struct slot *slot = &loader->slot[loader->opened % loader->slots];
-    int64_t count = plan->split->count, per_epoch = loader_batches(count, plan->batch);
-    int64_t first = loader->opened % per_epoch * plan->batch;
-    slot->epoch = (uint32_t)(loader->opened / per_epoch) + 1;
-    slot->rows = (int)(count - first < plan->batch ? count - first : plan->batch);
+    struct loader_place place = loader_place(plan->split->count, plan->batch, loader->opened);
+    slot->epoch = place.epoch;
+    slot->rows = place.rows;
     slot->begun = slot->done = 0;
     slot->failed_row = slot->rows;
     slot->status = STATUS_OK;
     order_epoch(loader, slot->epoch);
-    memcpy(slot->indices, loader->order + first, (size_t)slot->rows * sizeof *slot->indices);
+    memcpy(slot->indices, loader->order + place.first, (size_t)slot->rows * sizeof *slot->indices);
     for (int row = 0; row < slot->rows; row++)
         slot->labels[row] = plan->split->labels[slot->indices[row]];
     loader->opened++;

@@ -42,12 +42,28 @@ struct loader_batch {
     uint32_t epoch; /* from 1 */
 };
 
+/* Where the batch of a number stands. */
+struct loader_place {
+    uint32_t epoch; /* from 1 */
+    int64_t first;  /* place of its first picture in the epoch's order */
+    int rows;
+};
+
 struct loader;
 
 /* Threads that decode: one a processor where pictures must be worked on, else none. */
 int loader_threads(const struct loader_plan *plan);
 
+/* Are pictures in memory taken as they are? A batch is nothing but rows of the split then. */
+bool loader_copies(const struct loader_plan *plan);
+
 int64_t loader_batches(int64_t count, int batch); /* Of an epoch. */
+
+/* Where batch `number` of a split of count pictures stands. */
+struct loader_place loader_place(int64_t count, int batch, int64_t number);
+
+/* order[split->count] becomes the places in the split of an epoch's pictures, in their order. */
+void loader_order(const struct loader_plan *plan, uint32_t epoch, int32_t *order);
 
 size_t loader_bytes(const struct loader_plan *plan); /* Of the pictures made ahead. */
 

@@ -21,34 +21,65 @@ static struct builder begin(struct program *program, const struct network *netwo
         .program = program, .table = table, .mode = mode, .net = net, .dtype = dtype};
 }
 
-static void add_inputs(struct run_program *out, const struct program_plan *plan,
-                       struct builder *builder) {
-    const struct network *net = plan->student;
-    struct shape pictures = {plan->batch, net->height, net->width, net->channels};
-    out->images = build_input(builder, "images", pictures, DTYPE_U8);
-    out->labels = build_input(builder, "labels", (struct shape){plan->rows, 1, 1, 1}, DTYPE_I32);
-    out->indices = NO_VALUE;
-}
-
-static int add_augment(struct run_program *out, const struct program_plan *plan,
-                       struct builder *builder) {
-    const struct train_spec *spec = plan->spec;
-    if (plan->augmented || (!spec->crop_padding && !spec->flip))
-        return out->images;
-    struct shape shape = {plan->batch, 1, 1, 1};
-    out->indices = build_input(builder, "indices", shape, DTYPE_I32);
-    struct op op = op_new(OP_AUGMENT, SECTION_FORWARD);
-    op.in[0] = out->images;
-    op.in[1] = out->indices;
-    op.attr.augment = (struct augment_attr){(int)spec->crop_padding, spec->flip};
-    return program_emit(&out->program, &op, 0).out[0];
-}
-
 static int add_persistent(struct run_program *out, const char *name, enum value_kind kind,
                           struct shape shape, enum dtype dtype) {
     struct value value = {.shape = shape, .dtype = dtype, .kind = kind};
     snprintf(value.name, sizeof value.name, "%s", name);
     return program_add_value(&out->program, &value);
+}
+
+static struct shape pictures_shape(const struct program_plan *plan, int count) {
+    const struct network *net = plan->student;
+    return (struct shape){count, net->height, net->width, net->channels};
+}
+
+static void add_inputs(struct run_program *out, const struct program_plan *plan, bool indices) {
+    struct shape images = pictures_shape(plan, plan->batch);
+    struct shape labels = {plan->rows, 1, 1, 1}, each = {plan->batch, 1, 1, 1};
+    out->images = add_persistent(out, "images", VALUE_INPUT, images, DTYPE_U8);
+    out->labels = add_persistent(out, "labels", VALUE_INPUT, labels, DTYPE_I32);
+    if (indices)
+        out->indices = add_persistent(out, "indices", VALUE_INPUT, each, DTYPE_I32);
+}
+
+static void add_gather(struct run_program *out, const struct program_plan *plan, bool indices) {
+    struct shape images = pictures_shape(plan, plan->resident), each = {plan->resident, 1, 1, 1};
+    out->data.images = add_persistent(out, "data.images", VALUE_SHARED, images, DTYPE_U8);
+    out->data.labels = add_persistent(out, "data.labels", VALUE_SHARED, each, DTYPE_I32);
+    out->data.order = add_persistent(out, "data.order", VALUE_SHARED, each, DTYPE_I32);
+    struct op op = op_new(OP_GATHER, SECTION_FORWARD);
+    op.in[0] = out->data.images;
+    op.in[1] = out->data.labels;
+    op.in[2] = out->data.order;
+    op.attr.gather.batch = plan->batch;
+    op = program_emit(&out->program, &op, indices ? 0 : 1u << 2);
+    out->images = op.out[0];
+    out->labels = op.out[1];
+    out->indices = op.out[2];
+}
+
+/* indices: are the pictures' places in the data set wanted? */
+static void add_batch(struct run_program *out, const struct program_plan *plan, bool indices) {
+    out->indices = out->data.images = out->data.labels = out->data.order = NO_VALUE;
+    if (plan->resident)
+        add_gather(out, plan, indices);
+    else
+        add_inputs(out, plan, indices);
+}
+
+static bool augments(const struct program_plan *plan) {
+    return !plan->augmented && (plan->spec->crop_padding || plan->spec->flip);
+}
+
+static int add_augment(struct run_program *out, const struct program_plan *plan) {
+    const struct train_spec *spec = plan->spec;
+    if (!augments(plan))
+        return out->images;
+    struct op op = op_new(OP_AUGMENT, SECTION_FORWARD);
+    op.in[0] = out->images;
+    op.in[1] = out->indices;
+    op.attr.augment = (struct augment_attr){(int)spec->crop_padding, spec->flip};
+    return program_emit(&out->program, &op, 0).out[0];
 }
 
 static void add_loss(struct run_program *out, int teacher_logits, const struct loss_terms *terms,
@@ -88,8 +119,8 @@ void train_program_build(struct run_program *out, const struct program_plan *pla
     struct builder student =
         begin(&out->program, plan->student, BUILD_TRAIN, NET_STUDENT, activation_type(spec));
     student.drop_path = (float)spec->drop_path;
-    add_inputs(out, plan, &student);
-    int pictures = add_augment(out, plan, &student);
+    add_batch(out, plan, augments(plan));
+    int pictures = add_augment(out, plan);
     int teacher_logits = plan->teacher ? add_teacher(out, plan, pictures) : NO_VALUE;
     int first = out->program.n_ops;
     int x = build_normalize(&student, pictures, plan->rows, plan->mean, plan->deviation);
@@ -107,7 +138,7 @@ void eval_program_build(struct run_program *out, const struct program_plan *plan
     memset(out, 0, sizeof *out);
     struct builder student =
         begin(&out->program, plan->student, BUILD_INFER, NET_STUDENT, activation_type(plan->spec));
-    add_inputs(out, plan, &student);
+    add_batch(out, plan, false);
     int x = build_normalize(&student, out->images, plan->batch, plan->mean, plan->deviation);
     out->logits = network_build(plan->student, &student, x);
     struct loss_terms terms = loss_terms_of(METHOD_CE, 1, 0, 1, 0);

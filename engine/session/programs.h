@@ -23,17 +23,22 @@ struct program_plan {
     const float *teacher_mean, *teacher_deviation;
     int batch;      /* pictures fed, and the teacher's batch */
     int rows;       /* the first so many are trained on */
+    int resident;   /* pictures of the split on the device that batches are taken from; 0: fed */
     bool augmented; /* pictures are cropped and mirrored when they are fed */
 };
 
 struct run_program {
     struct program program;
-    int images;  /* input u8 [batch,h,w,c] */
-    int indices; /* input i32 [batch]: places in the data set, for augmentation; or NO_VALUE */
-    int labels;  /* input i32 [rows] */
+    /* inputs, or of a split on the device what `gather` takes from it */
+    int images;  /* u8 [batch,h,w,c] */
+    int indices; /* i32 [batch]: places in the data set, for augmentation; or NO_VALUE */
+    int labels;  /* i32 [at least rows] */
     int logits;  /* the student's */
     int rows;    /* output f32 [rows, ROW_FIELDS] */
     int tally;   /* f64 [TALLY_FIELDS] */
+    struct {
+        int images, labels, order; /* shared: u8 [resident,h,w,c], i32 [resident], twice */
+    } data;                        /* NO_VALUE where batches are fed */
 };
 
 /* One step: teacher, student, loss, gradient, running statistics, optimiser. */

@@ -160,51 +160,97 @@ static void feed(const struct runnable *runnable, const struct loader_batch *bat
         exec_write(runnable->exec, runnable->program.indices, batch->indices);
 }
 
-static enum status train_step(struct trainer *trainer, struct error *err) {
+/* A launch: steps whose batches lie on the device, or one whose batch the loader hands over. */
+static enum status run_steps(const struct runnable *runnable, struct loader *loader,
+                             const struct step *steps, int count, struct error *err) {
+    if (loader) {
+        struct loader_batch batch;
+        enum status status = loader_next(loader, &batch, err);
+        if (status != STATUS_OK)
+            return status;
+        feed(runnable, &batch);
+    }
+    exec_run_steps(runnable->exec, steps, count);
+    return exec_synchronize(runnable->exec, err);
+}
+
+static struct step step_of(const struct trainer *trainer, int64_t index) {
     const struct train_spec *spec = trainer->spec;
-    int64_t index = trainer->checkpoint.step, begin_ns = clock_mono_ns();
-    struct loader_batch batch;
-    enum status status = loader_next(trainer->loader, &batch, err);
-    if (status != STATUS_OK)
-        return status;
-    bool full = batch.rows == spec->batch_size;
-    const struct runnable *runnable = &trainer->runnable[full ? PROGRAM_FULL : PROGRAM_REMAINDER];
-    feed(runnable, &batch);
+    struct loader_place place =
+        loader_place(trainer->dataset.train.count, (int)spec->batch_size, index);
     struct step step = {.index = (uint64_t)index,
                         .seed = (uint64_t)spec->seed,
                         .data_seed = (uint64_t)spec->data_seed,
-                        .epoch = batch.epoch,
-                        .n_valid = runnable->rows};
+                        .epoch = place.epoch,
+                        .n_valid = place.rows,
+                        .first = (int32_t)place.first};
     step.student[0].learning_rate = (float)rate_of(trainer, index);
     step.student[0].ce_weight = (float)spec->ce_weight;
     step.student[0].distill_weight = spec->method == METHOD_CE ? 0 : (float)spec->beta;
-    exec_run(runnable->exec, &step);
-    status = exec_synchronize(runnable->exec, err);
-    trainer->checkpoint.step++;
+    return step;
+}
+
+static int64_t least(const int64_t *number, int count) {
+    int64_t found = number[0];
+    for (int i = 1; i < count; i++)
+        found = number[i] < found ? number[i] : found;
+    return found;
+}
+
+/* Steps of the next launch: it ends where after_steps acts, and at the last full batch of an epoch,
+ * behind which another program runs. */
+static int launch_steps(const struct trainer *trainer) {
+    int64_t step = trainer->checkpoint.step, in_epoch = step % trainer->steps_per_epoch;
+    int64_t full = trainer->dataset.train.count / trainer->spec->batch_size;
+    const int64_t most[] = {
+        trainer->loader ? 1 : STEP_SLOTS,
+        in_epoch < full ? full - in_epoch : 1,
+        trainer->report_every - in_epoch % trainer->report_every,
+        trainer->checkpoint_every - step % trainer->checkpoint_every,
+    };
+    return (int)least(most, sizeof most / sizeof *most);
+}
+
+static enum status train_steps(struct trainer *trainer, struct error *err) {
+    int64_t begin_ns = clock_mono_ns();
+    int count = launch_steps(trainer);
+    struct step steps[STEP_SLOTS];
+    for (int i = 0; i < count; i++)
+        steps[i] = step_of(trainer, trainer->checkpoint.step + i);
+    bool full = steps[0].n_valid == trainer->spec->batch_size;
+    const struct runnable *runnable = &trainer->runnable[full ? PROGRAM_FULL : PROGRAM_REMAINDER];
+    if (!trainer->loader)
+        resident_turn(&trainer->train_data, steps[0].epoch);
+    enum status status = run_steps(runnable, trainer->loader, steps, count, err);
+    trainer->checkpoint.step += count;
     trainer->training_ns += clock_mono_ns() - begin_ns;
-    trainer->trained_images += runnable->rows;
+    trainer->trained_images += (int64_t)count * runnable->rows;
     return status;
 }
 
 /* --- evaluation --- */
 
+/* Of batch number k; the index is only for the message when the loss is not finite. */
+static struct step evaluation_step(const struct trainer *trainer, int64_t k) {
+    struct loader_place place = loader_place(trainer->dataset.test.count, EVAL_BATCH, k);
+    return (struct step){.index = (uint64_t)trainer->checkpoint.step - 1,
+                         .n_valid = place.rows,
+                         .first = (int32_t)place.first,
+                         .student[0].ce_weight = 1};
+}
+
 static enum status evaluate_batches(struct trainer *trainer, struct loader *loader,
                                     struct error *err) {
     const struct runnable *runnable = &trainer->runnable[PROGRAM_EVAL];
-    int64_t count = trainer->dataset.test.count;
-    /* the index is only for the message when the loss is not finite */
-    struct step step = {.index = (uint64_t)trainer->checkpoint.step - 1, .student[0].ce_weight = 1};
+    int64_t batches = loader_batches(trainer->dataset.test.count, EVAL_BATCH);
+    struct step steps[STEP_SLOTS];
     clear_tally(runnable);
     exec_refresh(runnable->exec);
-    for (int64_t first = 0; first < count; first += runnable->rows) {
-        struct loader_batch batch;
-        enum status status = loader_next(loader, &batch, err);
-        if (status != STATUS_OK)
-            return status;
-        step.n_valid = batch.rows;
-        feed(runnable, &batch);
-        exec_run(runnable->exec, &step);
-        status = exec_synchronize(runnable->exec, err);
+    for (int64_t done = 0; done < batches;) {
+        int count = 0, most = loader ? 1 : STEP_SLOTS;
+        for (; count < most && done < batches; count++)
+            steps[count] = evaluation_step(trainer, done++);
+        enum status status = run_steps(runnable, loader, steps, count, err);
         /* a mere stop waits: a checkpoint at an epoch's end must hold its evaluation */
         if (status == STATUS_OK && ask(trainer, "evaluating") == TRAIN_ABANDON)
             status = cancelled(trainer, err);
@@ -214,11 +260,19 @@ static enum status evaluate_batches(struct trainer *trainer, struct loader *load
     return STATUS_OK;
 }
 
+/* The test split's batches, from the device or a new loader. */
+static enum status open_test(struct trainer *trainer, struct loader **loader, struct error *err) {
+    struct loader_plan plan = trainer_test_plan(trainer);
+    if (!trainer->test_data.count)
+        return loader_create(loader, &plan, err);
+    resident_turn(&trainer->test_data, 1);
+    return STATUS_OK;
+}
+
 static enum status evaluate(struct trainer *trainer, struct error *err) {
     int64_t begin_ns = clock_mono_ns();
-    struct loader_plan plan = trainer_test_plan(trainer);
-    struct loader *loader;
-    enum status status = loader_create(&loader, &plan, err);
+    struct loader *loader = NULL;
+    enum status status = open_test(trainer, &loader, err);
     if (status == STATUS_OK)
         status = evaluate_batches(trainer, loader, err);
     loader_free(loader);
@@ -242,9 +296,9 @@ static enum status evaluate(struct trainer *trainer, struct error *err) {
 
 /* --- the run --- */
 
-/* What follows a step: a point, an evaluation at the end of the epoch, a checkpoint. A checkpoint
+/* What follows a launch: a point, an evaluation at the end of the epoch, a checkpoint. A checkpoint
  * at the end of an epoch holds its evaluation, so that a resumed run does not repeat it. */
-static enum status after_step(struct trainer *trainer, struct error *err) {
+static enum status after_steps(struct trainer *trainer, struct error *err) {
     int64_t step = trainer->checkpoint.step;
     int64_t in_epoch = step % trainer->steps_per_epoch;
     enum status status = STATUS_OK;
@@ -261,13 +315,15 @@ static enum status train(struct trainer *trainer, struct error *err) {
     trainer->started_step = trainer->checkpoint.step;
     trainer->started_ns = clock_mono_ns();
     struct loader_plan plan = trainer_train_plan(trainer, trainer->started_step);
-    enum status status = loader_create(&trainer->loader, &plan, err);
+    enum status status = STATUS_OK;
+    if (!trainer->train_data.count)
+        status = loader_create(&trainer->loader, &plan, err);
     while (status == STATUS_OK && trainer->checkpoint.step < trainer->steps) {
         status = trainer_tick(trainer, "training", err);
         if (status == STATUS_OK)
-            status = train_step(trainer, err);
+            status = train_steps(trainer, err);
         if (status == STATUS_OK)
-            status = after_step(trainer, err);
+            status = after_steps(trainer, err);
     }
     return status;
 }

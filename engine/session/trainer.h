@@ -45,13 +45,20 @@ enum train_wish {
 
 struct train_callbacks {
     void *ctx;
-    /* Called at least once every step and between phases. */
+    /* Called between launches (a step, or a few on a GPU: exec_run_steps) and between phases. */
     enum train_wish (*tick)(void *ctx, const struct train_progress *progress);
     /* Called for each point, in order; a failure ends the run with its status. A resumed run
      * calls it again for steps after its checkpoint, with equal values but images_per_s. */
     enum status (*point)(void *ctx, const struct metric_point *point, struct error *err);
     /* A checkpoint has been written. */
     void (*checkpoint)(void *ctx, int64_t step);
+};
+
+/* Where batches come from; what is trained does not depend on it. */
+enum train_feed {
+    FEED_AUTO,  /* FEED_DEVICE where the device's memory is not the host's */
+    FEED_HOST,  /* from a loader, batch by batch */
+    FEED_DEVICE /* from the device's memory if the pictures are taken as they are and all fit */
 };
 
 struct train_job {
@@ -61,7 +68,8 @@ struct train_job {
     const char *init_path;      /* the same; NULL for random weights */
     const char *out_folder;     /* made if missing */
     const char *weights_folder; /* receives <step>.safetensors at each checkpoint; NULL: nothing */
-    bool resume;                /* go on from out_folder's checkpoint if there is one */
+    enum train_feed feed;
+    bool resume; /* go on from out_folder's checkpoint if there is one */
 };
 
 struct train_result {

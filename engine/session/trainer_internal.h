@@ -7,7 +7,7 @@
 #include "engine/backend/exec.h"
 #include "engine/data/loader.h"
 #include "engine/session/checkpoint.h"
-#include "engine/session/programs.h"
+#include "engine/session/resident.h"
 
 enum { EVAL_BATCH = 128 };
 
@@ -31,11 +31,12 @@ struct trainer {
     struct network student;
     struct loaded_model teacher;
     struct params student_params, teacher_params;
+    struct resident train_data, test_data; /* empty: batches come from loaders */
     struct runnable runnable[PROGRAMS];
     int64_t steps_per_epoch, steps;
     struct checkpoint checkpoint; /* step, evaluations, identity: what a resume needs */
     char checkpoint_path[FILE_PATH_BYTES];
-    struct loader *loader; /* of the training split, from the first step of this process */
+    struct loader *loader; /* of the training split, from this process' first step; or NULL */
     int64_t report_every, checkpoint_every;
     int64_t started_step, started_ns, training_ns, trained_images; /* for rates, of this process */
     int64_t reported_ns, reported_images;

@@ -79,6 +79,7 @@ static enum status open_device(struct trainer *trainer, struct error *err) {
         return error_set_field(err, STATUS_UNSUPPORTED, "precision",
                                "the %s backend computes in f32 only",
                                trainer->device.backend->name);
+    trainer->device.eager = spec->graph == GRAPH_OFF;
     identity_of_device(&trainer->device, trainer->checkpoint.identity);
     return STATUS_OK;
 }
@@ -194,7 +195,10 @@ struct program_plan trainer_plan(const struct trainer *trainer, int batch, int r
 static enum status build(struct trainer *trainer, int which, int batch, int rows,
                          struct error *err) {
     struct runnable *runnable = &trainer->runnable[which];
+    const struct resident *data =
+        which == PROGRAM_EVAL ? &trainer->test_data : &trainer->train_data;
     struct program_plan plan = trainer_plan(trainer, batch, rows);
+    plan.resident = data->count;
     if (which == PROGRAM_EVAL)
         eval_program_build(&runnable->program, &plan);
     else
@@ -204,13 +208,16 @@ static enum status build(struct trainer *trainer, int which, int batch, int rows
     struct params *params[] = {&trainer->student_params, &trainer->teacher_params};
     enum status status =
         exec_create(&runnable->exec, &trainer->device, &runnable->program.program, params, err);
-    if (status == STATUS_OK)
-        exec_refresh(runnable->exec);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    if (data->count)
+        resident_bind(data, &runnable->program, runnable->exec);
+    exec_refresh(runnable->exec);
+    return STATUS_OK;
 }
 
 /* Full batches, the rest of an epoch, evaluation: each its own program over the same arenas. */
-static enum status build_all(struct trainer *trainer, struct error *err) {
+static enum status build_programs(struct trainer *trainer, struct error *err) {
     int batch = (int)trainer->spec->batch_size;
     int64_t count = trainer->dataset.train.count, rest = count % batch;
     enum status status = STATUS_OK;
@@ -222,6 +229,48 @@ static enum status build_all(struct trainer *trainer, struct error *err) {
         status = build(trainer, PROGRAM_REMAINDER, batch, (int)rest, err);
     if (status == STATUS_OK)
         status = build(trainer, PROGRAM_EVAL, EVAL_BATCH, EVAL_BATCH, err);
+    return status;
+}
+
+static void release_programs(struct trainer *trainer) {
+    for (int i = 0; i < PROGRAMS; i++) {
+        exec_free(trainer->runnable[i].exec);
+        run_program_release(&trainer->runnable[i].program);
+        trainer->runnable[i] = (struct runnable){0};
+    }
+    resident_release(&trainer->train_data);
+    resident_release(&trainer->test_data);
+}
+
+static bool wants_resident(const struct trainer *trainer) {
+    const struct loader_plan plan = trainer_train_plan(trainer, 0);
+    enum train_feed feed = trainer->job->feed;
+    bool wanted = feed == FEED_AUTO ? !trainer->device.backend->host : feed == FEED_DEVICE;
+    return wanted && loader_copies(&plan);
+}
+
+static enum status build_resident(struct trainer *trainer, struct error *err) {
+    struct loader_plan train = trainer_train_plan(trainer, 0), test = trainer_test_plan(trainer);
+    enum status status = resident_create(&trainer->train_data, &trainer->device, &train, err);
+    if (status == STATUS_OK)
+        status = resident_create(&trainer->test_data, &trainer->device, &test, err);
+    if (status == STATUS_OK)
+        status = build_programs(trainer, err);
+    return status;
+}
+
+/* A data set that leaves no room for the rest is fed from the host. */
+static enum status build_all(struct trainer *trainer, struct error *err) {
+    struct error full;
+    if (!wants_resident(trainer))
+        return build_programs(trainer, err);
+    enum status status = build_resident(trainer, &full);
+    if (status == STATUS_OUT_OF_MEMORY) {
+        release_programs(trainer);
+        return build_programs(trainer, err);
+    }
+    if (status != STATUS_OK && err)
+        *err = full;
     return status;
 }
 
@@ -303,10 +352,7 @@ enum status trainer_setup(struct trainer *trainer, struct error *err) {
 }
 
 void trainer_release(struct trainer *trainer) {
-    for (int i = 0; i < PROGRAMS; i++) {
-        exec_free(trainer->runnable[i].exec);
-        run_program_release(&trainer->runnable[i].program);
-    }
+    release_programs(trainer);
     params_release(&trainer->student_params);
     params_release(&trainer->teacher_params);
     device_close(&trainer->device);

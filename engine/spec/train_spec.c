@@ -129,6 +129,9 @@ static const struct field rows[] = {
      .doc = "Folder that receives checkpoint and model."},
     {ROW(resume), .type = FIELD_BOOL, .fallback = "false", .flags = FIELD_UNHASHED | FIELD_CLI,
      .doc = "Whether to go on from the checkpoint in out, if there is one."},
+    {ROW(graph), .type = FIELD_ENUM, .choices = "on off", .fallback = "on",
+     .flags = FIELD_UNHASHED | FIELD_CLI,
+     .doc = "Whether a GPU replays recorded steps; the result is the same."},
     {ROW(recipe), .type = FIELD_TEXT, .max = 500, .flags = FIELD_UNHASHED | FIELD_CLI,
      .doc = "File of key=value lines to start from; the command line wins."},
 };

@@ -17,6 +17,7 @@ enum optimizer { OPTIMIZER_SGD, OPTIMIZER_ADAMW, OPTIMIZER_COUNT };
 enum schedule_kind { SCHEDULE_MULTISTEP, SCHEDULE_COSINE, SCHEDULE_CONSTANT };
 enum precision { PRECISION_F32, PRECISION_BF16 };
 enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_REF, DEVICE_CUDA };
+enum graph_use { GRAPH_ON, GRAPH_OFF }; /* off: op by op where steps could be captured */
 enum augment_kind { AUGMENT_STANDARD, AUGMENT_NONE };
 enum interpolation { INTERPOLATION_BILINEAR, INTERPOLATION_BICUBIC };
 
@@ -71,6 +72,7 @@ struct train_spec {
     /* command line only */
     char out[SPEC_TEXT_BYTES];
     bool resume;
+    int graph; /* enum graph_use */
     char recipe[SPEC_TEXT_BYTES];
 };
 

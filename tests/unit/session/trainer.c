@@ -321,19 +321,24 @@ static enum train_wish count_allocations(void *ctx, const struct train_progress 
     return TRAIN_CONTINUE;
 }
 
-static void a_step_allocates_nothing(void) {
+static void check_allocations(enum train_feed feed) {
     struct run run;
     run_init(&run, "allocations");
     run.spec.epochs = 1;
     run.spec.batch_size = 4;
-    run.spec.report_every = 100;
     CHECK(train_spec_finish(&run.spec, NULL) == STATUS_OK);
-    struct train_job job = {.spec = &run.spec, .dataset_folder = run.data, .out_folder = run.out};
+    struct train_job job = {
+        .spec = &run.spec, .dataset_folder = run.data, .out_folder = run.out, .feed = feed};
     T_INT(trainer_run(&job, &(struct train_callbacks){.tick = count_allocations}, &run.result,
                       &run.err),
           STATUS_OK);
     for (int step = 2; step <= 5; step++)
         T_INT(allocations_seen[step] - allocations_seen[step - 1], 0);
+}
+
+static void a_step_allocates_nothing(void) {
+    check_allocations(FEED_HOST);
+    check_allocations(FEED_DEVICE);
 }
 
 static void an_estimate_counts_without_running(void) {

@@ -52,6 +52,7 @@ static inline void fixture_write_data(const char *folder, int train_count) {
 struct run {
     struct train_spec spec;
     struct train_job job;
+    enum train_feed feed;
     char data[FILE_PATH_BYTES], out[FILE_PATH_BYTES], teacher[FILE_PATH_BYTES];
     int64_t stop_step; /* make the wish when so many steps are done; 0: never */
     enum train_wish wish;
@@ -125,6 +126,7 @@ static inline enum status run_again(struct run *run, bool resume) {
                                   .dataset_folder = run->data,
                                   .teacher_path = run->teacher[0] ? run->teacher : none,
                                   .out_folder = run->out,
+                                  .feed = run->feed,
                                   .resume = resume};
     return trainer_run(&run->job, &callbacks, &run->result, &run->err);
 }

@@ -8,6 +8,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/rng.h"
+#include "engine/session/trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 
 struct bench_command {
     struct rig_options rig;
-    int device;
+    int device, feed, graph;
     char loss[32];
     int64_t steps, warmup;
     bool ops;
@@ -30,21 +31,33 @@ static const struct field rows[] = {
     OPTION_DEVICE(struct bench_command),
     {ROW(loss), .type = FIELD_TEXT, .max = 31,
      .doc = "Time the loss alone, on so many rows and classes: 1024x1000."},
+    {ROW(feed), .type = FIELD_ENUM, .choices = "auto host device", .fallback = "auto",
+     .doc = "Whose memory batches come from: on the device a launch has several steps; auto: as in "
+            "training."},
+    {ROW(graph), .type = FIELD_ENUM, .choices = "on off", .fallback = "on",
+     .doc = "Whether a GPU replays recorded steps."},
     {ROW(steps), .type = FIELD_INT, .min = 1, .max = 1e6, .fallback = "20",
-     .doc = "Steps to time."},
+     .doc = "Steps to time; as many more as whole launches have."},
     {ROW(warmup), .type = FIELD_INT, .min = 0, .max = 1e6, .fallback = "3",
-     .doc = "Steps before them."},
+     .doc = "Launches before them."},
     {ROW(ops), .type = FIELD_BOOL, .fallback = "false",
      .doc = "Whether to print a table of times by op."},
 };
 static const struct field_table table = OPTION_TABLE("bench", rows);
 
-/* One step of whatever is timed. */
-typedef enum status bench_step_fn(void *ctx, struct error *err);
+/* What is timed: a launch of so many steps, waited for. */
+struct subject {
+    enum status (*launch)(void *ctx, struct error *err);
+    void *ctx;
+    int steps;
+};
 
+/* Times and allocations are of a step. */
 struct measurement {
     double median_ms, min_ms, allocations;
     int64_t rss_growth_bytes; /* over the timed steps */
+    int64_t steps;
+    int steps_per_launch;
 };
 
 /* Memory that is resident now; 0 where /proc is not there. */
@@ -58,21 +71,24 @@ static int64_t resident_bytes(void) {
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-static enum status measure(const struct bench_command *command, bench_step_fn *step, void *ctx,
+static enum status measure(const struct bench_command *command, const struct subject *subject,
                            struct measurement *out, struct error *err) {
     struct samples samples;
     enum status status = STATUS_OK;
+    int64_t launches = (command->steps + subject->steps - 1) / subject->steps;
     for (int64_t i = 0; i < command->warmup && !status; i++)
-        status = step(ctx, err);
-    samples_init(&samples, command->steps);
+        status = subject->launch(subject->ctx, err);
+    samples_init(&samples, launches);
     uint64_t allocations = mem_allocations();
     int64_t resident = resident_bytes();
-    for (int64_t i = 0; i < command->steps && !status; i++) {
+    for (int64_t i = 0; i < launches && !status; i++) {
         int64_t start = clock_mono_ns();
-        status = step(ctx, err);
-        samples_add(&samples, (double)(clock_mono_ns() - start) / 1e6);
+        status = subject->launch(subject->ctx, err);
+        samples_add(&samples, (double)(clock_mono_ns() - start) / 1e6 / subject->steps);
     }
-    out->allocations = (double)(mem_allocations() - allocations) / (double)command->steps;
+    out->steps = launches * subject->steps;
+    out->steps_per_launch = subject->steps;
+    out->allocations = (double)(mem_allocations() - allocations) / (double)out->steps;
     out->rss_growth_bytes = resident_bytes() - resident;
     out->median_ms = samples_median(&samples);
     out->min_ms = samples_min(&samples);
@@ -80,13 +96,14 @@ static enum status measure(const struct bench_command *command, bench_step_fn *s
     return status;
 }
 
-static void add_measurement(struct line *line, const struct bench_command *command,
-                            const struct device *device, const struct measurement *measured) {
+static void add_measurement(struct line *line, const struct device *device,
+                            const struct measurement *measured) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     line_text(line, "device", device->identity);
     line_integer(line, "threads", device->threads);
-    line_integer(line, "steps", command->steps);
+    line_integer(line, "steps", measured->steps);
+    line_integer(line, "steps_per_launch", measured->steps_per_launch);
     line_number(line, "ms_median", measured->median_ms);
     line_number(line, "ms_min", measured->min_ms);
     line_number(line, "allocations_per_step", measured->allocations);
@@ -96,11 +113,18 @@ static void add_measurement(struct line *line, const struct bench_command *comma
 
 /* ---- steps and forward passes ---- */
 
-static enum status run_step(void *ctx, struct error *err) {
+static int steps_of(const struct rig *rig) {
+    return rig->data.count ? STEP_SLOTS : 1;
+}
+
+/* As the trainer does it. */
+static enum status launch_steps(void *ctx, struct error *err) {
     struct rig *rig = ctx;
+    struct step steps[STEP_SLOTS];
     rig_feed(rig);
-    exec_run(rig->exec, &rig->step);
-    rig->step.index++;
+    for (int i = 0; i < steps_of(rig); i++, rig->step.index++)
+        steps[i] = rig->step;
+    exec_run_steps(rig->exec, steps, steps_of(rig));
     return exec_synchronize(rig->exec, err);
 }
 
@@ -123,7 +147,7 @@ static void print_step(const struct bench_command *command, const struct rig *ri
     line_integer(&line, "width", rig->plan->student.width);
     line_integer(&line, "classes", rig->plan->student.classes);
     line_text(&line, "precision", command->rig.precision == PRECISION_BF16 ? "bf16" : "f32");
-    add_measurement(&line, command, &rig->device, measured);
+    add_measurement(&line, &rig->device, measured);
     line_number(&line, "images_per_s", (double)command->rig.batch_size / measured->median_ms * 1e3);
     line_number(&line, "gflop_per_s", flops / measured->median_ms / 1e6);
     line_integer(&line, "activation_bytes", (int64_t)memory.activation_bytes);
@@ -188,6 +212,21 @@ static enum status bench_ops(const struct bench_command *command, struct rig *ri
     return status;
 }
 
+/* What training does depends on the device, so that one is asked. */
+static enum status choose_feed(struct bench_command *command, struct error *err) {
+    struct device device;
+    command->rig.resident = command->feed == FEED_DEVICE;
+    if (command->feed != FEED_AUTO || command->rig.mode != RIG_TRAIN)
+        return STATUS_OK;
+    enum status status =
+        device_open(&device, (enum device_kind)command->device, (int)command->rig.threads, err);
+    if (status)
+        return status;
+    command->rig.resident = !device.backend->host;
+    device_close(&device);
+    return STATUS_OK;
+}
+
 static enum status bench_step(const struct bench_command *command, struct error *err) {
     struct rig_plan plan;
     struct rig rig = {0};
@@ -196,8 +235,10 @@ static enum status bench_step(const struct bench_command *command, struct error 
     if (status)
         return status;
     status = rig_open(&rig, &plan, (enum device_kind)command->device, err);
+    rig.device.eager = command->graph == GRAPH_OFF;
     if (!status)
-        status = measure(command, run_step, &rig, &measured, err);
+        status =
+            measure(command, &(struct subject){launch_steps, &rig, steps_of(&rig)}, &measured, err);
     if (!status && command->ops)
         status = bench_ops(command, &rig, err);
     if (!status)
@@ -209,7 +250,7 @@ static enum status bench_step(const struct bench_command *command, struct error 
 
 /* ---- the loss ---- */
 
-static enum status run_loss(void *ctx, struct error *err) {
+static enum status launch_loss(void *ctx, struct error *err) {
     struct loss_program *loss = ctx;
     exec_run(loss->exec, &loss->step);
     return exec_synchronize(loss->exec, err);
@@ -258,14 +299,14 @@ static enum status time_loss(const struct bench_command *command, struct device 
     if (!status)
         status = feed_loss(&loss, n, k, err);
     if (!status)
-        status = measure(command, run_loss, &loss, &measured, err);
+        status = measure(command, &(struct subject){launch_loss, &loss, 1}, &measured, err);
     if (!status) {
         struct line line = {0};
         double arrays = loss.teacher == NO_VALUE ? 2 : 3; /* read once, written once */
         line_text(&line, "bench", "loss");
         line_integer(&line, "rows", n);
         line_integer(&line, "classes", k);
-        add_measurement(&line, command, device, &measured);
+        add_measurement(&line, device, &measured);
         line_number(&line, "gb_per_s",
                     arrays * (double)(n * k) * sizeof(float) / measured.median_ms / 1e6);
         line_print(&line);
@@ -291,13 +332,14 @@ static enum status bench_loss(const struct bench_command *command, struct error 
 }
 
 static enum status run(void *options, const struct names *names, struct error *err) {
-    const struct bench_command *command = options;
+    struct bench_command *command = options;
     (void)names;
     if (command->loss[0])
         return bench_loss(command, err);
     if (!command->rig.student[0])
         return error_set_field(err, STATUS_INVALID, "student", "student= or loss= is required");
-    return bench_step(command, err);
+    enum status status = choose_feed(command, err);
+    return status ? status : bench_step(command, err);
 }
 
 const struct command command_bench = {

@@ -65,7 +65,9 @@ enum status rig_plan_open(struct rig_plan *plan, const struct rig_options *optio
                                         .teacher_mean = mean,
                                         .teacher_deviation = deviation,
                                         .batch = (int)options->batch_size,
-                                        .rows = (int)options->batch_size};
+                                        .rows = (int)options->batch_size,
+                                        .resident =
+                                            options->resident ? (int)options->batch_size : 0};
     plan->training = options->mode == RIG_TRAIN;
     if (plan->training)
         train_program_build(&plan->run, &wanted);
@@ -122,10 +124,34 @@ static void draw_inputs(struct rig *rig) {
             (int32_t)rng_below(rng_philox(SEED, (uint32_t)i, 0, RNG_TEST, 1).word[0], classes);
 }
 
+/* The drawn batch as a data set, in the device's memory. */
+static enum status place_data(struct rig *rig, struct error *err) {
+    const struct network *net = &rig->plan->student;
+    rig->dataset =
+        (struct dataset){.height = net->height, .width = net->width, .channels = net->channels};
+    rig->dataset.train = (struct split){
+        .count = rig->plan->spec.batch_size, .images = rig->images, .labels = rig->labels};
+    const struct loader_plan plan = {.dataset = &rig->dataset,
+                                     .split = &rig->dataset.train,
+                                     .input = {net->height, net->width, net->channels, 0, 0},
+                                     .batch = (int)rig->dataset.train.count,
+                                     .data_seed = SEED,
+                                     .shuffle = true};
+    enum status status = resident_create(&rig->data, &rig->device, &plan, err);
+    if (!status)
+        resident_turn(&rig->data, 1);
+    return status;
+}
+
+static enum status make_batch(struct rig *rig, struct error *err) {
+    draw_inputs(rig);
+    return rig->plan->run.data.images == NO_VALUE ? STATUS_OK : place_data(rig, err);
+}
+
 /* The places in the data set never change here; pictures and labels are written every step. */
 static void write_indices(struct rig *rig) {
     const struct run_program *run = &rig->plan->run;
-    if (run->indices == NO_VALUE)
+    if (run->indices == NO_VALUE || rig->data.count)
         return;
     int count = run->program.value[run->indices].shape.n;
     int32_t *indices = xmalloc((size_t)count * sizeof *indices);
@@ -136,6 +162,8 @@ static void write_indices(struct rig *rig) {
 }
 
 void rig_feed(struct rig *rig) {
+    if (rig->data.count)
+        return;
     exec_write(rig->exec, rig->plan->run.images, rig->images);
     exec_write(rig->exec, rig->plan->run.labels, rig->labels);
 }
@@ -149,7 +177,6 @@ static void fill(struct rig *rig) {
     rig->step.student[0].learning_rate = (float)spec->learning_rate;
     rig->step.student[0].ce_weight = terms.ce_weight;
     rig->step.student[0].distill_weight = terms.distill_weight;
-    draw_inputs(rig);
     rig_feed(rig);
     write_indices(rig);
     exec_refresh(rig->exec);
@@ -161,6 +188,8 @@ enum status rig_open(struct rig *rig, const struct rig_plan *plan, enum device_k
     enum status status = device_open(&rig->device, kind, (int)plan->spec.threads, err);
     if (!status)
         status = open_params(rig, err);
+    if (!status)
+        status = make_batch(rig, err);
     if (!status) {
         struct params *params[] = {&rig->params[0], &rig->params[1]};
         status = exec_create(&rig->exec, &rig->device, &plan->run.program, params, err);
@@ -169,12 +198,15 @@ enum status rig_open(struct rig *rig, const struct rig_plan *plan, enum device_k
         rig_close(rig);
         return status;
     }
+    if (rig->data.count)
+        resident_bind(&rig->data, &plan->run, rig->exec);
     fill(rig);
     return STATUS_OK;
 }
 
 void rig_close(struct rig *rig) {
     exec_free(rig->exec);
+    resident_release(&rig->data);
     for (int i = 0; i < 2; i++)
         params_release(&rig->params[i]);
     if (rig->device.backend)

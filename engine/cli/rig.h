@@ -12,7 +12,7 @@
 
 #include "engine/backend/exec.h"
 #include "engine/cli/command.h"
-#include "engine/session/programs.h"
+#include "engine/session/resident.h"
 
 /* First member of the options of a command that builds programs. */
 struct rig_options {
@@ -22,6 +22,7 @@ struct rig_options {
     int precision, mode, optimizer;
     double clip_norm;
     int64_t threads;
+    bool resident; /* no row: batches are taken from a data set on the device, of one batch */
 };
 
 enum rig_mode { RIG_TRAIN, RIG_INFER };
@@ -70,9 +71,11 @@ struct rig {
     const struct rig_plan *plan;
     struct device device;
     struct params params[2];
+    struct dataset dataset; /* pictures and labels below */
+    struct resident data;   /* empty: they are fed */
     struct exec *exec;
     struct step step;
-    uint8_t *images; /* as the program's input */
+    uint8_t *images; /* of a batch */
     int32_t *labels;
 };
 
@@ -81,6 +84,7 @@ MUST_CHECK enum status rig_open(struct rig *rig, const struct rig_plan *plan, en
                                 struct error *err);
 void rig_close(struct rig *rig); /* Zeroed or open. */
 
-void rig_feed(struct rig *rig); /* Writes pictures and labels, as a training step does. */
+/* Writes pictures and labels, as a loader's batch is; nothing where they lie on the device. */
+void rig_feed(struct rig *rig);
 
 #endif

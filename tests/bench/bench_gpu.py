@@ -4,7 +4,8 @@
 
 Every participant of a row is a process of its own; they take turns `rounds` times and the fastest
 median counts. One JSON line a row, printed and added to `out`; a participant that fails is told as
-`failed` and the others go on. Times are of a step as a program sees it, waited for.
+`failed` and the others go on. Times are of a step as a program sees it: all participants wait once for
+as many steps as our trainer has in a launch, with the data set in the GPU's memory.
 """
 import json
 import os
@@ -15,6 +16,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("DISTILL_BUILD", "build"))
 COPY_FLOATS = 256 << 20
+STEPS_PER_LAUNCH = 8  # STEP_SLOTS of engine/backend/backend.h
 SECONDS = 500  # of one participant: compiling may take minutes
 
 STEPS = {
@@ -78,12 +80,16 @@ def row_of(name, result):
 def step_row(name, precision, rounds):
     """bf16, or f32: PyTorch's f32 is without TF32, as ours is."""
     networks = STEPS[name]
-    few = {"steps": 20 if networks["batch_size"] > 64 else 200}
+    few = {"steps": 40 if networks["batch_size"] > 64 else 400}
+    theirs = {"precision": precision, "steps_per_launch": STEPS_PER_LAUNCH, **networks, **few}
     result = take_turns({
         "distill": ours(method="wttm", precision=precision, **networks, **few),
-        "torch_eager": torch("step", style="eager", precision=precision, **networks, **few),
-        "torch_compiled": torch("step", style="compiled", precision=precision, **networks, **few),
+        "torch_eager": torch("step", style="eager", **theirs),
+        "torch_compiled": torch("step", style="compiled", **theirs),
     }, rounds)
+    for name_of, found in result.items():
+        if found.get("steps_per_launch", STEPS_PER_LAUNCH) != STEPS_PER_LAUNCH:
+            raise SystemExit(f"bench_gpu: {name_of} had {found['steps_per_launch']} steps a launch")
     return row_of(f"{name}_{precision}", result)
 
 

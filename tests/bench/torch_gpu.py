@@ -6,6 +6,7 @@ step: a WTTM step of `teacher` and `student` (style=eager, or style=compiled: ch
 torch.compile max-autotune, the time of compiling told apart); precision=f32, tf32 or bf16 (autocast).
 loss: the WTTM loss with its gradient at `rows` x `classes`, style=paper, tuned or compiled.
 copy: `floats` numbers to another place of the GPU's memory.
+steps_per_launch=N: so many are enqueued before they are waited for; times are of one.
 """
 import json
 import os
@@ -20,17 +21,18 @@ from pytorch import zoo
 from torch_step import wttm_paper, wttm_tuned
 
 
-def measure(run, steps, warm_up):
-    """Milliseconds of each step, as a program sees them: enqueued and waited for."""
+def measure(run, steps, warm_up, per_launch):
+    """Milliseconds of a step, as a program sees them: enqueued with others and waited for."""
     for _ in range(warm_up):
         run()
     torch.cuda.synchronize()
     times = []
-    for _ in range(steps):
+    for _ in range((steps + per_launch - 1) // per_launch):
         begin = time.perf_counter()
-        run()
+        for _ in range(per_launch):
+            run()
         torch.cuda.synchronize()
-        times.append(1000 * (time.perf_counter() - begin))
+        times.append(1000 * (time.perf_counter() - begin) / per_launch)
     return sorted(times)
 
 
@@ -102,8 +104,10 @@ def main():
     run()
     torch.cuda.synchronize()
     first_s = time.perf_counter() - begin
-    times = measure(run, int(options.get("steps", 50)), int(options.get("warm_up", 10)))
-    print(json.dumps({"ms_min": times[0], "ms_median": times[len(times) // 2], "steps": len(times),
+    per_launch = int(options.get("steps_per_launch", 1))
+    times = measure(run, int(options.get("steps", 50)), int(options.get("warm_up", 10)), per_launch)
+    print(json.dumps({"ms_min": times[0], "ms_median": times[len(times) // 2],
+                      "steps": len(times) * per_launch, "steps_per_launch": per_launch,
                       "first_step_s": first_s, "version": torch.__version__,
                       "cudnn": torch.backends.cudnn.version(),
                       "device": torch.cuda.get_device_name(),

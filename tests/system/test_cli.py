@@ -385,6 +385,7 @@ class Programs(Case):
         *table, last = result.splitlines()
         line = json.loads(last)
         self.assertEqual((line["bench"], line["steps"], line["batch_size"]), ("step", 2, 4))
+        self.assertEqual(line["steps_per_launch"], 1)
         self.assertGreater(line["ms_median"], 0)
         self.assertLessEqual(line["ms_min"], line["ms_median"])
         self.assertEqual(line["allocations_per_step"], 0)
@@ -393,6 +394,10 @@ class Programs(Case):
         line = json.loads(self.succeed("bench", *self.SMALL, "device=ref", "mode=infer",
                                        "steps=1"))
         self.assertEqual(line["bench"], "forward")
+        line = json.loads(self.succeed("bench", *self.SMALL, "device=ref", "feed=device",
+                                       "steps=3", "warmup=1"))
+        self.assertEqual((line["steps"], line["steps_per_launch"]), (8, 8))
+        self.assertEqual(line["allocations_per_step"], 0)
 
     def test_bench_of_the_loss(self):
         line = json.loads(self.succeed("bench", "loss=8x100", "method=wttm", "device=ref",

@@ -212,11 +212,17 @@ def _from_torch(path: Path) -> Any:
         return None  # too old for weights_only, or there is more in it than weights
 
 
+def _is_tensor(value: Any) -> bool:
+    """A tensor of ours or of PyTorch."""
+    is_torch = type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach")
+    return isinstance(value, _View) or is_torch
+
+
 def _to_tensor(value: Any) -> Optional[Tensor]:
-    """A tensor of ours or of PyTorch; None for anything else."""
+    """The tensor as it is stored; None for anything else."""
     if isinstance(value, _View):
         return _gather(value)
-    if type(value).__module__.split(".")[0] != "torch" or not hasattr(value, "detach"):
+    if not _is_tensor(value):
         return None
     import torch
     names = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16",
@@ -228,20 +234,26 @@ def _to_tensor(value: Any) -> Optional[Tensor]:
     return Tensor(name, tuple(tensor.shape), plain.numpy().tobytes())
 
 
-def _find_state(value: Any) -> Mapping[str, Any]:
-    """The weights by name: the checkpoint itself, or its part of a usual name."""
-    for key in STATE_KEYS:
-        part = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(part, Mapping):
-            return _find_state(part)
-    return value if isinstance(value, Mapping) else {}
+def _find_state(value: Any, source: Path) -> Mapping[str, Any]:
+    """The weights by name: the checkpoint's part of a usual name, its only part that holds any, or
+    the checkpoint itself."""
+    if not isinstance(value, Mapping):
+        return {}
+    usual = [key for key in STATE_KEYS if isinstance(value.get(key), Mapping)]
+    parts = [key for key, part in value.items()
+             if isinstance(part, Mapping) and any(map(_is_tensor, part.values()))]
+    chosen = usual[:1] or parts
+    if len(chosen) > 1:
+        names = ", ".join(map(str, chosen))
+        raise DistilldError(f"{source}: weights under several names: {names}; save one alone")
+    return _find_state(value[chosen[0]], source) if chosen else value
 
 
 def read_pth(path: PathLike, *, use_torch: bool = True) -> Dict[str, Tensor]:
     """The tensors of a PyTorch checkpoint by name.
 
-    The checkpoint is a state_dict or holds one under a usual name ("state_dict", "model", ...);
-    the prefix "module." of data-parallel training is dropped.
+    The checkpoint is a state_dict or holds one, under a usual name ("state_dict", "model", ...) or
+    as its only one; the prefix "module." of data-parallel training is dropped.
     """
     source = Path(os.fspath(path))
     value = _from_torch(source) if use_torch else None
@@ -251,10 +263,10 @@ def read_pth(path: PathLike, *, use_torch: bool = True) -> Dict[str, Tensor]:
         except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError, IndexError,
                 AttributeError, struct.error, zipfile.BadZipFile) as error:
             raise DistilldError(f"{source}: no PyTorch checkpoint: {error}") from error
-    found = {str(name): _to_tensor(item) for name, item in _find_state(value).items()}
+    found = {str(name): _to_tensor(item) for name, item in _find_state(value, source).items()}
     tensors = {name: tensor for name, tensor in found.items() if tensor is not None}
     if not tensors:
-        raise DistilldError(f"{source}: no weights found")
+        raise DistilldError(f"{source}: no weights found; save what a network's state_dict() gives")
     if all(name.startswith("module.") for name in tensors):
         tensors = {name[len("module."):]: tensor for name, tensor in tensors.items()}
     return tensors

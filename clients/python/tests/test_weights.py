@@ -75,6 +75,27 @@ def test_training_checkpoint(tmp_path, is_zip):
     assert plain(tensors) == expected(state())
 
 
+@needs_torch
+@pytest.mark.parametrize("use_torch", [True, False])
+def test_weights_under_other_names(tmp_path, use_torch):
+    weights = dict(state())
+    for value in ({"student": weights, "accuracy": torch.tensor(0.7)}, {"net": {"inner": weights}},
+                  {"model": weights, "ema": weights}):
+        tensors = read_pth(save(value, tmp_path / "x.pth"), use_torch=use_torch)
+        assert plain(tensors) == expected(state())
+    save({"teacher": weights, "student": weights}, tmp_path / "x.pth")
+    with pytest.raises(DistilldError, match="several names: teacher, student"):
+        read_pth(tmp_path / "x.pth", use_torch=use_torch)
+
+
+@needs_torch
+@pytest.mark.parametrize("use_torch", [True, False])
+def test_a_whole_network_is_no_state_dict(tmp_path, use_torch):
+    save(torch.nn.Linear(2, 2), tmp_path / "x.pth")
+    with pytest.raises(DistilldError, match=r"x.pth: no weights found; .* state_dict\(\)"):
+        read_pth(tmp_path / "x.pth", use_torch=use_torch)
+
+
 class Attack:
     def __init__(self, path):
         self.path = path

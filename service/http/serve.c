@@ -1,5 +1,7 @@
 #include "service/http/serve.h"
 
+#include "engine/base/file.h"
+#include "engine/base/mem.h"
 #include "service/common/log.h"
 #include "service/common/signals.h"
 #include "service/http/app.h"
@@ -8,6 +10,8 @@
 #include "service/store/folders.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,6 +38,15 @@ static void check_redis(struct app *app) {
     else if (warning.len)
         log_warn("redis_settings", log_text("warning", str_text(&warning)));
     str_release(&warning);
+}
+
+/* A folder that is mounted later is fine, a mistyped one is not found out otherwise. */
+static void check_roots(const char *roots) {
+    char *list = xstrdup(roots), *rest = NULL;
+    for (char *root = strtok_r(list, ":", &rest); root; root = strtok_r(NULL, ":", &rest))
+        if (!file_is_dir(root))
+            log_warn("no_such_import_root", log_text("path", root));
+    free(list);
 }
 
 static enum status app_open(struct app *app, const struct config *config, struct error *err) {
@@ -84,6 +97,7 @@ static enum status run(struct app *app, const struct config *config, struct erro
     if (status)
         return status;
     announce(config, server_url(server));
+    check_roots(config->import_roots);
     check_redis(app);
     while (!signals_wait(LIMIT_SWEEP_MS))
         server_sweep(server);

@@ -108,6 +108,9 @@ static bool is_allowed(const char *resolved, const char *roots) {
 /* Outside the roots nothing is told apart: not even whether a file exists. */
 static enum status resolve(const char *roots, const char *path, char out[FILE_PATH_BYTES],
                            struct error *err) {
+    if (!roots[0])
+        return error_set_field(err, STATUS_INVALID, "path",
+                               "path: nothing may be imported, as import_roots= is not set");
     char *resolved = path[0] == '/' ? realpath(path, NULL) : NULL;
     bool allowed = resolved && is_allowed(resolved, roots) &&
                    str_copy(out, FILE_PATH_BYTES, resolved) && file_is_dir(resolved);

@@ -60,6 +60,16 @@ class BeginningTest(ServiceCase):
                                         f"process {service.process.pid}\n")
         self.assertEqual(service.get("/readyz").status, 200)
 
+    def test_import_roots_that_are_missing(self):
+        service = self.start("serve", redis="unix:///nonexistent/redis", import_roots="/nowhere:/tmp")
+        wait_until(lambda: service.events("redis_unavailable"), what="the checks at the start")
+        self.assertEqual([event["path"] for event in service.events("no_such_import_root")],
+                         ["/nowhere"])
+        service = self.start("serve", redis="unix:///nonexistent/redis", import_roots="")
+        answer = service.post("/datasets", {"name": "a", "path": "/tmp"})
+        self.assertEqual(answer.status, 422)
+        self.assertIn("import_roots= is not set", answer.json()["detail"])
+
     def test_port_in_use(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-service-"))
         self.addCleanup(shutil.rmtree, folder)

@@ -256,19 +256,26 @@ static enum status launch_loss(void *ctx, struct error *err) {
     return exec_synchronize(loss->exec, err);
 }
 
-static bool parse_size(const char *text, int64_t *n, int64_t *k) {
+static bool parse_size(const char *text, struct loss_program_size *size) {
     char rows_text[32];
     const char *x = strchr(text, 'x');
+    int64_t n, k;
     if (!x)
         return false;
     snprintf(rows_text, sizeof rows_text, "%.*s", (int)(x - text), text);
-    return str_parse_i64(rows_text, n) && str_parse_i64(x + 1, k) && *n >= 1 && *k >= 2 &&
-           *n <= 1 << 20 && *k <= 1 << 20 && *n * *k <= 1 << 29;
+    if (!str_parse_i64(rows_text, &n) || !str_parse_i64(x + 1, &k) || n < 1 || k < 2 ||
+        n > 1 << 20 || k > 1 << 20 || n * k > 1 << 29)
+        return false;
+    size->n = (int)n;
+    size->k = (int)k;
+    return true;
 }
 
 /* Logits of about the spread that networks give. */
-static enum status feed_loss(struct loss_program *loss, int64_t n, int64_t k, struct error *err) {
+static enum status feed_loss(struct loss_program *loss, const struct loss_program_size *size,
+                             struct error *err) {
     void *logits = NULL, *labels = NULL;
+    int64_t n = size->n, k = size->k;
     enum status status = mem_alloc_large(&logits, (size_t)(n * k) * sizeof(float), "logits", err);
     if (!status)
         status = mem_alloc_large(&labels, (size_t)n * sizeof(int32_t), "labels", err);
@@ -281,6 +288,7 @@ static enum status feed_loss(struct loss_program *loss, int64_t n, int64_t k, st
         if (loss->teacher != NO_VALUE)
             exec_write(loss->exec, loss->teacher, logits);
         exec_write(loss->exec, loss->label, labels);
+        exec_refresh(loss->exec);
         status = exec_synchronize(loss->exec, err);
     }
     mem_free_large(logits);
@@ -288,37 +296,43 @@ static enum status feed_loss(struct loss_program *loss, int64_t n, int64_t k, st
     return status;
 }
 
-static enum status time_loss(const struct bench_command *command, struct device *device, int64_t n,
-                             int64_t k, struct error *err) {
+static void print_loss(const struct device *device, const struct loss_program *loss,
+                       const struct loss_program_size *size, const struct measurement *measured) {
+    struct line line = {0};
+    double arrays = loss->teacher == NO_VALUE ? 2 : 3; /* read once, written once */
+    double bytes = (double)dtype_bytes(size->dtype) * size->n * size->k;
+    line_text(&line, "bench", "loss");
+    line_integer(&line, "rows", size->n);
+    line_integer(&line, "classes", size->k);
+    line_text(&line, "precision", dtype_name(size->dtype));
+    add_measurement(&line, device, measured);
+    line_number(&line, "gb_per_s", arrays * bytes / measured->median_ms / 1e6);
+    line_print(&line);
+}
+
+static enum status time_loss(const struct bench_command *command, struct device *device,
+                             const struct loss_program_size *size, struct error *err) {
     enum method method = (enum method)command->rig.method;
     double beta = method == METHOD_CE ? 0 : 1, temperature = method == METHOD_CE ? 1 : 4;
     const struct loss_terms terms = loss_terms_of(method, temperature, beta, 1, 0);
     struct loss_program loss = {0};
     struct measurement measured;
-    enum status status = loss_program_open(&loss, device, &terms, (int)n, (int)k, err);
+    enum status status = loss_program_open(&loss, device, &terms, size, err);
     if (!status)
-        status = feed_loss(&loss, n, k, err);
+        status = feed_loss(&loss, size, err);
     if (!status)
         status = measure(command, &(struct subject){launch_loss, &loss, 1}, &measured, err);
-    if (!status) {
-        struct line line = {0};
-        double arrays = loss.teacher == NO_VALUE ? 2 : 3; /* read once, written once */
-        line_text(&line, "bench", "loss");
-        line_integer(&line, "rows", n);
-        line_integer(&line, "classes", k);
-        add_measurement(&line, device, &measured);
-        line_number(&line, "gb_per_s",
-                    arrays * (double)(n * k) * sizeof(float) / measured.median_ms / 1e6);
-        line_print(&line);
-    }
+    if (!status)
+        print_loss(device, &loss, size, &measured);
     loss_program_close(&loss);
     return status;
 }
 
 static enum status bench_loss(const struct bench_command *command, struct error *err) {
     struct device device = {0};
-    int64_t n, k;
-    if (!parse_size(command->loss, &n, &k))
+    bool bf16 = command->rig.precision == PRECISION_BF16;
+    struct loss_program_size size = {.dtype = bf16 ? DTYPE_BF16 : DTYPE_F32};
+    if (!parse_size(command->loss, &size))
         return error_set_field(err, STATUS_INVALID, "loss",
                                "loss \"%s\" is not ROWSxCLASSES with at most 2^29 logits",
                                command->loss);
@@ -326,7 +340,11 @@ static enum status bench_loss(const struct bench_command *command, struct error 
         device_open(&device, (enum device_kind)command->device, (int)command->rig.threads, err);
     if (status)
         return status;
-    status = time_loss(command, &device, n, k, err);
+    if (bf16 && device.backend->host)
+        status = error_set_field(err, STATUS_UNSUPPORTED, "precision",
+                                 "the loss of the %s backend reads f32 only", device.backend->name);
+    else
+        status = time_loss(command, &device, &size, err);
     device_close(&device);
     return status;
 }

@@ -112,7 +112,8 @@ static enum status allocate_output(struct loss_tensors *tensors, struct error *e
 static enum status compute(struct loss_tensors *tensors, const struct loss_terms *terms,
                            struct device *device, struct error *err) {
     struct loss_program loss = {0};
-    enum status status = loss_program_open(&loss, device, terms, tensors->n, tensors->k, err);
+    const struct loss_program_size size = {tensors->n, tensors->k, DTYPE_F32};
+    enum status status = loss_program_open(&loss, device, terms, &size, err);
     if (status)
         return status;
     exec_write(loss.exec, loss.student, tensors->student);

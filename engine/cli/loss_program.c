@@ -7,20 +7,34 @@ static int add_value(struct program *program, const char *name, enum value_kind 
     return program_add_value(program, &value);
 }
 
-static void build(struct loss_program *loss, const struct loss_terms *terms, int n, int k) {
+/* A copy in the dtype, made by the prologue: what is written from outside lies in f32. */
+static int add_copy(struct program *program, int logits) {
+    const struct value from = program->value[logits];
+    struct op op = op_new(OP_CHANNEL_SHUFFLE, SECTION_PROLOGUE);
+    op.attr.channel.groups = 1;
+    op.in[0] = logits;
+    op.out[0] = add_value(program, "copy", VALUE_DERIVED, from.dtype, from.shape);
+    return program_emit(program, &op, 0).out[0];
+}
+
+static void build(struct loss_program *loss, const struct loss_terms *terms,
+                  const struct loss_program_size *size) {
     struct program *program = &loss->program;
-    struct shape logits = {n, 1, 1, k}, rows = {n, 1, 1, ROW_FIELDS}, label = {n, 1, 1, 1};
+    struct shape logits = {size->n, 1, 1, size->k}, rows = {size->n, 1, 1, ROW_FIELDS};
+    struct shape label = {size->n, 1, 1, 1};
+    struct op op = op_new(OP_DISTILL_LOSS, SECTION_FORWARD);
+    bool bf16 = size->dtype == DTYPE_BF16;
     program_init(program);
-    loss->student = add_value(program, "student", VALUE_INPUT, DTYPE_F32, logits);
+    loss->student = add_value(program, "student", VALUE_INPUT, size->dtype, logits);
     loss->teacher = terms->distill_weight == 0
                         ? NO_VALUE
-                        : add_value(program, "teacher", VALUE_INPUT, DTYPE_F32, logits);
+                        : add_value(program, "teacher", VALUE_INPUT, size->dtype, logits);
     loss->label = add_value(program, "label", VALUE_INPUT, DTYPE_I32, label);
     loss->rows = add_value(program, "rows", VALUE_OUTPUT, DTYPE_F32, rows);
-    loss->gradient = add_value(program, "gradient", VALUE_OUTPUT, DTYPE_F32, logits);
-    struct op op = op_new(OP_DISTILL_LOSS, SECTION_FORWARD);
-    op.in[0] = loss->student;
-    op.in[1] = loss->teacher;
+    loss->gradient =
+        bf16 ? NO_VALUE : add_value(program, "gradient", VALUE_OUTPUT, DTYPE_F32, logits);
+    op.in[0] = bf16 ? add_copy(program, loss->student) : loss->student;
+    op.in[1] = bf16 && loss->teacher != NO_VALUE ? add_copy(program, loss->teacher) : loss->teacher;
     op.in[2] = loss->label;
     op.out[0] = loss->rows;
     op.out[1] = loss->gradient;
@@ -30,11 +44,12 @@ static void build(struct loss_program *loss, const struct loss_terms *terms, int
 }
 
 enum status loss_program_open(struct loss_program *loss, struct device *device,
-                              const struct loss_terms *terms, int n, int k, struct error *err) {
-    build(loss, terms, n, k);
-    loss->step.n_valid = n;
-    loss->step.student[0].ce_weight = terms->ce_weight;
-    loss->step.student[0].distill_weight = terms->distill_weight;
+                              const struct loss_terms *terms, const struct loss_program_size *size,
+                              struct error *err) {
+    build(loss, terms, size);
+    loss->step.n_valid = size->n;
+    loss->step.student[0].ce_weight = (float)terms->ce_weight;
+    loss->step.student[0].distill_weight = (float)terms->distill_weight;
     enum status status = exec_create(&loss->exec, device, &loss->program, NULL, err);
     if (status)
         loss_program_close(loss);

@@ -12,15 +12,22 @@ struct loss_program {
     struct program program;
     struct exec *exec;
     struct step step;
-    int student, teacher, label; /* inputs: f32 [n,1,1,k] twice, i32 [n,1,1,1]; teacher NO_VALUE
+    int student, teacher, label; /* inputs: [n,1,1,k] twice, i32 [n,1,1,1]; teacher NO_VALUE
                                     where the terms do not read it */
-    int rows, gradient;          /* outputs: [n,1,1,ROW_FIELDS], [n,1,1,k] */
+    int rows, gradient;          /* outputs: [n,1,1,ROW_FIELDS], [n,1,1,k]; no gradient in bf16 */
 };
 
-/* Makes it runnable for n rows of k classes; loss is zeroed storage. */
+/* n rows of k classes; logits and gradient in f32, or in bf16 on a device that has it. */
+struct loss_program_size {
+    int n, k;
+    enum dtype dtype;
+};
+
+/* Makes it runnable; loss is zeroed storage. In bf16 logits count from the next exec_refresh on,
+ * and the gradient is computed but cannot be read. */
 MUST_CHECK enum status loss_program_open(struct loss_program *loss, struct device *device,
-                                         const struct loss_terms *terms, int n, int k,
-                                         struct error *err);
+                                         const struct loss_terms *terms,
+                                         const struct loss_program_size *size, struct error *err);
 
 void loss_program_close(struct loss_program *loss); /* Zeroed or open. */
 

@@ -9,6 +9,7 @@ void loss_infer(const struct program *program, const struct op *op, struct value
     }
     out[0].shape = (struct shape){z.n, 1, 1, ROW_FIELDS};
     out[1].shape = z;
+    out[1].dtype = in_dtype(program, op, 0);
 }
 
 void loss_grad(struct gradient *gradient, int index) {

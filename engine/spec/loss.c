@@ -84,7 +84,7 @@ static double distillation(const struct loss_terms *terms, const float *z, const
     for (int k = 0; k < n; k++) {
         double log_q = z[k] / terms->tau - lse_z, log_p = terms->gamma * t[k] - lse_t;
         double p = exp(log_p);
-        if (p > 0)
+        if (!(p <= 0)) /* NaN counts */
             divergence += p * (log_p - log_q);
         if (grad)
             grad[k] += slope * (exp(log_q) - p);

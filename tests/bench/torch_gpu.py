@@ -4,7 +4,8 @@
 
 step: a WTTM step of `teacher` and `student` (style=eager, or style=compiled: channels_last,
 torch.compile max-autotune, the time of compiling told apart); precision=f32, tf32 or bf16 (autocast).
-loss: the WTTM loss with its gradient at `rows` x `classes`, style=paper, tuned or compiled.
+loss: the WTTM loss with its gradient at `rows` x `classes`, style=paper, tuned or compiled;
+precision=bf16: of logits in bf16, in f32 inside, as autocast has it.
 copy: `floats` numbers to another place of the GPU's memory.
 steps_per_launch=N: so many are enqueued before they are waited for; times are of one.
 """
@@ -73,10 +74,15 @@ def step_runner(options):
 
 def loss_runner(options):
     rows, classes = int(options["rows"]), int(options["classes"])
-    student = torch.randn(rows, classes, device="cuda", requires_grad=True)
-    teacher = 3 * torch.randn(rows, classes, device="cuda")
+    dtype = torch.bfloat16 if options["precision"] == "bf16" else torch.float32
+    student = torch.randn(rows, classes, device="cuda", dtype=dtype, requires_grad=True)
+    teacher = 3 * torch.randn(rows, classes, device="cuda", dtype=dtype)
     labels = torch.randint(0, classes, (rows,), device="cuda")
-    loss = wttm_paper if options["style"] == "paper" else wttm_tuned
+    formula = wttm_paper if options["style"] == "paper" else wttm_tuned
+
+    def loss(z, t, *rest):
+        return formula(z.float(), t.float(), *rest)
+
     if options["style"] == "compiled":
         loss = torch.compile(loss, mode="max-autotune")
 

@@ -357,20 +357,23 @@ static void setup_distill_loss(struct problem *problem) {
     op.attr.loss.student = problem_int(problem, "slot", 0);
     op.attr.loss.terms = loss_terms_of(method, problem_number(problem, "temperature", 4), 1, 1,
                                        problem_number(problem, "smoothing", 0));
-    op.in[0] = problem_input(problem, DTYPE_F32, (struct shape){n, 1, 1, k}, logits);
+    op.in[0] = problem_activation(problem, (struct shape){n, 1, 1, k}, logits);
     if (method != METHOD_CE) {
         int rows = problem_int(problem, "teacher", n);
-        op.in[1] = problem_input(problem, DTYPE_F32, (struct shape){rows, 1, 1, k}, logits);
+        op.in[1] = problem_activation(problem, (struct shape){rows, 1, 1, k}, logits);
     }
     op.in[2] = problem_input(problem, DTYPE_I32, (struct shape){n, 1, 1, 1}, (struct range){0, k});
     for (int i = 0; method == METHOD_CE && i < PROBLEM_STEPS; i++)
         problem->step[i].student[op.attr.loss.student].distill_weight = 0;
     int broken = problem_int(problem, "nan", -1);
+    int broken_teacher = problem_int(problem, "teachernan", -1);
     if (broken >= 0)
-        ((float *)problem->data[op.in[0]])[broken * k + k / 2] = NAN;
+        problem_set(problem, op.in[0], (int64_t)broken * k + k / 2, NAN);
+    if (broken_teacher >= 0)
+        problem_set(problem, op.in[1], (int64_t)broken_teacher * k + k / 2, NAN);
     bool forward_only = problem_int(problem, "forward", 0) != 0;
     op = problem_op(problem, &op, forward_only ? 1u << 1 : 0);
-    if (forward_only || broken >= 0)
+    if (forward_only || broken >= 0 || broken_teacher >= 0)
         return;
     problem_pair(problem, op.in[0], op.out[1]);
     check_mean_loss(problem, op.out[0], n);
@@ -407,7 +410,7 @@ static const struct problem_kind kinds[] = {
     {"concat", setup_concat, true},
     {"channel_shuffle", setup_channel_shuffle, true},
     {"add", setup_add, true},
-    {"distill_loss", setup_distill_loss, false},
+    {"distill_loss", setup_distill_loss, true},
     {"tally", setup_tally, false},
 };
 

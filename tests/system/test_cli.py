@@ -402,8 +402,9 @@ class Programs(Case):
     def test_bench_of_the_loss(self):
         line = json.loads(self.succeed("bench", "loss=8x100", "method=wttm", "device=ref",
                                        "steps=3"))
-        self.assertEqual((line["rows"], line["classes"]), (8, 100))
+        self.assertEqual((line["rows"], line["classes"], line["precision"]), (8, 100, "f32"))
         self.refuse(2, "ROWSxCLASSES", "bench", "loss=8")
+        self.refuse(2, "reads f32 only", "bench", "loss=8x100", "device=ref", "precision=bf16")
         self.refuse(2, "student", "bench")
 
 

@@ -71,7 +71,9 @@ kernel_run_fn cuda_layer_norm, cuda_layer_norm_bwd, cuda_gelu, cuda_gelu_bwd;
 kernel_run_fn cuda_residual, cuda_residual_bwd, cuda_fold_scale;
 kernel_prepare_fn cuda_attention_prepare, cuda_attention_bwd_prepare;
 kernel_run_fn cuda_attention, cuda_attention_bwd;
-kernel_prepare_fn cuda_clip_norm_prepare;
+kernel_formats_fn cuda_distill_loss_formats;
+kernel_prepare_fn cuda_distill_loss_prepare, cuda_clip_norm_prepare;
+kernel_release_fn cuda_distill_loss_release;
 kernel_run_fn cuda_distill_loss, cuda_tally, cuda_clip_norm, cuda_sgd, cuda_adamw;
 
 #endif

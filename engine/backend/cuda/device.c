@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Not every card that has clusters has room for so many blocks: kernels ask before they use it. */
+enum { CLUSTER_MOST = 16 };
+
 /* Behind struct cuda lies what only this file needs. */
 struct gpu {
     struct cuda cuda; /* first */
@@ -169,6 +172,8 @@ static enum status describe(struct device *device, struct error *err) {
     if (status != STATUS_OK)
         return status;
     gpu->cuda.queue.processors = properties.multiProcessorCount;
+    gpu->cuda.queue.shared_bytes = properties.sharedMemPerBlockOptin;
+    gpu->cuda.queue.cluster_most = properties.clusterLaunch ? CLUSTER_MOST : 1;
     snprintf(device->identity, sizeof device->identity,
              "cuda %.100s sm_%d%d %d processors, driver of CUDA %d.%d, runtime %d.%d, %s",
              properties.name, properties.major, properties.minor, properties.multiProcessorCount,

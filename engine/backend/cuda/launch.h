@@ -19,10 +19,12 @@
 extern "C" {
 #endif
 
-/* Where work goes. */
+/* Where work goes, and what of the card kernels are chosen by. */
 struct queue {
     void *stream;
-    int processors; /* multiprocessors to fill */
+    int processors;      /* multiprocessors to fill */
+    size_t shared_bytes; /* shared memory that a block may have, if it asks for it */
+    int cluster_most;    /* blocks that may work together as a cluster; 1: there are no clusters */
 };
 
 struct array {

@@ -10,16 +10,34 @@
 extern "C" {
 #endif
 
+/* student, teacher and gradient are all f32 or all bf16, and begin at multiples of 16 bytes. */
 struct loss_args {
-    const float *student, *teacher;
+    struct array student, teacher, gradient;
     const int32_t *label;
-    float *rows, *gradient;
+    float *rows;
     const void *step;
     int n, classes, slot;
     float gamma, tau, scale, label_smoothing;
     bool power_weight;
+    void *workspace; /* as many bytes as the plan says */
 };
-void launch_distill_loss(const struct queue *queue, const struct loss_args *args);
+
+/* What decides how a loss is computed, beside the card. */
+struct loss_size {
+    int n, classes;
+    bool bf16, teacher; /* teacher: there is one */
+};
+
+/* How: made once. */
+struct loss_plan {
+    int variant; /* row of the table in loss.cu */
+    int blocks;  /* that share a row, ... */
+    int packs;   /* ... each so many packs of 16 bytes */
+    size_t shared_bytes, workspace_bytes;
+};
+struct loss_plan launch_distill_loss_plan(const struct queue *queue, struct loss_size size);
+void launch_distill_loss(const struct queue *queue, const struct loss_plan *plan,
+                         const struct loss_args *args);
 
 void launch_tally(const struct queue *queue, const float *rows, const void *step, double *out);
 

@@ -1,26 +1,67 @@
 #include "engine/backend/cuda/cuda_internal.h"
 #include "engine/backend/cuda/launch_update.h"
+#include "engine/base/mem.h"
+
+#include <stdlib.h>
+
+/* --- loss --- */
+
+/* In bf16 only as a whole: what is seen from outside is PLAIN. */
+void cuda_distill_loss_formats(const struct kernel_context *context, enum format *in,
+                               enum format *out) {
+    const struct op *op = context->op;
+    cuda_formats(context, in, out);
+    bool native = in[0] == FORMAT_NATIVE && (op->in[1] == NO_VALUE || in[1] == FORMAT_NATIVE) &&
+                  (op->out[1] == NO_VALUE || out[1] == FORMAT_NATIVE);
+    if (!native)
+        in[0] = in[1] = out[1] = FORMAT_PLAIN;
+}
+
+static struct loss_args loss_of(const struct kernel_context *context) {
+    const struct loss_attr *attr = &context->op->attr.loss;
+    struct shape shape = context_in(context, 0)->shape;
+    return (struct loss_args){.step = cuda_of(context)->step,
+                              .n = shape.n,
+                              .classes = shape.c,
+                              .slot = attr->student,
+                              .gamma = (float)attr->terms.gamma,
+                              .tau = (float)attr->terms.tau,
+                              .scale = (float)attr->terms.scale,
+                              .label_smoothing = (float)attr->terms.label_smoothing,
+                              .power_weight = attr->terms.power_weight};
+}
+
+enum status cuda_distill_loss_prepare(const struct kernel_context *context, void **state,
+                                      size_t *workspace_bytes, struct error *err) {
+    struct shape shape = context_in(context, 0)->shape;
+    struct loss_size size = {shape.n, shape.c, context->in[0] == FORMAT_NATIVE,
+                             context->op->in[1] != NO_VALUE};
+    enum status status = cuda_prepare(context, NULL, NULL, err);
+    if (status != STATUS_OK)
+        return status;
+    struct loss_plan *plan = xcalloc(1, sizeof *plan);
+    *plan = launch_distill_loss_plan(&cuda_of(context)->queue, size);
+    *workspace_bytes = plan->workspace_bytes;
+    *state = plan;
+    return STATUS_OK;
+}
 
 void cuda_distill_loss(void *state, const struct kernel_args *args) {
-    const struct loss_attr *attr = &args->context->op->attr.loss;
-    struct shape shape = context_in(args->context, 0)->shape;
-    struct loss_args launch = {.student = args->in[0],
-                               .teacher = args->in[1],
-                               .label = args->in[2],
-                               .rows = args->out[0],
-                               .gradient = args->out[1],
-                               .step = cuda_of(args->context)->step,
-                               .n = shape.n,
-                               .classes = shape.c,
-                               .slot = attr->student,
-                               .gamma = (float)attr->terms.gamma,
-                               .tau = (float)attr->terms.tau,
-                               .scale = (float)attr->terms.scale,
-                               .label_smoothing = (float)attr->terms.label_smoothing,
-                               .power_weight = attr->terms.power_weight};
-    (void)state;
-    launch_distill_loss(queue_of(args), &launch);
+    struct loss_args launch = loss_of(args->context);
+    launch.student = array_in(args, 0);
+    launch.teacher = array_in(args, 1);
+    launch.label = args->in[2];
+    launch.rows = args->out[0];
+    launch.gradient = array_out(args, 1);
+    launch.workspace = args->workspace;
+    launch_distill_loss(queue_of(args), state, &launch);
 }
+
+void cuda_distill_loss_release(void *state) {
+    free(state);
+}
+
+/* --- what follows it --- */
 
 void cuda_tally(void *state, const struct kernel_args *args) {
     (void)state;

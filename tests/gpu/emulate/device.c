@@ -22,6 +22,8 @@ static enum status emulated_open(struct device *device, struct error *err) {
     struct emulated *emulated = xcalloc(1, sizeof *emulated);
     (void)err;
     emulated->cuda.queue.processors = 1;
+    emulated->cuda.queue.shared_bytes = 227 << 10;
+    emulated->cuda.queue.cluster_most = 16;
     emulated->cuda.step = emulated->step;
     device->state = emulated;
     snprintf(device->identity, sizeof device->identity,

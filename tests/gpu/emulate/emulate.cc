@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <ucontext.h>
 #include <vector>
 
@@ -13,8 +14,9 @@ emulated_thread *emulated;
 namespace {
 
 enum { WARP_LANES = 32, STACK_BYTES = 32 << 10 };
+enum : unsigned { FOR_EVER = 1u << 30 }; /* turns without an arrival */
 
-/* Arrivals at a barrier of a block or a warp. */
+/* Arrivals at a barrier of a cluster, a block or a warp. */
 struct barrier {
     unsigned arrived, members, generation;
 };
@@ -23,37 +25,77 @@ struct fiber {
     ucontext_t context;
     emulated_thread thread;
     bool done;
-    uint32_t bits; /* offered to the other lanes */
+    unsigned exchanges, cluster_generation;
+    uint32_t bits[2]; /* offered to the other lanes, in turns */
 };
 
-std::vector<fiber> ring;
-std::vector<char> stacks;
-std::vector<barrier> warps;
+/* Memory is taken as it is touched: most of a stack never is. */
+struct buffer {
+    std::unique_ptr<char[]> data;
+    size_t bytes = 0;
+
+    char *at_least(size_t wanted) {
+        if (wanted > bytes) {
+            data.reset(new char[wanted]);
+            bytes = wanted;
+        }
+        return data.get();
+    }
+};
+
+std::vector<fiber> ring; /* the threads of a cluster, block by block */
+std::vector<barrier> warps, blocks;
 barrier whole;
+buffer stacks, shared;
 ucontext_t scheduler;
-unsigned now;
+unsigned now, members, left, idle;
+emulated_shape shape;
 const std::function<void()> *work;
 
+unsigned block_of(unsigned fiber) {
+    return fiber / shape.block.x;
+}
+
+/* From the fiber that runs to the next one that is not done, or back to the scheduler. */
 void give_way() {
-    swapcontext(&ring[now].context, &scheduler);
-    emulated = &ring[now].thread;
+    ucontext_t *from = &ring[now].context, *to = &scheduler;
+    if (left > 0) {
+        do
+            now = now + 1 < members ? now + 1 : 0;
+        while (ring[now].done);
+        to = &ring[now].context;
+        emulated = &ring[now].thread;
+    }
+    if (++idle > FOR_EVER) {
+        fprintf(stderr, "emulate: threads wait for each other for ever\n");
+        abort();
+    }
+    if (from != to)
+        swapcontext(from, to);
+}
+
+void complete(barrier &at) {
+    if (at.members && at.arrived == at.members) {
+        at.arrived = 0;
+        at.generation++;
+        idle = 0;
+    }
 }
 
 /* A thread that has returned counts as arrived for good, as on a GPU. */
 void leave(barrier &at) {
     at.members--;
-    if (at.members && at.arrived == at.members) {
-        at.arrived = 0;
-        at.generation++;
-    }
+    complete(at);
 }
 
-void wait(barrier &at) {
+unsigned arrive(barrier &at) {
     unsigned generation = at.generation;
-    if (++at.arrived == at.members) {
-        at.arrived = 0;
-        at.generation++;
-    }
+    at.arrived++;
+    complete(at);
+    return generation;
+}
+
+void wait(const barrier &at, unsigned generation) {
     while (at.generation == generation)
         give_way();
 }
@@ -61,89 +103,83 @@ void wait(barrier &at) {
 void fiber_main() {
     (*work)();
     ring[now].done = true;
+    left--;
     leave(whole);
+    leave(blocks[block_of(now)]);
     leave(warps[now / WARP_LANES]);
-    swapcontext(&ring[now].context, &scheduler);
+    give_way();
 }
 
-void prepare_ring(unsigned threads) {
-    if (ring.size() < threads) {
-        ring.resize(threads);
-        stacks.resize((size_t)threads * STACK_BYTES);
-    }
-    warps.assign((threads + WARP_LANES - 1) / WARP_LANES, barrier());
-    whole = barrier{0, threads, 0};
-    for (unsigned i = 0; i < threads; i++) {
-        warps[i / WARP_LANES].members++;
-        fiber &at = ring[i];
-        getcontext(&at.context);
-        at.context.uc_stack.ss_sp = &stacks[(size_t)i * STACK_BYTES];
-        at.context.uc_stack.ss_size = STACK_BYTES;
-        at.done = false;
-        makecontext(&at.context, fiber_main, 0);
-    }
+void prepare_fiber(unsigned i, const emulated_thread &first) {
+    fiber &at = ring[i];
+    getcontext(&at.context);
+    at.context.uc_stack.ss_sp = stacks.data.get() + (size_t)i * STACK_BYTES;
+    at.context.uc_stack.ss_size = STACK_BYTES;
+    at.done = false;
+    at.exchanges = 0;
+    at.thread = first;
+    at.thread.block.x = first.block.x + block_of(i);
+    at.thread.thread.x = i % shape.block.x;
+    warps[i / WARP_LANES].members++;
+    makecontext(&at.context, fiber_main, 0);
 }
 
-void run_ring(unsigned threads) {
-    unsigned left = threads, idle = 0;
-    while (left > 0)
-        for (now = 0; now < threads; now++) {
-            if (ring[now].done)
-                continue;
-            emulated = &ring[now].thread;
-            swapcontext(&scheduler, &ring[now].context);
-            left -= ring[now].done;
-            if (++idle > 1000000000) {
-                fprintf(stderr, "emulate: threads of a block wait for each other for ever\n");
-                abort();
-            }
-        }
+/* The cluster whose first block is first.block; one block, if there are no clusters. */
+void run_together(const emulated_thread &first) {
+    left = members = shape.block.x * shape.cluster;
+    if (ring.size() < members)
+        ring.resize(members);
+    stacks.at_least((size_t)members * STACK_BYTES);
+    if (shape.shared_bytes > 0)
+        std::memset(shared.at_least(shape.shared_bytes * shape.cluster), 0xff,
+                    shape.shared_bytes * shape.cluster);
+    warps.assign((members + WARP_LANES - 1) / WARP_LANES, barrier());
+    blocks.assign(shape.cluster, barrier{0, shape.block.x, 0});
+    whole = barrier{0, members, 0};
+    idle = 0;
+    for (unsigned i = 0; i < members; i++)
+        prepare_fiber(i, first);
+    now = 0;
+    emulated = &ring[0].thread;
+    swapcontext(&scheduler, &ring[0].context);
 }
 
-void run_together(const emulated_thread &first, unsigned threads) {
-    prepare_ring(threads);
-    for (unsigned i = 0; i < threads; i++) {
-        ring[i].thread = first;
-        ring[i].thread.thread.x = i;
-    }
-    run_ring(threads);
-}
-
-void run_apart(const emulated_thread &first, unsigned threads) {
+void run_apart(const emulated_thread &first) {
     static emulated_thread each;
     each = first;
     emulated = &each;
-    for (each.thread.x = 0; each.thread.x < threads; each.thread.x++)
+    for (each.thread.x = 0; each.thread.x < shape.block.x; each.thread.x++)
         (*work)();
 }
 
 struct launch {
-    dim3 grid, block;
+    emulated_shape shape;
     bool together;
     std::function<void()> body;
 };
 
 std::vector<launch> *record; /* the graph that is being recorded */
 
-void run(dim3 grid, dim3 block, bool together, const std::function<void()> &body) {
+void run(const emulated_shape &wanted, bool together, const std::function<void()> &body) {
+    shape = wanted;
     work = &body;
-    for (unsigned y = 0; y < grid.y; y++)
-        for (unsigned x = 0; x < grid.x; x++) {
-            emulated_thread first = {dim3(0), dim3(x, y), block, grid};
+    for (unsigned y = 0; y < shape.grid.y; y++)
+        for (unsigned x = 0; x < shape.grid.x; x += shape.cluster) {
+            emulated_thread first = {dim3(0), dim3(x, y), shape.block, shape.grid};
             if (together)
-                run_together(first, block.x);
+                run_together(first);
             else
-                run_apart(first, block.x);
+                run_apart(first);
         }
 }
 
 } // namespace
 
-void emulate(dim3 grid, dim3 block, bool together, const std::function<void()> &body) {
+void emulate(const emulated_shape &wanted, bool together, const std::function<void()> &body) {
     if (record)
-        record->push_back({grid, block, together, body});
+        record->push_back({wanted, together, body});
     else
-        run(grid, block, together, body);
+        run(wanted, together, body);
 }
 
 extern "C" void record_begin(void) {
@@ -158,7 +194,7 @@ extern "C" void *record_end(void) {
 
 extern "C" void record_replay(const void *graph) {
     for (const launch &at : *(const std::vector<launch> *)graph)
-        run(at.grid, at.block, at.together, at.body);
+        run(at.shape, at.together, at.body);
 }
 
 extern "C" void record_free(void *graph) {
@@ -166,18 +202,36 @@ extern "C" void record_free(void *graph) {
 }
 
 void __syncthreads() {
-    wait(whole);
+    barrier &at = blocks[block_of(now)];
+    wait(at, arrive(at));
 }
 
 void __syncwarp() {
-    wait(warps[now / WARP_LANES]);
+    barrier &at = warps[now / WARP_LANES];
+    wait(at, arrive(at));
 }
 
+/* A lane can be one exchange ahead of another, never two: hence two places. */
 uint32_t emulate_exchange(uint32_t bits, int mask) {
-    unsigned me = now, other = now ^ (unsigned)mask;
-    ring[me].bits = bits;
-    wait(warps[me / WARP_LANES]);
-    bits = ring[other].bits;
-    wait(warps[me / WARP_LANES]);
-    return bits;
+    unsigned me = now, turn = ring[me].exchanges++ % 2;
+    ring[me].bits[turn] = bits;
+    __syncwarp();
+    return ring[me ^ (unsigned)mask].bits[turn];
+}
+
+void cluster_arrive() {
+    ring[now].cluster_generation = arrive(whole);
+}
+
+void cluster_wait() {
+    wait(whole, ring[now].cluster_generation);
+}
+
+unsigned char *emulate_shared() {
+    return (unsigned char *)shared.data.get() + block_of(now) * shape.shared_bytes;
+}
+
+const void *emulate_peer(const void *mine, unsigned rank) {
+    return (const unsigned char *)mine +
+           ((long)rank - (long)block_of(now)) * (long)shape.shared_bytes;
 }

@@ -2,12 +2,14 @@
  * emulate.h - enough of CUDA's language for a host compiler to run the kernels of
  * engine/backend/cuda as C++: it checks their logic, and is no result of a GPU.
  *
- * Blocks run one after the other. In a block launched with LAUNCH_BLOCK every thread is a fiber
- * that gives way at __syncthreads and at warp shuffles until its block or warp has arrived; in one
- * launched with LAUNCH threads do not see each other and run in a loop. Shared memory is static
- * and filled with NaN bytes at a block's start by those who ask (emulate_shared). While a graph is
- * recorded (record.h) launches are kept with their arguments instead of run. What this cannot show:
- * races between warps that no order of fibers reveals, alignment, speed.
+ * Blocks run one after the other, those of a cluster together. In a block launched with
+ * LAUNCH_BLOCK or launch_cluster every thread is a fiber that gives way at barriers and at warp
+ * shuffles until its cluster, block or warp has arrived; in one launched with LAUNCH threads do not
+ * see each other and run in a loop. Shared memory that a kernel declares is static, so that only
+ * kernels whose shared memory is all dynamic may run as clusters; dynamic shared memory is each
+ * block's own and filled with NaN bytes at its start. While a graph is recorded (record.h) launches
+ * are kept with their arguments instead of run. What this cannot show: races between warps that no
+ * order of fibers reveals, alignment, speed.
  */
 #ifndef TESTS_GPU_EMULATE_EMULATE_H
 #define TESTS_GPU_EMULATE_EMULATE_H
@@ -48,8 +50,14 @@ extern emulated_thread *emulated;
 #define blockDim (emulated->block_dim)
 #define gridDim (emulated->grid)
 
+struct emulated_shape {
+    dim3 grid, block;
+    unsigned cluster = 1; /* blocks of one */
+    size_t shared_bytes = 0;
+};
+
 /* Runs body for every thread of a grid, with fibers if threads work together; or records it. */
-void emulate(dim3 grid, dim3 block, bool together, const std::function<void()> &body);
+void emulate(const emulated_shape &shape, bool together, const std::function<void()> &body);
 
 /* A launch as something to call; its arguments are copied now, as CUDA does it. */
 #define EMULATED_LAUNCH(kernel, ...)                                                               \
@@ -57,12 +65,37 @@ void emulate(dim3 grid, dim3 block, bool together, const std::function<void()> &
         std::apply([](const auto &...each) { kernel(each...); }, given);                           \
     }
 #define LAUNCH(kernel, grid, block, queue, ...)                                                    \
-    ((void)(queue), emulate(grid, block, false, EMULATED_LAUNCH(kernel, __VA_ARGS__)))
+    ((void)(queue), emulate({grid, block}, false, EMULATED_LAUNCH(kernel, __VA_ARGS__)))
 #define LAUNCH_BLOCK(kernel, grid, block, queue, ...)                                              \
-    ((void)(queue), emulate(grid, block, true, EMULATED_LAUNCH(kernel, __VA_ARGS__)))
+    ((void)(queue), emulate({grid, block}, true, EMULATED_LAUNCH(kernel, __VA_ARGS__)))
 
 void __syncthreads();
 void __syncwarp();
+
+/* --- clusters and dynamic shared memory, as device.cuh says --- */
+
+#define DYNAMIC_SHARED(name) unsigned char *name = emulate_shared()
+
+template <class Shape, class... P, class... A>
+void launch_cluster(const struct queue *, const Shape &shape, void (*kernel)(P...), A... args) {
+    emulate({shape.grid, shape.block, shape.cluster, shape.shared_bytes}, true,
+            [=] { kernel(args...); });
+}
+
+template <class Shape, class... P>
+bool allow_cluster(const struct queue *, const Shape &, void (*)(P...)) {
+    return true;
+}
+
+void cluster_arrive();
+void cluster_wait();
+
+unsigned char *emulate_shared(); /* The block's own. */
+const void *emulate_peer(const void *mine, unsigned rank);
+
+template <class T> const T *cluster_peer(const T *mine, unsigned rank) {
+    return (const T *)emulate_peer(mine, rank);
+}
 
 struct float2 {
     float x, y;
@@ -81,6 +114,10 @@ template <class T> T __shfl_xor_sync(unsigned, T x, int mask) {
     bits = emulate_exchange(bits, mask);
     std::memcpy(&x, &bits, sizeof bits);
     return x;
+}
+
+static inline float exp2_fast(float x) {
+    return std::exp2(x);
 }
 
 static inline float __uint_as_float(uint32_t bits) {

@@ -10,13 +10,27 @@
 
 #include "engine/backend/cuda/launch.h"
 
+/* Blocks of neighbours that work together, and the dynamic shared memory of each. */
+struct cluster_shape {
+    unsigned grid, block, cluster; /* cluster: blocks of one; 1: there are none */
+    size_t shared_bytes;
+};
+
 #ifdef DISTILL_EMULATE
 #include "tests/gpu/emulate/emulate.h"
 #else
+#include "engine/backend/cuda/kernels/cluster.cuh"
 #include <cuda_bf16.h>
 #define LAUNCH(kernel, grid, block, queue, ...)                                                    \
     kernel<<<grid, block, 0, (cudaStream_t)(queue)->stream>>>(__VA_ARGS__)
 #define LAUNCH_BLOCK LAUNCH
+
+/* 2^x to two units in the last place; what would be denormal is 0. */
+__device__ inline float exp2_fast(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
 #endif
 
 enum { BLOCK = 256, WARP = 32, PACK_BYTES = 16 };

@@ -1,219 +1,488 @@
 /*
- * The distillation loss of engine/spec/loss.h, its gradient and the label's rank. A group of
- * threads has a row: a warp up to 1024 classes, a block beyond. Up to 32 logits a thread stay in
- * registers (24 in blocks), so that each is read once; longer rows are read again for each sweep.
+ * The distillation loss of engine/spec/loss.h, its gradient and the label's rank, of logits in f32
+ * or bf16; all between is f32. Where a row lies between its two sweeps depends on its length and on
+ * the card (the table at the end):
  *
- * Only differences to the row's maximum are exponentiated, so nothing overflows, and the power sum
- * is taken in the log domain.
+ *   in registers      of a warp or a block
+ *   in shared memory  of a block, or of a cluster of blocks that exchange their sums
+ *   nowhere           blocks sum slices of a row, a second launch reads it again
+ *
+ * What is kept are the exponentials, so that in the first two each logit is read once and
+ * exponentiated once.
+ *
+ * Sums are added in a fixed order: within a thread, then by trees over lanes, warps and blocks.
  */
-#include "engine/backend/cuda/kernels/device.cuh"
-#include "engine/backend/cuda/launch_update.h"
+#include "engine/backend/cuda/kernels/loss_row.cuh"
 
-#include "engine/graph/program.h"
+enum {
+    SLICE_BLOCK = 384, /* threads that stream a slice of a row; two blocks with 80 registers each */
+    SLICE_WARPS = SLICE_BLOCK / WARP,
+    SLICE_CLASSES = 16,                       /* that a streaming thread reads at once */
+    SLICES_MOST = WARP,                       /* of a row: one a lane */
+    QUAD = 4,                                 /* numbers in 16 bytes of shared memory */
+    SUMS_BYTES = 48,                          /* of row_sums there: whole packs */
+    SCRATCH = (SLICE_WARPS + 1) * SUMS_BYTES, /* in front of what is kept there */
+    RESERVED = 1024                           /* bytes of it that a block costs on top */
+};
+static_assert(sizeof(row_sums) <= size_t(SUMS_BYTES), "sums of a warp");
 
-#include <math.h>
+/* --- parts of a row --- */
 
-enum { ROW_BLOCK = 512 };
+/* A pack as it is read: words, because a register holds one number of 16 bits if it is told so. */
+typedef pack<uint32_t, PACK_BYTES / 4> words;
 
-/* One row's logits, as a group of GROUP threads sees them; E of each in registers, or 0. */
-template <int GROUP, int E> struct logits {
-    const float *student, *teacher; /* teacher may be NULL */
-    int classes, id;
-    float z[E ? E : 1], t[E ? E : 1];
-
-    __device__ void read() {
+__device__ static void unpack(const words &from, float (&to)[4]) {
 #pragma unroll
-        for (int e = 0; e < E; e++) {
-            int k = id + e * GROUP;
-            z[e] = k < classes ? student[k] : 0.0f;
-            t[e] = k < classes && teacher ? teacher[k] : 0.0f;
+    for (int i = 0; i < 4; i++)
+        to[i] = __uint_as_float(from.at[i]);
+}
+
+__device__ static void unpack(const words &from, float (&to)[8]) { /* of bf16 */
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        to[2 * i] = __uint_as_float(from.at[i] << 16);
+        to[2 * i + 1] = __uint_as_float(from.at[i] & 0xffff0000u);
+    }
+}
+
+/* Packs that a group of threads has, of the class k and those behind it; t may be NULL. */
+template <class T> struct slice {
+    const words *z, *t;
+    int packs, k;
+};
+
+template <class T>
+__device__ static slice<T> slice_of(const logit_row<T> &row, int begin, int end) {
+    int k = row.head + begin * row.V;
+    return {(const words *)(row.student + k),
+            row.teacher ? (const words *)(row.teacher + k) : nullptr,
+            max(min(end, row.packs) - begin, 0), k};
+}
+
+/* P packs of a thread: first, first + step, ... as far as the slice has them. */
+template <class T, int P> struct packs_of_thread {
+    static constexpr int V = logit_row<T>::V;
+    int first, step;
+    words z[P], t[P];
+
+    __device__ packs_of_thread(int id, int threads) : first(id), step(threads) {
+    }
+
+    __device__ int at(int i) const {
+        return first + i * step;
+    }
+
+    __device__ void read(const slice<T> &from) {
+#pragma unroll
+        for (int i = 0; i < P; i++) {
+            if (at(i) < from.packs)
+                z[i] = from.z[at(i)];
+            if (at(i) < from.packs && from.t)
+                t[i] = from.t[at(i)];
         }
     }
 
-    /* f(class, student's logit, teacher's logit) for this thread's classes */
-    template <class F> __device__ void each(F f) const {
-        if constexpr (E > 0) {
+    /* A teacher that does not count is read all the same: waiting for the step would cost more. */
+    __device__ void get(const logit_row<T> &row, int i, float (&to_z)[V], float (&to_t)[V]) const {
+        unpack(z[i], to_z);
+        unpack(t[i], to_t);
 #pragma unroll
-            for (int e = 0; e < E; e++)
-                if (id + e * GROUP < classes)
-                    f(id + e * GROUP, z[e], t[e]);
-        } else {
-            for (int k = id; k < classes; k += GROUP)
-                f(k, student[k], teacher ? teacher[k] : 0.0f);
-        }
+        for (int v = 0; v < V; v++)
+            to_t[v] = row.distils ? to_t[v] : 0.0f;
     }
 };
 
-/* Sums over the group's threads, in every thread. */
-template <int GROUP, int N> __device__ static void group_sums(float (&x)[N]) {
-#pragma unroll
-    for (int i = 0; i < N; i++)
-        x[i] = warp_sum(x[i]);
-    if constexpr (GROUP > WARP) {
-        __shared__ float part[N][GROUP / WARP];
-        __syncthreads(); /* those of the last time have been read */
-        for (int i = 0; i < N; i++)
-            if (threadIdx.x % WARP == 0)
-                part[i][threadIdx.x / WARP] = x[i];
-        __syncthreads();
-        for (int i = 0; i < N; i++) {
-            x[i] = 0;
-            for (int warp = 0; warp < GROUP / WARP; warp++)
-                x[i] += part[i][warp];
-        }
-    }
-}
-
-template <int GROUP> __device__ static float group_max(float x) {
-    x = warp_max(x);
-    if constexpr (GROUP > WARP) {
-        __shared__ float part[GROUP / WARP];
-        __syncthreads();
-        if (threadIdx.x % WARP == 0)
-            part[threadIdx.x / WARP] = x;
-        __syncthreads();
-        x = part[0];
-        for (int warp = 1; warp < GROUP / WARP; warp++)
-            x = fmaxf(x, part[warp]);
-    }
-    return x;
-}
-
-/* What the second sweep leaves for the third. */
-struct row_terms {
-    float top_z, top_t;
-    float log_z, log_tau, log_t; /* logs of the sums of exp about the maxima */
-    float ce_weight, slope, weight;
-    bool distils;
+/* A class of head or tail that a thread has, or none (k < 0). */
+struct edge {
+    int k;
+    float z[1], t[1];
 };
 
-template <int GROUP, int E>
-__device__ static row_terms sums_of_row(const loss_args &args, const logits<GROUP, E> &row) {
-    row_terms terms = {};
-    const struct step *step = (const struct step *)args.step;
-    float distill_weight = step->student[args.slot].distill_weight;
-    terms.ce_weight = step->student[args.slot].ce_weight;
-    terms.distils = distill_weight != 0.0f && row.teacher;
-    float top_z = -INFINITY, top_t = -INFINITY;
-    row.each([&](int, float z, float t) {
-        top_z = fmaxf(top_z, z);
-        top_t = fmaxf(top_t, t);
-    });
-    terms.top_z = top_z = group_max<GROUP>(top_z);
-    terms.top_t = top_t = group_max<GROUP>(top_t);
-    float sum[4] = {0, 0, 0, 0}; /* student, student / tau, gamma teacher, teacher */
-    row.each([&](int, float z, float t) {
-        sum[0] += expf(z - top_z);
-        if (!terms.distils)
-            return;
-        sum[1] += expf((z - top_z) / args.tau);
-        sum[2] += expf(args.gamma * (t - top_t));
-        if (args.power_weight)
-            sum[3] += expf(t - top_t);
-    });
-    group_sums<GROUP>(sum);
-    terms.log_z = logf(sum[0]);
-    if (terms.distils) {
-        terms.log_tau = logf(sum[1]);
-        terms.log_t = logf(sum[2]);
-        float log_weight = terms.log_t - args.gamma * logf(args.power_weight ? sum[3] : 1.0f);
-        terms.weight = args.scale * (args.power_weight ? expf(log_weight) : 1.0f);
-        terms.slope = distill_weight * terms.weight / args.tau;
+template <class T> __device__ static edge read_edge(const logit_row<T> &row, int id) {
+    int behind = row.head + row.packs * row.V, k = id < row.head ? id : behind + id - row.head;
+    edge edge = {k < row.classes ? k : -1, {0}, {0}};
+    if (edge.k >= 0) {
+        edge.z[0] = load(row.student[k]);
+        edge.t[0] = row.teacher ? load(row.teacher[k]) : 0.0f;
     }
-    return terms;
+    return edge;
 }
 
-/* Sums over a row that the third sweep takes. */
-enum { SUM_CE, SUM_DIVERGENCE, SUM_ABOVE, SUM_BAD, SUMS };
-
-template <int GROUP, int E>
-__device__ static void third_sweep(const loss_args &args, const logits<GROUP, E> &row,
-                                   const row_terms &terms, int n, float (&sum)[SUMS]) {
-    int label = args.label[n];
-    float spread = args.label_smoothing / (float)args.classes, at_label = row.student[label];
-    float *gradient = args.gradient ? args.gradient + (size_t)n * args.classes : nullptr;
-    float share = 1.0f / (float)args.n;
-    row.each([&](int k, float z, float t) {
-        float target = spread + (k == label ? 1.0f - args.label_smoothing : 0.0f);
-        float log_q = z - terms.top_z - terms.log_z;
-        float g = terms.ce_weight * (expf(log_q) - target);
-        if (target > 0.0f)
-            sum[SUM_CE] -= target * log_q;
-        if (terms.distils) {
-            float log_soft = (z - terms.top_z) / args.tau - terms.log_tau;
-            float log_p = args.gamma * (t - terms.top_t) - terms.log_t, p = expf(log_p);
-            if (!(p <= 0.0f)) /* NaN counts */
-                sum[SUM_DIVERGENCE] += p * (log_p - log_soft);
-            g += terms.slope * (expf(log_soft) - p);
-        }
-        sum[SUM_ABOVE] += z > at_label || (z == at_label && k < label) ? 1.0f : 0.0f;
-        sum[SUM_BAD] += isfinite(z) ? 0.0f : 1.0f;
-        if (gradient)
-            gradient[k] = g * share;
-    });
-    group_sums<GROUP>(sum);
+template <class T>
+__device__ static void add_edge(const logit_row<T> &row, row_sums &sums, const edge &edge) {
+    if (edge.k < 0)
+        return;
+    float z[1] = {edge.z[0]}, t[1] = {row.distils ? edge.t[0] : 0.0f};
+    raise(row, sums, top_of(z, sums.top_z), top_of(t, sums.top_t));
+    add_classes(row, sums, z, t, edge.k);
 }
 
-__device__ static void store_row(const loss_args &args, const row_terms &terms, int n,
-                                 const float (&sum)[SUMS]) {
-    float *row = args.rows + (size_t)n * ROW_FIELDS;
-    const struct step *step = (const struct step *)args.step;
-    float distill = terms.distils ? terms.weight * sum[SUM_DIVERGENCE] : 0.0f;
-    float loss = terms.ce_weight * sum[SUM_CE];
-    if (terms.distils)
-        loss += step->student[args.slot].distill_weight * distill;
-    bool finite = isfinite(loss) && sum[SUM_BAD] == 0.0f;
-    float rank = finite ? sum[SUM_ABOVE] : (float)args.classes;
-    for (int i = 0; i < ROW_FIELDS; i++)
-        row[i] = 0;
-    row[ROW_LOSS] = loss;
-    row[ROW_CE] = sum[SUM_CE];
-    row[ROW_DISTILL] = distill;
-    row[ROW_TOP1] = rank < 1.0f;
-    row[ROW_TOP5] = rank < 5.0f;
-    row[ROW_FINITE] = finite;
+template <class T>
+__device__ static void store_edge(const logit_row<T> &row, const row_factors &factors,
+                                  const row_sums &sums, const edge &edge) {
+    if (edge.k < 0)
+        return;
+    float z[1] = {edge.z[0]}, t[1] = {row.distils ? edge.t[0] : 0.0f};
+    exponentials(row, sums, z[0], t[0]);
+    store_gradient(row, factors, z, t, edge.k);
 }
 
-template <int GROUP, int E>
-__global__ void __launch_bounds__(GROUP > BLOCK ? GROUP : BLOCK) distill_loss(loss_args args) {
+/* --- in registers --- */
+
+/* GROUP threads have a row, each E classes and one of the edge. */
+template <class T, int GROUP, int E>
+__global__ void __launch_bounds__(BLOCK, E > 16 ? 2 : 3) loss_in_registers(loss_args args) {
+    __shared__ row_sums scratch[GROUP / WARP];
+    constexpr int V = logit_row<T>::V, P = E / V;
     int n = (int)(blockIdx.x * (blockDim.x / GROUP) + threadIdx.x / GROUP);
+    int id = threadIdx.x % GROUP;
     if (n >= args.n)
         return; /* whole groups */
-    logits<GROUP, E> row;
-    row.student = args.student + (size_t)n * args.classes;
-    row.teacher = args.teacher ? args.teacher + (size_t)n * args.classes : nullptr;
-    row.classes = args.classes;
-    row.id = threadIdx.x % GROUP;
-    row.read();
-    row_terms terms = sums_of_row(args, row);
-    float sum[SUMS] = {0, 0, 0, 0};
-    third_sweep(args, row, terms, n, sum);
-    if (row.id == 0)
-        store_row(args, terms, n, sum);
+    logit_row<T> row = row_of<T>(args, n);
+    packs_of_thread<T, P> packs(id, GROUP);
+    packs.read(slice_of(row, 0, row.packs));
+    edge edge = read_edge(row, id);
+    read_label(args, n, row);
+    row_sums sums = no_sums();
+    add_edge(row, sums, edge);
+    float z[P][V], t[P][V], top_z = sums.top_z, top_t = sums.top_t;
+#pragma unroll
+    for (int i = 0; i < P; i++)
+        if (packs.at(i) < row.packs) {
+            packs.get(row, i, z[i], t[i]);
+            top_z = top_of(z[i], top_z);
+            top_t = top_of(t[i], top_t);
+        }
+    raise(row, sums, top_z, top_t);
+#pragma unroll
+    for (int i = 0; i < P; i++)
+        if (packs.at(i) < row.packs)
+            add_classes(row, sums, z[i], t[i], row.head + packs.at(i) * V);
+    if (GROUP > WARP)
+        add_warps<GROUP / WARP>(row, sums, scratch);
+    else
+        add_lanes(row, sums);
+    row_factors factors = end_row(args, row, sums, n, id == 0);
+    if (!row.gradient)
+        return;
+    store_edge(row, factors, sums, edge);
+    factors = lowered(row, factors, sums, top_z, top_t); /* what the exponentials are about */
+#pragma unroll
+    for (int i = 0; i < P; i++)
+        if (packs.at(i) < row.packs)
+            store_gradient(row, factors, z[i], t[i], row.head + packs.at(i) * V);
 }
 
-template <int GROUP, int E>
-static void launch(const struct queue *queue, const struct loss_args *args) {
-    int rows = GROUP > BLOCK ? 1 : BLOCK / GROUP;
-    LAUNCH_BLOCK((distill_loss<GROUP, E>), (unsigned)((args->n + rows - 1) / rows), rows * GROUP,
-                 queue, *args);
+template <class T, int GROUP, int E>
+static void in_registers(const struct queue *queue, const struct loss_args *args,
+                         const struct loss_plan *) {
+    int filling = (args->n + queue->processors - 1) / queue->processors; /* rows of a processor */
+    int rows = min(max(filling, 1), BLOCK / GROUP);
+    LAUNCH_BLOCK((loss_in_registers<T, GROUP, E>), (unsigned)((args->n + rows - 1) / rows),
+                 rows * GROUP, queue, *args);
 }
 
-/* How many logits a thread keeps, by the number of classes. */
-typedef void launch_fn(const struct queue *queue, const struct loss_args *args);
-static const struct {
-    int classes; /* up to */
-    launch_fn *launch;
-} variants[] = {
-    {4 * WARP, launch<WARP, 4>},           {8 * WARP, launch<WARP, 8>},
-    {16 * WARP, launch<WARP, 16>},         {32 * WARP, launch<WARP, 32>},
-    {4 * ROW_BLOCK, launch<ROW_BLOCK, 4>}, {24 * ROW_BLOCK, launch<ROW_BLOCK, 24>},
-    {INT32_MAX, launch<ROW_BLOCK, 0>},
+/* --- in slices --- */
+
+/* V numbers of pack i, in shared memory: quads of neighbours lie side by side, so that the threads
+ * of a warp meet no bank twice. */
+template <int V> __device__ static void keep(float *kept, int packs, int i, const float (&x)[V]) {
+#pragma unroll
+    for (int q = 0; q < V / QUAD; q++)
+        *(pack<float, QUAD> *)(kept + QUAD * (q * packs + i)) = {x[QUAD * q], x[QUAD * q + 1],
+                                                                 x[QUAD * q + 2], x[QUAD * q + 3]};
+}
+
+template <int V> __device__ static void find(const float *kept, int packs, int i, float (&x)[V]) {
+#pragma unroll
+    for (int q = 0; q < V / QUAD; q++) {
+        pack<float, QUAD> quad = *(const pack<float, QUAD> *)(kept + QUAD * (q * packs + i));
+#pragma unroll
+        for (int j = 0; j < QUAD; j++)
+            x[QUAD * q + j] = quad.at[j];
+    }
+}
+
+/* Exponentials of a slice in shared memory: of the student, then of the teacher. A thread finds
+ * only what it has kept itself. */
+template <class T> struct kept_slice {
+    static constexpr int V = logit_row<T>::V;
+    float *z, *t;
+    int packs;
+
+    __device__ kept_slice(void *shared, int packs)
+        : z((float *)shared), t(z + packs * V), packs(packs) {
+    }
+
+    /* Brings packs of the thread before end to larger maxima; seldom needed. */
+    __device__ void raise(const logit_row<T> &row, int end, float up_z, float up_t) {
+        float by_z = row.soft ? 1.0f : exp2_fast(up_z * LOG2_E);
+        float by_t = exp2_fast(up_t * row.by_gamma), add_z = row.soft ? up_z : 0.0f;
+        for (int i = threadIdx.x; i < end; i += SLICE_BLOCK)
+            for (int q = i; q < packs * V / QUAD; q += packs) {
+                change(z + QUAD * q, by_z, add_z);
+                if (row.teacher)
+                    change(t + QUAD * q, by_t, 0.0f);
+            }
+    }
+
+    __device__ static void change(float *quad, float factor, float summand) {
+#pragma unroll
+        for (int j = 0; j < QUAD; j++)
+            quad[j] = quad[j] * factor + summand;
+    }
 };
 
-extern "C" void launch_distill_loss(const struct queue *queue, const struct loss_args *args) {
-    int i = 0;
-    while (args->classes > variants[i].classes)
-        i++;
-    variants[i].launch(queue, args);
+/* The edge is the first block's; read each time, because registers are few. */
+template <class T> __device__ static edge edge_of(const logit_row<T> &row, int rank) {
+    return read_edge(row, rank == 0 ? threadIdx.x : row.classes);
+}
+
+/* Sums a slice, the rank-th of the row, and the edge. Keeps the exponentials, about the maxima that
+ * the sums have in the end, unless kept is NULL. */
+template <class T>
+__device__ static row_sums sum_slice(const loss_args &args, int n, logit_row<T> &row,
+                                     const slice<T> &from, int rank, kept_slice<T> *kept) {
+    constexpr int V = logit_row<T>::V, P = SLICE_CLASSES / V;
+    row_sums sums = no_sums();
+    packs_of_thread<T, P> packs(threadIdx.x, SLICE_BLOCK);
+    packs.read(from);
+    read_label(args, n, row);
+    add_edge(row, sums, edge_of(row, rank));
+    while (packs.first < from.packs) {
+#pragma unroll
+        for (int i = 0; i < P; i++) {
+            if (packs.at(i) >= from.packs)
+                continue;
+            float z[V], t[V];
+            packs.get(row, i, z, t);
+            float top_z = top_of(z, sums.top_z), top_t = top_of(t, sums.top_t);
+            if (top_z > sums.top_z + row.slack_z || top_t > sums.top_t + row.slack_t) {
+                if (kept)
+                    kept->raise(row, packs.at(i), sums.top_z - top_z, sums.top_t - top_t);
+                raise(row, sums, top_z, top_t);
+            }
+            add_classes(row, sums, z, t, from.k + packs.at(i) * V);
+            if (kept)
+                keep(kept->z, from.packs, packs.at(i), z);
+            if (kept && from.t)
+                keep(kept->t, from.packs, packs.at(i), t);
+        }
+        packs.first += P * SLICE_BLOCK;
+        packs.read(from);
+    }
+    return sums;
+}
+
+/* Stores the gradient from exponentials that were kept, ... */
+template <class T>
+__device__ static void store_kept(const logit_row<T> &row, const slice<T> &of,
+                                  const kept_slice<T> &kept, const row_factors &factors) {
+    constexpr int V = logit_row<T>::V;
+    for (int i = threadIdx.x; i < of.packs; i += SLICE_BLOCK) {
+        float z[V], t[V] = {};
+        find(kept.z, of.packs, i, z);
+        if (of.t)
+            find(kept.t, of.packs, i, t);
+        store_gradient(row, factors, z, t, of.k + i * V);
+    }
+}
+
+/* ... or from logits that are read again. */
+template <class T>
+__device__ static void store_again(const logit_row<T> &row, const slice<T> &from,
+                                   const row_factors &factors, const row_sums &sums) {
+    constexpr int V = logit_row<T>::V, P = SLICE_CLASSES / V;
+    packs_of_thread<T, P> packs(threadIdx.x, SLICE_BLOCK);
+    for (; packs.first < from.packs; packs.first += P * SLICE_BLOCK) {
+        packs.read(from);
+#pragma unroll
+        for (int i = 0; i < P; i++) {
+            if (packs.at(i) >= from.packs)
+                continue;
+            float z[V], t[V];
+            packs.get(row, i, z, t);
+#pragma unroll
+            for (int v = 0; v < V; v++)
+                exponentials(row, sums, z[v], t[v]);
+            store_gradient(row, factors, z, t, from.k + packs.at(i) * V);
+        }
+    }
+}
+
+/* Of the blocks of a cluster, in every thread. Who has called this waits before it returns. */
+template <class T>
+__device__ static void add_blocks(const logit_row<T> &row, row_sums &sums, row_sums *scratch,
+                                  int cluster) {
+    int lane = threadIdx.x % WARP;
+    if (threadIdx.x == 0)
+        copy_sums(*scratch, sums);
+    cluster_arrive();
+    cluster_wait();
+    sums = no_sums();
+    if (lane < cluster)
+        copy_sums(sums, *cluster_peer(scratch, lane));
+    cluster_arrive();
+    add_lanes(row, sums);
+}
+
+/* A cluster has a row, each of its blocks a slice of `most` packs. */
+template <class T>
+__global__ void __launch_bounds__(SLICE_BLOCK, 2)
+    loss_in_shared(loss_args args, int cluster, int most) {
+    DYNAMIC_SHARED(shared);
+    row_sums *scratch = (row_sums *)shared;
+    int n = (int)blockIdx.x / cluster, rank = (int)blockIdx.x % cluster;
+    logit_row<T> row = row_of<T>(args, n);
+    slice<T> mine = slice_of(row, rank * most, (rank + 1) * most);
+    kept_slice<T> kept(shared + SCRATCH, mine.packs);
+    row_sums sums = sum_slice(args, n, row, mine, rank, &kept);
+    float top_z = sums.top_z, top_t = sums.top_t;
+    add_warps<SLICE_WARPS>(row, sums, scratch);
+    if (cluster > 1)
+        add_blocks(row, sums, scratch + SLICE_WARPS, cluster);
+    row_factors factors = end_row(args, row, sums, n, rank == 0 && threadIdx.x == 0);
+    if (row.gradient) {
+        store_edge(row, factors, sums, edge_of(row, rank));
+        store_kept(row, mine, kept, lowered(row, factors, sums, top_z, top_t));
+    }
+    if (cluster > 1)
+        cluster_wait();
+}
+
+template <class T>
+static void in_shared(const struct queue *queue, const struct loss_args *args,
+                      const struct loss_plan *plan) {
+    cluster_shape shape = {(unsigned)(args->n * plan->blocks), SLICE_BLOCK, (unsigned)plan->blocks,
+                           plan->shared_bytes};
+    launch_cluster(queue, shape, loss_in_shared<T>, *args, plan->blocks, plan->packs);
+}
+
+template <class T>
+__global__ void __launch_bounds__(SLICE_BLOCK, 2)
+    loss_sums(loss_args args, row_sums *out, int slices, int most) {
+    __shared__ row_sums scratch[SLICE_WARPS];
+    int n = (int)blockIdx.x / slices, rank = (int)blockIdx.x % slices;
+    logit_row<T> row = row_of<T>(args, n);
+    slice<T> mine = slice_of(row, rank * most, (rank + 1) * most);
+    row_sums sums = sum_slice<T>(args, n, row, mine, rank, nullptr);
+    add_warps<SLICE_WARPS>(row, sums, scratch);
+    if (threadIdx.x == 0)
+        copy_sums(out[blockIdx.x], sums);
+}
+
+template <class T>
+__global__ void __launch_bounds__(SLICE_BLOCK, 2)
+    loss_gradient(loss_args args, const row_sums *in, int slices, int most) {
+    int n = (int)blockIdx.x / slices, rank = (int)blockIdx.x % slices, lane = threadIdx.x % WARP;
+    logit_row<T> row = row_of<T>(args, n);
+    slice<T> mine = slice_of(row, rank * most, (rank + 1) * most);
+    read_label(args, n, row);
+    row_sums sums = no_sums();
+    if (lane < slices)
+        copy_sums(sums, in[n * slices + lane]);
+    add_lanes(row, sums);
+    row_factors factors = end_row(args, row, sums, n, rank == 0 && threadIdx.x == 0);
+    if (!row.gradient)
+        return;
+    store_edge(row, factors, sums, edge_of(row, rank));
+    store_again(row, mine, factors, sums);
+}
+
+template <class T>
+static void in_two_launches(const struct queue *queue, const struct loss_args *args,
+                            const struct loss_plan *plan) {
+    unsigned blocks = (unsigned)(args->n * plan->blocks);
+    row_sums *sums = (row_sums *)args->workspace;
+    LAUNCH_BLOCK(loss_sums<T>, blocks, SLICE_BLOCK, queue, *args, sums, plan->blocks, plan->packs);
+    LAUNCH_BLOCK(loss_gradient<T>, blocks, SLICE_BLOCK, queue, *args, (const row_sums *)sums,
+                 plan->blocks, plan->packs);
+}
+
+/* --- which of them --- */
+
+typedef void variant_fn(const struct queue *queue, const struct loss_args *args,
+                        const struct loss_plan *plan);
+
+enum { REGISTERS = 5 }; /* variants before the one in shared memory, before the last */
+
+/* Up to how many classes; of shared memory that depends on the card. */
+struct variant {
+    int classes;
+    variant_fn *run;
+};
+template <class T>
+static const variant variants[] = {
+    {WARP * logit_row<T>::V, in_registers<T, WARP, logit_row<T>::V>},
+    {WARP * 16, in_registers<T, WARP, 16>},
+    {WARP * 32, in_registers<T, WARP, 32>},
+    {BLOCK * 16, in_registers<T, BLOCK, 16>},
+    {BLOCK * 32, in_registers<T, BLOCK, 32>},
+    {0, in_shared<T>},
+    {INT32_MAX, in_two_launches<T>},
+};
+
+static int parts(int whole, int part) {
+    return (whole + part - 1) / part;
+}
+
+/* Bytes of shared memory of a block, if so many share a row. */
+static size_t slice_bytes(const struct loss_size &size, int packs, int blocks) {
+    size_t classes = (size_t)parts(packs, blocks) * (PACK_BYTES / (size.bf16 ? 2 : 4));
+    return SCRATCH + classes * sizeof(float) * (size.teacher ? 2 : 1);
+}
+
+/* As many blocks as let two of them lie on a processor, so that one reads while the other writes,
+ * and as fill the card; as few as possible. */
+static int cluster_blocks(const struct queue *queue, const struct loss_size &size, int packs) {
+    int blocks = 1;
+    while (blocks < queue->cluster_most &&
+           (slice_bytes(size, packs, blocks) + RESERVED > queue->shared_bytes / 2 ||
+            size.n * blocks < queue->processors))
+        blocks *= 2;
+    return blocks;
+}
+
+template <class T>
+static bool plan_shared(const struct queue *queue, const struct loss_size &size, int packs,
+                        struct loss_plan *plan) {
+    int blocks = cluster_blocks(queue, size, packs);
+    for (; blocks > 0; blocks /= 2) {
+        size_t bytes = slice_bytes(size, packs, blocks);
+        cluster_shape shape = {(unsigned)(size.n * blocks), SLICE_BLOCK, (unsigned)blocks, bytes};
+        *plan = {REGISTERS, blocks, parts(packs, blocks), bytes, 0};
+        if (bytes <= queue->shared_bytes && allow_cluster(queue, shape, loss_in_shared<T>))
+            return true;
+    }
+    return false;
+}
+
+/* Enough blocks to keep the card busy to the end, but none that has nothing to do. */
+static struct loss_plan plan_slices(const struct queue *queue, const struct loss_size &size,
+                                    int packs) {
+    int most = min(parts(8 * queue->processors, size.n), (int)SLICES_MOST);
+    int blocks = max(min(most, packs / (2 * SLICE_BLOCK)), 1);
+    size_t bytes = (size_t)size.n * (size_t)blocks * sizeof(row_sums);
+    return {REGISTERS + 1, blocks, parts(packs, blocks), 0, bytes};
+}
+
+template <class T>
+static struct loss_plan plan_of(const struct queue *queue, const struct loss_size &size) {
+    int packs = size.classes / logit_row<T>::V;
+    struct loss_plan plan = {0, 1, packs, 0, 0};
+    while (plan.variant < REGISTERS && size.classes > variants<T>[plan.variant].classes)
+        plan.variant++;
+    if (plan.variant < REGISTERS || plan_shared<T>(queue, size, packs, &plan))
+        return plan;
+    return plan_slices(queue, size, packs);
+}
+
+extern "C" struct loss_plan launch_distill_loss_plan(const struct queue *queue,
+                                                     struct loss_size size) {
+    return size.bf16 ? plan_of<bf16>(queue, size) : plan_of<float>(queue, size);
+}
+
+extern "C" void launch_distill_loss(const struct queue *queue, const struct loss_plan *plan,
+                                    const struct loss_args *args) {
+    (args->student.bf16 ? variants<bf16> : variants<float>)[plan->variant].run(queue, args, plan);
 }

@@ -5,13 +5,18 @@
  * A block is lanes x rows: a lane has V neighbouring channels, a row a pixel. How pixels are cut
  * into chunks depends on the shape alone, so that every device of an architecture gives the same
  * bytes.
+ *
+ * Who adds up the chunks in every block reads, in all, blocks x chunks x tile sums: that is why
+ * tiles are narrow, the 64 bytes that memory delivers at once, and why there are as many blocks as
+ * an H100 has multiprocessors, but large ones. A thread asks for some pixels before it uses the
+ * first, because a multiprocessor must have about 20 KB on the way to keep up with memory.
  */
 #ifndef ENGINE_BACKEND_CUDA_KERNELS_COLUMNS_CUH
 #define ENGINE_BACKEND_CUDA_KERNELS_COLUMNS_CUH
 
 #include "engine/backend/cuda/kernels/device.cuh"
 
-static constexpr uint32_t TARGET_BLOCKS = 256, CHUNKS_MAX = 128, PIXELS_OF_ROW = 4;
+static constexpr uint32_t COLUMN_THREADS = 512, COLUMN_BLOCKS = 132, PIXELS_OF_ROW = 2;
 
 struct tiling {
     uint32_t lanes, rows, tiles, chunk, chunks;
@@ -19,13 +24,14 @@ struct tiling {
 
 static struct tiling tiling_of(struct extent extent, int width) {
     struct tiling t = {1, 0, 0, 0, 0};
-    while (t.lanes < WARP && t.lanes * width < extent.channels)
+    uint32_t lanes_most = width > 1 ? 64 / PACK_BYTES : WARP;
+    while (t.lanes < lanes_most && t.lanes * width < extent.channels)
         t.lanes *= 2;
-    t.rows = BLOCK / t.lanes;
+    t.rows = COLUMN_THREADS / t.lanes;
     t.tiles = (extent.channels + t.lanes * width - 1) / (t.lanes * width);
-    uint32_t most = TARGET_BLOCKS / t.tiles, useful = extent.pixels / (t.rows * PIXELS_OF_ROW);
+    uint32_t most = COLUMN_BLOCKS / t.tiles, useful = extent.pixels / (t.rows * PIXELS_OF_ROW);
     uint32_t chunks = most < useful ? most : useful;
-    chunks = chunks < 1 ? 1 : chunks > CHUNKS_MAX ? CHUNKS_MAX : chunks;
+    chunks = chunks < 1 ? 1 : chunks;
     t.chunk = (extent.pixels + chunks - 1) / chunks;
     t.chunks = (extent.pixels + t.chunk - 1) / t.chunk;
     return t;
@@ -48,9 +54,22 @@ template <int V> __device__ static position position_of(const tiling &t, const e
     return at;
 }
 
+/* A thread's pixels p, p + rows, ...: their packs. What is absent or behind the chunk is zeros. */
+template <class T, int V, int COUNT>
+__device__ static void load_pixels(pack<T, V> (&to)[COUNT], const void *from, const tiling &t,
+                                   const position &at, uint32_t p, uint32_t channels) {
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) {
+        uint32_t pixel = p + i * t.rows;
+        to[i] = pack<T, V>{};
+        if (from && pixel < at.end)
+            to[i] = *(const pack<T, V> *)((const T *)from + pixel * channels + at.c);
+    }
+}
+
 /* Adds a and b of all rows of a lane, pairwise; every thread gets its lane's sums. */
 template <int V> __device__ static void sum_rows(float (&a)[V], float (&b)[V], const tiling &t) {
-    __shared__ float sums[2 * V][BLOCK];
+    __shared__ float sums[2 * V][COLUMN_THREADS];
     uint32_t i = threadIdx.x;
 #pragma unroll
     for (int v = 0; v < V; v++) {
@@ -105,20 +124,45 @@ __device__ static void load_sums(const float *partial, float (&a)[V], float (&b)
     sum_rows(a, b, t);
 }
 
-/* out[c] = sum over chunks of the first sums, out2[c] of the second ones; either may be NULL. */
-static __global__ void finish_columns(const float *partial, float *out, float *out2,
-                                      uint32_t channels, uint32_t chunks) {
-    GRID_LOOP(c, channels) {
-        double sum = 0, sum2 = 0;
-        for (uint32_t chunk = 0; chunk < chunks; chunk++) {
-            sum += partial[(size_t)chunk * 2 * channels + c];
-            sum2 += partial[((size_t)chunk * 2 + 1) * channels + c];
-        }
-        if (out)
-            out[c] = (float)sum;
-        if (out2)
-            out2[c] = (float)sum2;
-    }
+/* --- the chunks' sums --- */
+
+static constexpr uint32_t FINISH_ROWS = BLOCK / WARP;
+
+/* Adds up partial[chunks][count] and hands sum i to to(i, sum). A warp has 32 neighbours, a block's
+ * warps every eighth chunk each; then the warps' sums are added in turn. */
+template <class To>
+static __global__ void __launch_bounds__(BLOCK)
+    finish(const float *partial, uint32_t chunks, uint32_t count, To to) {
+    __shared__ double sums[FINISH_ROWS][WARP];
+    uint32_t lane = threadIdx.x % WARP, row = threadIdx.x / WARP, i = blockIdx.x * WARP + lane;
+    double sum = 0;
+    for (uint32_t chunk = row; i < count && chunk < chunks; chunk += FINISH_ROWS)
+        sum += partial[(size_t)chunk * count + i];
+    sums[row][lane] = sum;
+    __syncthreads();
+    if (row > 0 || i >= count)
+        return;
+    for (uint32_t other = 1; other < FINISH_ROWS; other++)
+        sum += sums[other][lane];
+    to(i, (float)sum);
 }
+
+template <class To>
+static void launch_finish(const struct queue *queue, const float *partial, uint32_t chunks,
+                          uint32_t count, To to) {
+    LAUNCH_BLOCK(finish, (count + WARP - 1) / WARP, BLOCK, queue, partial, chunks, count, to);
+}
+
+/* Where the sums of store_sums go: the first ones, then the second ones; either may be NULL. */
+struct column_sums {
+    float *out, *out2;
+    uint32_t channels;
+    __device__ void operator()(uint32_t i, float sum) const {
+        if (i < channels && out)
+            out[i] = sum;
+        else if (i >= channels && out2)
+            out2[i - channels] = sum;
+    }
+};
 
 #endif

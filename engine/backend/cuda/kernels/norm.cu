@@ -1,6 +1,10 @@
 /*
  * Batch norm with statistics of the batch: two launches each way. The first sums over chunks of
  * pixels, the second adds up the chunks' sums again in every block and then goes over the pixels.
+ *
+ * Activations read or written: forward 3 (4 with a residual); backward dy, x and, if given, dy2 and
+ * y twice, dx once. With a dresidual its first launch writes that, and the second reads it instead
+ * of dy, dy2 and y.
  */
 #include "engine/backend/cuda/kernels/columns.cuh"
 
@@ -37,28 +41,33 @@ template <int V> __device__ static float scaled(const channel<V> &of, int v, flo
     return fmaf(standardized(of, v, x), of.gamma[v], of.beta[v]);
 }
 
+/* Pixels that a thread has on the way. */
+static constexpr int AHEAD = 4, AHEAD_BWD = 2;
+
 /* --- forward --- */
 
 /* Sums and sums of squares about each channel's first number, which keeps them small. It is kept
  * behind the sums, because x may be overwritten by the second launch. */
 template <class T, int V>
-__global__ void __launch_bounds__(BLOCK)
-    statistics(const T *x, const T *pivot, float *partial, extent extent, tiling t) {
+__global__ void __launch_bounds__(COLUMN_THREADS)
+    statistics(const T *x, float *partial, extent extent, tiling t) {
     position at = position_of<V>(t, extent);
     float a[V] = {0}, b[V] = {0}, center[V] = {0};
-    if (at.active && pivot)
-        load_pack(center, pivot + at.c);
+    if (at.active)
+        load_pack(center, x + at.c);
     if (at.active && blockIdx.y == 0 && at.row == 0)
         store_pack(partial + (size_t)2 * t.chunks * extent.channels + at.c, center);
-    for (uint32_t p = at.begin + at.row; at.active && p < at.end; p += t.rows) {
-        float in[V];
-        load_pack(in, x + (size_t)p * extent.channels + at.c);
+    for (uint32_t p = at.begin + at.row; at.active && p < at.end; p += AHEAD * t.rows) {
+        pack<T, V> in[AHEAD];
+        load_pixels(in, x, t, at, p, extent.channels);
 #pragma unroll
-        for (int v = 0; v < V; v++) {
-            float distance = in[v] - center[v];
-            a[v] += distance;
-            b[v] = fmaf(distance, distance, b[v]);
-        }
+        for (int i = 0; i < AHEAD; i++)
+#pragma unroll
+            for (int v = 0; v < V; v++) {
+                float distance = p + i * t.rows < at.end ? load(in[i].at[v]) - center[v] : 0.0f;
+                a[v] += distance;
+                b[v] = fmaf(distance, distance, b[v]);
+            }
     }
     store_sums(partial, a, b, t, at, extent.channels);
 }
@@ -86,7 +95,7 @@ __device__ static void moments(const norm_args &args, const tiling &t, const pos
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(BLOCK) bn_act(norm_args args, tiling t) {
+__global__ void __launch_bounds__(COLUMN_THREADS) bn_act(norm_args args, tiling t) {
     position at = position_of<V>(t, args.extent);
     channel<V> of;
     float var[V];
@@ -94,17 +103,21 @@ __global__ void __launch_bounds__(BLOCK) bn_act(norm_args args, tiling t) {
     if (!at.active)
         return;
     finish_channel(of, var, args.gamma + at.c, args.beta + at.c, args.eps);
-    const T *x = (const T *)args.x.data, *residual = (const T *)args.residual.data;
-    for (uint32_t p = at.begin + at.row; p < at.end; p += t.rows) {
-        size_t i = (size_t)p * args.extent.channels + at.c;
-        float in[V], other[V] = {0};
-        load_pack(in, x + i);
-        if (residual)
-            load_pack(other, residual + i);
+    for (uint32_t p = at.begin + at.row; p < at.end; p += AHEAD * t.rows) {
+        pack<T, V> x[AHEAD], residual[AHEAD];
+        load_pixels(x, args.x.data, t, at, p, args.extent.channels);
+        load_pixels(residual, args.residual.data, t, at, p, args.extent.channels);
 #pragma unroll
-        for (int v = 0; v < V; v++)
-            in[v] = activate(scaled(of, v, in[v]) + other[v], args.act);
-        store_pack((T *)args.y.data + i, in);
+        for (int i = 0; i < AHEAD; i++) {
+            uint32_t pixel = p + i * t.rows;
+            float y[V];
+#pragma unroll
+            for (int v = 0; v < V; v++)
+                y[v] =
+                    activate(scaled(of, v, load(x[i].at[v])) + load(residual[i].at[v]), args.act);
+            if (pixel < at.end)
+                store_pack((T *)args.y.data + pixel * args.extent.channels + at.c, y);
+        }
     }
 }
 
@@ -114,30 +127,33 @@ extern "C" void launch_bn_act(const struct queue *queue, const struct norm_args 
         constexpr int V = decltype(type)::width;
         struct tiling t = tiling_of(args->extent, V);
         dim3 grid(t.tiles, t.chunks);
-        const T *x = (const T *)args->x.data;
-        LAUNCH_BLOCK((statistics<T, V>), grid, BLOCK, queue, x, x, (float *)args->workspace,
-                     args->extent, t);
-        LAUNCH_BLOCK((bn_act<T, V>), grid, BLOCK, queue, *args, t);
+        LAUNCH_BLOCK((statistics<T, V>), grid, COLUMN_THREADS, queue, (const T *)args->x.data,
+                     (float *)args->workspace, args->extent, t);
+        LAUNCH_BLOCK((bn_act<T, V>), grid, COLUMN_THREADS, queue, *args, t);
     });
 }
 
 /* --- backward --- */
 
-/* The gradient behind the activation, and x, at one place. */
+/* The gradient behind the activation, and x, of a thread's next pixels. */
 template <class T, int V>
-__device__ static void incoming(const norm_bwd_args &args, const channel<V> &of, size_t i,
-                                float (&g)[V], float (&x)[V]) {
-    const T *y = (const T *)args.y.data, *dy2 = (const T *)args.dy2.data;
-    float other[V] = {0}, out[V];
-    load_pack(g, (const T *)args.dy.data + i);
-    load_pack(x, (const T *)args.x.data + i);
-    if (dy2)
-        load_pack(other, dy2 + i);
-    if (y)
-        load_pack(out, y + i);
+__device__ static void incoming(const norm_bwd_args &args, const channel<V> &of, const tiling &t,
+                                const position &at, uint32_t p, float (&g)[AHEAD_BWD][V],
+                                float (&x)[AHEAD_BWD][V]) {
+    pack<T, V> dy[AHEAD_BWD], dy2[AHEAD_BWD], in[AHEAD_BWD], y[AHEAD_BWD];
+    load_pixels(dy, args.dy.data, t, at, p, args.extent.channels);
+    load_pixels(in, args.x.data, t, at, p, args.extent.channels);
+    load_pixels(dy2, args.dy2.data, t, at, p, args.extent.channels);
+    load_pixels(y, args.y.data, t, at, p, args.extent.channels);
 #pragma unroll
-    for (int v = 0; v < V; v++)
-        g[v] = passes(y ? out[v] : scaled(of, v, x[v]), args.act) ? g[v] + other[v] : 0.0f;
+    for (int i = 0; i < AHEAD_BWD; i++)
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+            x[i][v] = load(in[i].at[v]);
+            float out = args.y.data ? load(y[i].at[v]) : scaled(of, v, x[i][v]);
+            float sum = load(dy[i].at[v]) + load(dy2[i].at[v]);
+            g[i][v] = passes(out, args.act) ? sum : 0.0f;
+        }
 }
 
 template <class T, int V>
@@ -149,26 +165,34 @@ __device__ static void load_channel(const norm_bwd_args &args, const position &a
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(BLOCK) bn_act_bwd_sums(norm_bwd_args args, tiling t) {
+__global__ void __launch_bounds__(COLUMN_THREADS) bn_act_bwd_sums(norm_bwd_args args, tiling t) {
     position at = position_of<V>(t, args.extent);
     channel<V> of;
     float dbeta[V] = {0}, dgamma[V] = {0};
     if (at.active)
         load_channel<T>(args, at, of);
-    for (uint32_t p = at.begin + at.row; at.active && p < at.end; p += t.rows) {
-        float g[V], x[V];
-        incoming<T>(args, of, (size_t)p * args.extent.channels + at.c, g, x);
+    for (uint32_t p = at.begin + at.row; at.active && p < at.end; p += AHEAD_BWD * t.rows) {
+        float g[AHEAD_BWD][V], x[AHEAD_BWD][V];
+        incoming<T>(args, of, t, at, p, g, x);
 #pragma unroll
-        for (int v = 0; v < V; v++) {
-            dbeta[v] += g[v];
-            dgamma[v] = fmaf(g[v], standardized(of, v, x[v]), dgamma[v]);
+        for (int i = 0; i < AHEAD_BWD; i++) {
+            uint32_t pixel = p + i * t.rows;
+            if (pixel >= at.end)
+                break;
+            if (args.dresidual.data)
+                store_pack((T *)args.dresidual.data + pixel * args.extent.channels + at.c, g[i]);
+#pragma unroll
+            for (int v = 0; v < V; v++) {
+                dbeta[v] += g[i][v];
+                dgamma[v] = fmaf(g[i][v], standardized(of, v, x[i][v]), dgamma[v]);
+            }
         }
     }
     store_sums((float *)args.workspace, dbeta, dgamma, t, at, args.extent.channels);
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(BLOCK) bn_act_bwd(norm_bwd_args args, tiling t) {
+__global__ void __launch_bounds__(COLUMN_THREADS) bn_act_bwd(norm_bwd_args args, tiling t) {
     position at = position_of<V>(t, args.extent);
     channel<V> of;
     float dbeta[V], dgamma[V];
@@ -180,21 +204,35 @@ __global__ void __launch_bounds__(BLOCK) bn_act_bwd(norm_bwd_args args, tiling t
         store_pack(args.dgamma + at.c, dgamma);
         store_pack(args.dbeta + at.c, dbeta);
     }
-    T *dresidual = (T *)args.dresidual.data;
     float share = 1.0f / (float)args.extent.pixels;
-    for (uint32_t p = at.begin + at.row; p < at.end; p += t.rows) {
-        size_t i = (size_t)p * args.extent.channels + at.c;
-        float g[V], x[V];
-        incoming<T>(args, of, i, g, x);
-        if (dresidual)
-            store_pack(dresidual + i, g);
+    for (uint32_t p = at.begin + at.row; p < at.end; p += AHEAD_BWD * t.rows) {
+        float g[AHEAD_BWD][V], x[AHEAD_BWD][V];
+        incoming<T>(args, of, t, at, p, g, x);
 #pragma unroll
-        for (int v = 0; v < V; v++) {
-            float common = fmaf(standardized(of, v, x[v]), dgamma[v], dbeta[v]) * share;
-            x[v] = of.gamma[v] * of.inverse[v] * (g[v] - common);
+        for (int i = 0; i < AHEAD_BWD; i++) {
+            uint32_t pixel = p + i * t.rows;
+            if (pixel >= at.end)
+                break;
+#pragma unroll
+            for (int v = 0; v < V; v++) {
+                float common = fmaf(standardized(of, v, x[i][v]), dgamma[v], dbeta[v]) * share;
+                x[i][v] = of.gamma[v] * of.inverse[v] * (g[i][v] - common);
+            }
+            store_pack((T *)args.dx.data + pixel * args.extent.channels + at.c, x[i]);
         }
-        store_pack((T *)args.dx.data + i, x);
     }
+}
+
+/* What the second launch starts from: the gradient behind the activation, if the first one has left
+ * it. */
+static struct norm_bwd_args second_of(const struct norm_bwd_args *args) {
+    struct norm_bwd_args second = *args;
+    if (!args->dresidual.data)
+        return second;
+    second.dy = args->dresidual;
+    second.dy2.data = second.y.data = nullptr;
+    second.act = LAUNCH_ACT_NONE;
+    return second;
 }
 
 extern "C" void launch_bn_act_bwd(const struct queue *queue, const struct norm_bwd_args *args) {
@@ -203,24 +241,45 @@ extern "C" void launch_bn_act_bwd(const struct queue *queue, const struct norm_b
         constexpr int V = decltype(type)::width;
         struct tiling t = tiling_of(args->extent, V);
         dim3 grid(t.tiles, t.chunks);
-        LAUNCH_BLOCK((bn_act_bwd_sums<T, V>), grid, BLOCK, queue, *args, t);
-        LAUNCH_BLOCK((bn_act_bwd<T, V>), grid, BLOCK, queue, *args, t);
+        LAUNCH_BLOCK((bn_act_bwd_sums<T, V>), grid, COLUMN_THREADS, queue, *args, t);
+        LAUNCH_BLOCK((bn_act_bwd<T, V>), grid, COLUMN_THREADS, queue, second_of(args), t);
     });
 }
 
 /* --- sums of channels --- */
 
+template <class T, int V>
+__global__ void __launch_bounds__(COLUMN_THREADS)
+    channel_sums(const T *x, float *to, extent extent, tiling t) {
+    position at = position_of<V>(t, extent);
+    float sum[V] = {0}, none[V] = {0};
+    for (uint32_t p = at.begin + at.row; at.active && p < at.end; p += AHEAD * t.rows) {
+        pack<T, V> in[AHEAD];
+        load_pixels(in, x, t, at, p, extent.channels);
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++)
+#pragma unroll
+            for (int v = 0; v < V; v++)
+                sum[v] += load(in[i].at[v]);
+    }
+    sum_rows(sum, none, t);
+    if (at.active && at.row == 0)
+        store_pack(to + blockIdx.y * extent.channels + at.c, sum);
+}
+
+/* Of a single chunk the sums are written where they belong at once. */
 extern "C" void launch_channel_sums(const struct queue *queue, struct array x, struct extent extent,
                                     float *out, void *workspace) {
     with_type(x.bf16, extent.channels, [&](auto type) {
         using T = typename decltype(type)::type;
         constexpr int V = decltype(type)::width;
         struct tiling t = tiling_of(extent, V);
-        float *partial = (float *)workspace;
-        LAUNCH_BLOCK((statistics<T, V>), dim3(t.tiles, t.chunks), BLOCK, queue, (const T *)x.data,
-                     (const T *)nullptr, partial, extent, t);
-        LAUNCH(finish_columns, loop_blocks(queue, extent.channels), BLOCK, queue, partial, out,
-               (float *)nullptr, extent.channels, t.chunks);
+        float *to = t.chunks > 1 ? (float *)workspace : out;
+        LAUNCH_BLOCK((channel_sums<T, V>), dim3(t.tiles, t.chunks), COLUMN_THREADS, queue,
+                     (const T *)x.data, to, extent, t);
+        if (t.chunks > 1)
+            launch_finish(queue, to, t.chunks, extent.channels,
+                          column_sums{out, nullptr, extent.channels});
     });
 }
 

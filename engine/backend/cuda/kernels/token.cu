@@ -132,7 +132,8 @@ extern "C" void launch_layer_norm(const struct queue *queue, const struct token_
 
 /* dgamma and dbeta, over chunks of tokens. */
 template <class T, int V>
-__global__ void __launch_bounds__(BLOCK) layer_norm_sums(token_args args, extent extent, tiling t) {
+__global__ void __launch_bounds__(COLUMN_THREADS)
+    layer_norm_sums(token_args args, extent extent, tiling t) {
     position at = position_of<V>(t, extent);
     float dbeta[V] = {0}, dgamma[V] = {0};
     for (uint32_t p = at.begin + at.row; at.active && p < at.end; p += t.rows) {
@@ -177,11 +178,10 @@ extern "C" void launch_layer_norm_bwd(const struct queue *queue, const struct to
         using T = typename decltype(type)::type;
         constexpr int V = decltype(type)::width;
         struct tiling t = tiling_of(extent, V);
-        LAUNCH_BLOCK((layer_norm_sums<T, V>), dim3(t.tiles, t.chunks), BLOCK, queue, *args, extent,
-                     t);
-        LAUNCH(finish_columns, loop_blocks(queue, extent.channels), BLOCK, queue,
-               (const float *)args->workspace, args->dbeta, args->dgamma, extent.channels,
-               t.chunks);
+        LAUNCH_BLOCK((layer_norm_sums<T, V>), dim3(t.tiles, t.chunks), COLUMN_THREADS, queue, *args,
+                     extent, t);
+        launch_finish(queue, (const float *)args->workspace, t.chunks, 2 * extent.channels,
+                      column_sums{args->dbeta, args->dgamma, extent.channels});
         LAUNCH_BLOCK(layer_norm_dx, token_blocks(args), BLOCK, queue, *args,
                      (const T *)args->dy.data, (const T *)args->x.data, (const T *)args->dx2.data,
                      (T *)args->dx.data);
@@ -248,7 +248,8 @@ extern "C" void launch_residual(const struct queue *queue, const struct token_ar
 
 /* dscale over chunks of tokens; dbranch is written on the way. */
 template <class T, int V>
-__global__ void __launch_bounds__(BLOCK) residual_bwd(token_args args, extent extent, tiling t) {
+__global__ void __launch_bounds__(COLUMN_THREADS)
+    residual_bwd(token_args args, extent extent, tiling t) {
     position at = position_of<V>(t, extent);
     float sum[V] = {0}, none[V] = {0}, scale[V];
     for (int v = 0; v < V; v++)
@@ -275,10 +276,10 @@ extern "C" void launch_residual_bwd(const struct queue *queue, const struct toke
         using T = typename decltype(type)::type;
         constexpr int V = decltype(type)::width;
         struct tiling t = tiling_of(extent, V);
-        LAUNCH_BLOCK((residual_bwd<T, V>), dim3(t.tiles, t.chunks), BLOCK, queue, *args, extent, t);
+        LAUNCH_BLOCK((residual_bwd<T, V>), dim3(t.tiles, t.chunks), COLUMN_THREADS, queue, *args,
+                     extent, t);
         if (args->dscale)
-            LAUNCH(finish_columns, loop_blocks(queue, extent.channels), BLOCK, queue,
-                   (const float *)args->workspace, args->dscale, (float *)nullptr, extent.channels,
-                   t.chunks);
+            launch_finish(queue, (const float *)args->workspace, t.chunks, 2 * extent.channels,
+                          column_sums{args->dscale, nullptr, extent.channels});
     });
 }

@@ -1,9 +1,10 @@
 /*
- * Convolutions of every group count, a thread for a number: for depthwise and grouped ones, and for
- * those that the library has no plan for. The weights' gradient is summed over chunks of pixels
- * first, then over the chunks, both in a fixed order.
+ * Own convolutions: the first kind that fits is taken. The last one, here, fits always: a thread
+ * for a number, of every size. The weights' gradient is summed over chunks of pixels first, then
+ * over the chunks, both in a fixed order.
  */
-#include "engine/backend/cuda/kernels/device.cuh"
+#include "engine/backend/cuda/kernels/columns.cuh"
+#include "engine/backend/cuda/kernels/conv.cuh"
 
 static constexpr uint32_t DW_THREADS = 1 << 16, DW_CHUNKS_MAX = 256, DW_PIXELS_MIN = 16;
 
@@ -16,7 +17,8 @@ __device__ static place place_of(uint32_t pixel, int height, int width) {
                  (int)(pixel % width)};
 }
 
-template <class T> __global__ void conv(conv_args args, const T *x, const T *residual, T *y) {
+template <class From, class To> __global__ void conv(conv_args args, const From *x, To *y) {
+    const To *residual = (const To *)args.residual.data;
     int cg = args.c / args.groups, kg = args.k / args.groups;
     GRID_LOOP(i, (uint32_t)(args.n * args.yh * args.yw * args.k)) {
         int k = i % args.k, first = k / kg * cg;
@@ -27,7 +29,8 @@ template <class T> __global__ void conv(conv_args args, const T *x, const T *res
                 int h = to.h * args.stride - args.pad + r, w = to.w * args.stride - args.pad + s;
                 if (h < 0 || h >= args.h || w < 0 || w >= args.w)
                     continue;
-                const T *from = x + ((uint32_t)(to.n * args.h + h) * args.w + w) * args.c + first;
+                const From *from =
+                    x + ((uint32_t)(to.n * args.h + h) * args.w + w) * args.c + first;
                 const float *weight = args.weight + ((uint32_t)(k * args.r + r) * args.s + s) * cg;
                 for (int c = 0; c < cg; c++)
                     sum = fmaf(load(from[c]), weight[c], sum);
@@ -75,8 +78,8 @@ static uint32_t dw_chunks(const struct conv_args *args) {
 }
 
 /* Thread i has weight (r, s, c, k) with k fastest, because k is what dy has neighbours in. */
-template <class T>
-__global__ void conv_dw(conv_args args, const T *x, const T *dy, float *partial, uint32_t chunks) {
+template <class X, class Y>
+__global__ void conv_dw(conv_args args, const X *x, const Y *dy, float *partial, uint32_t chunks) {
     int cg = args.c / args.groups, kg = args.k / args.groups;
     uint32_t weights = (uint32_t)(args.k * args.r * args.s * cg);
     uint32_t pixels = (uint32_t)(args.n * args.yh * args.yw);
@@ -99,27 +102,13 @@ __global__ void conv_dw(conv_args args, const T *x, const T *dy, float *partial,
     }
 }
 
-__global__ void conv_dw_finish(const float *partial, float *dweight, uint32_t weights,
-                               uint32_t chunks) {
-    GRID_LOOP(i, weights) {
-        double sum = 0;
-        for (uint32_t chunk = 0; chunk < chunks; chunk++)
-            sum += partial[chunk * weights + i];
-        dweight[i] = (float)sum;
-    }
-}
-
-extern "C" void launch_conv(const struct queue *queue, const struct conv_args *args) {
+static void plain(const struct queue *queue, const struct conv_args *args) {
     unsigned blocks = loop_blocks(queue, (uint32_t)(args->n * args->yh * args->yw * args->k));
-    if (args->x.bf16)
-        LAUNCH(conv, blocks, BLOCK, queue, *args, (const bf16 *)args->x.data,
-               (const bf16 *)args->residual.data, (bf16 *)args->y.data);
-    else
-        LAUNCH(conv, blocks, BLOCK, queue, *args, (const float *)args->x.data,
-               (const float *)args->residual.data, (float *)args->y.data);
+    with_types(args->x, args->y,
+               [&](auto x, auto y) { LAUNCH(conv, blocks, BLOCK, queue, *args, x, y); });
 }
 
-extern "C" void launch_conv_dx(const struct queue *queue, const struct conv_args *args) {
+static void plain_dx(const struct queue *queue, const struct conv_args *args) {
     unsigned blocks = loop_blocks(queue, (uint32_t)(args->n * args->h * args->w * args->c));
     if (args->y.bf16)
         LAUNCH(conv_dx, blocks, BLOCK, queue, *args, (const bf16 *)args->y.data,
@@ -129,24 +118,53 @@ extern "C" void launch_conv_dx(const struct queue *queue, const struct conv_args
                (float *)args->x.data);
 }
 
-extern "C" size_t launch_conv_dw_workspace_bytes(const struct queue *queue,
-                                                 const struct conv_args *args) {
-    (void)queue;
+static size_t plain_dw_workspace_bytes(const struct conv_args *args) {
     return sizeof(float) * dw_chunks(args) *
            (size_t)(args->k * args->r * args->s * (args->c / args->groups));
 }
 
-extern "C" void launch_conv_dw(const struct queue *queue, const struct conv_args *args) {
+static void plain_dw(const struct queue *queue, const struct conv_args *args) {
     uint32_t weights = (uint32_t)(args->k * args->r * args->s * (args->c / args->groups));
     uint32_t chunks = dw_chunks(args);
     dim3 grid((weights + BLOCK - 1) / BLOCK, chunks);
     float *partial = (float *)args->workspace;
-    if (args->x.bf16)
-        LAUNCH(conv_dw, grid, BLOCK, queue, *args, (const bf16 *)args->x.data,
-               (const bf16 *)args->y.data, partial, chunks);
-    else
-        LAUNCH(conv_dw, grid, BLOCK, queue, *args, (const float *)args->x.data,
-               (const float *)args->y.data, partial, chunks);
-    LAUNCH(conv_dw_finish, loop_blocks(queue, weights), BLOCK, queue, partial, args->dweight,
-           weights, chunks);
+    with_types(args->x, args->y, [&](auto x, auto dy) {
+        LAUNCH(conv_dw, grid, BLOCK, queue, *args, x, dy, partial, chunks);
+    });
+    launch_finish(queue, partial, chunks, weights, column_sums{args->dweight, nullptr, weights});
+}
+
+/* --- which --- */
+
+static bool fits_always(const struct conv_args *) {
+    return true;
+}
+
+static const struct conv_kind conv_plain = {fits_always, plain, plain_dx, plain_dw,
+                                            plain_dw_workspace_bytes};
+
+static const struct conv_kind &kind_of(const struct conv_args *args) {
+    static const struct conv_kind *const kinds[] = {&conv_depthwise, &conv_grouped, &conv_plain};
+    int i = 0;
+    while (!kinds[i]->fits(args))
+        i++;
+    return *kinds[i];
+}
+
+extern "C" void launch_conv(const struct queue *queue, const struct conv_args *args) {
+    kind_of(args).forward(queue, args);
+}
+
+extern "C" void launch_conv_dx(const struct queue *queue, const struct conv_args *args) {
+    kind_of(args).dx(queue, args);
+}
+
+extern "C" size_t launch_conv_dw_workspace_bytes(const struct queue *queue,
+                                                 const struct conv_args *args) {
+    (void)queue;
+    return kind_of(args).dw_workspace_bytes(args);
+}
+
+extern "C" void launch_conv_dw(const struct queue *queue, const struct conv_args *args) {
+    kind_of(args).dw(queue, args);
 }

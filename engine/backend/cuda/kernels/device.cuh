@@ -129,6 +129,18 @@ template <class F> void with_type(bool is_bf16, uint32_t channels, F f) {
         f(number_type<float, 1>{});
 }
 
+/* Calls f with typed pointers to two arrays. */
+template <class F> void with_types(struct array x, struct array y, F f) {
+    if (x.bf16 && y.bf16)
+        f((const bf16 *)x.data, (bf16 *)y.data);
+    else if (x.bf16)
+        f((const bf16 *)x.data, (float *)y.data);
+    else if (y.bf16)
+        f((const float *)x.data, (bf16 *)y.data);
+    else
+        f((const float *)x.data, (float *)y.data);
+}
+
 /* --- reductions --- */
 
 /* The sum over the warp's lanes, in every lane. */

@@ -99,18 +99,6 @@ template <class From, class To> __global__ void convert(const From *x, To *y, ui
     store(y[i], load(x[i]));
 }
 
-/* Calls f with typed pointers to two arrays. */
-template <class F> static void with_types(struct array x, struct array y, F f) {
-    if (x.bf16 && y.bf16)
-        f((const bf16 *)x.data, (bf16 *)y.data);
-    else if (x.bf16)
-        f((const bf16 *)x.data, (float *)y.data);
-    else if (y.bf16)
-        f((const float *)x.data, (bf16 *)y.data);
-    else
-        f((const float *)x.data, (float *)y.data);
-}
-
 extern "C" void launch_convert(const struct queue *queue, struct array x, struct array y,
                                uint32_t count) {
     with_types(x, y, [&](auto from, auto to) {

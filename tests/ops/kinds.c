@@ -61,16 +61,21 @@ static void fold(struct problem *problem, struct op *conv) {
     conv->in[2] = op.out[1];
 }
 
+static void conv_dx(struct problem *problem, const struct op *conv, int dy) {
+    struct op dx = op_new(OP_CONV_DX, SECTION_BACKWARD);
+    dx.in[0] = dy;
+    dx.in[1] = conv->in[1];
+    dx.out[0] = empty_like(problem, conv->in[0]);
+    dx.attr = conv->attr;
+    problem_op(problem, &dx, 0);
+    problem_pair(problem, conv->in[0], dx.out[0]);
+}
+
 static void conv_gradient(struct problem *problem, const struct op *conv) {
     int y = conv->out[0], x = conv->in[0], weight = conv->in[1], bias = conv->in[2];
     int dy = problem_activation(problem, problem->program.value[y].shape, unit);
-    struct op dx = op_new(OP_CONV_DX, SECTION_BACKWARD);
-    dx.in[0] = dy;
-    dx.in[1] = weight;
-    dx.out[0] = empty_like(problem, x);
-    dx.attr = conv->attr;
-    problem_op(problem, &dx, 0);
-    problem_pair(problem, x, dx.out[0]);
+    if (!problem_int(problem, "pictures", 0))
+        conv_dx(problem, conv, dy);
     struct op dw = op_new(OP_CONV_DW, SECTION_BACKWARD);
     dw.in[0] = dy;
     dw.in[1] = x;
@@ -95,7 +100,8 @@ static void setup_conv(struct problem *problem) {
                                       .pad = problem_int(problem, "p", 0),
                                       .groups = groups,
                                       .act = act_of(problem)};
-    op.in[0] = problem_activation(problem, x, unit);
+    op.in[0] = problem_int(problem, "pictures", 0) ? problem_input(problem, DTYPE_F32, x, unit)
+                                                   : problem_activation(problem, x, unit);
     op.in[1] = problem_parameter(problem, VALUE_WEIGHT, weight, unit);
     if (problem_int(problem, "bias", 0))
         op.in[2] = problem_parameter(problem, VALUE_WEIGHT, vector_shape(k), unit);

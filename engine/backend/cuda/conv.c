@@ -130,7 +130,7 @@ static enum status add_zeros(struct conv_state *state, const struct kernel_conte
 enum status cuda_conv_prepare(const struct kernel_context *context, void **state,
                               size_t *workspace_bytes, struct error *err) {
     struct dnn_problem problem = {.kind = DNN_CONV,
-                                  .bf16 = context->in[0] == FORMAT_NATIVE,
+                                  .bf16 = context->out[0] == FORMAT_NATIVE, /* x may be pictures */
                                   .bias = context->op->in[2] != NO_VALUE ||
                                           context->op->in[3] != NO_VALUE,
                                   .residual = context->op->in[3] != NO_VALUE,

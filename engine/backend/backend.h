@@ -60,6 +60,9 @@ typedef enum status kernel_prepare_fn(const struct kernel_context *context, void
 typedef void kernel_refresh_fn(void *state, const struct kernel_args *args);
 typedef void kernel_run_fn(void *state, const struct kernel_args *args);
 typedef void kernel_release_fn(void *state);
+/* Runs calls that follow each other in the program, at most KERNEL_CALLS, as if one by one. */
+enum { KERNEL_CALLS = 64 };
+typedef void kernel_run_all_fn(const struct kernel_args *const *args, int count);
 
 struct kernel {
     kernel_formats_fn *formats; /* NULL: all PLAIN */
@@ -67,6 +70,7 @@ struct kernel {
     kernel_refresh_fn *refresh; /* NULL: nothing to refresh */
     kernel_run_fn *run;         /* NULL: not in this backend */
     kernel_release_fn *release; /* NULL: nothing to release */
+    kernel_run_all_fn *run_all; /* NULL: each call is run by itself */
 };
 
 /* Steps that a device holds at once, and that a graph may consist of. A launch costs the host some

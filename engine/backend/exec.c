@@ -107,10 +107,31 @@ static void select_step(struct exec *exec, const struct step *step, int slot) {
         exec->device->backend->slot(exec->device, slot);
 }
 
+/* Runs a call, with those of the same opcode that follow it where the kernel takes them together.
+ * How many it has run. */
+static int run_calls(struct exec *exec, int first) {
+    const struct kernel *kernel = exec->call[first].kernel;
+    const struct kernel_args *args[KERNEL_CALLS];
+    int count = 0;
+    if (!kernel->run_all) {
+        run_call(&exec->call[first]);
+        return 1;
+    }
+    for (int i = first; i < exec->n_calls && count < KERNEL_CALLS; i++) {
+        if (exec->call[i].kernel != kernel)
+            break;
+        args[count++] = &exec->call[i].args;
+    }
+    kernel->run_all(args, count);
+    return count;
+}
+
 static void run_step(struct exec *exec) {
-    for (int i = 0; i < exec->n_calls; i++)
-        if (section_of(exec, &exec->call[i]) != SECTION_PROLOGUE)
-            run_call(&exec->call[i]);
+    for (int i = 0; i < exec->n_calls;)
+        if (section_of(exec, &exec->call[i]) == SECTION_PROLOGUE)
+            i++;
+        else
+            i += run_calls(exec, i);
 }
 
 static void enqueue(struct exec *exec, const struct step *steps, int count) {

@@ -158,8 +158,8 @@ static void setup_bn_act(struct problem *problem) {
     bn_act_gradient(problem, &op);
 }
 
-static void setup_bn_update(struct problem *problem) {
-    struct shape vector = vector_shape(problem_int(problem, "c", 1));
+static void add_bn_update(struct problem *problem, int channels) {
+    struct shape vector = vector_shape(channels);
     struct range positive = {0.5, 1.5};
     struct op op = op_new(OP_BN_UPDATE, SECTION_UPDATE);
     op.attr.norm = (struct norm_attr){.momentum = 0.1f, .count = problem_int(problem, "count", 64)};
@@ -168,6 +168,12 @@ static void setup_bn_update(struct problem *problem) {
     op.out[0] = problem_parameter(problem, VALUE_STATE, vector, unit);
     op.out[1] = problem_parameter(problem, VALUE_STATE, vector, positive);
     problem_op(problem, &op, 0);
+}
+
+static void setup_bn_update(struct problem *problem) {
+    int layers = problem_int(problem, "layers", 1);
+    for (int i = 0; i < layers; i++)
+        add_bn_update(problem, problem_int(problem, "c", 1) + i);
 }
 
 static void setup_scale_act(struct problem *problem) {

@@ -58,6 +58,7 @@ kernel_run_fn cuda_gather, cuda_normalize, cuda_augment, cuda_scale_act, cuda_ad
 kernel_run_fn cuda_concat, cuda_split, cuda_channel_shuffle;
 kernel_prepare_fn cuda_bn_act_prepare, cuda_bn_act_bwd_prepare;
 kernel_run_fn cuda_bn_act, cuda_bn_act_bwd, cuda_bn_update, cuda_fold_bn, cuda_bn_scale;
+kernel_run_all_fn cuda_bn_updates;
 kernel_run_fn cuda_global_pool, cuda_global_pool_bwd, cuda_pool, cuda_pool_bwd;
 kernel_prepare_fn cuda_conv_prepare, cuda_conv_dx_prepare, cuda_conv_dw_prepare;
 kernel_refresh_fn cuda_conv_refresh;

@@ -127,13 +127,22 @@ void launch_channel_sums(const struct queue *queue, struct array x, struct exten
 
 struct bn_params_args {
     const float *weight, *gamma, *beta, *mean, *var, *conv_bias;
-    float *out, *out2;  /* running mean and variance; folded weight and bias; scale and shift */
+    float *out, *out2;  /* folded weight and bias; scale and shift */
     int channels, taps; /* taps: weights of an output channel */
-    float eps, momentum, unbias;
+    float eps;
 };
-void launch_bn_update(const struct queue *queue, const struct bn_params_args *args);
 void launch_fold_bn(const struct queue *queue, const struct bn_params_args *args);
 void launch_bn_scale(const struct queue *queue, const struct bn_params_args *args);
+
+/* Running statistics of some layers, at most LAUNCH_BN_UPDATES. */
+enum { LAUNCH_BN_UPDATES = 64 };
+struct bn_update {
+    const float *mean, *var;
+    float *running_mean, *running_var;
+    int channels;
+    float momentum, unbias;
+};
+void launch_bn_updates(const struct queue *queue, const struct bn_update *updates, int count);
 
 /* Weights and bias times gamma, one of an output channel. */
 void launch_fold_scale(const struct queue *queue, const struct bn_params_args *args);

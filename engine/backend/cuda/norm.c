@@ -59,19 +59,31 @@ void cuda_bn_act_bwd(void *state, const struct kernel_args *args) {
     launch_bn_act_bwd(queue_of(args), &launch);
 }
 
-void cuda_bn_update(void *state, const struct kernel_args *args) {
+static struct bn_update update_of(const struct kernel_args *args) {
     const struct norm_attr *attr = &args->context->op->attr.norm;
     /* A single element has no unbiased variance; its biased one, 0, is taken. */
     double unbias = attr->count > 1 ? attr->count / (attr->count - 1.0) : 1.0;
-    struct bn_params_args launch = {.mean = args->in[0],
-                                    .var = args->in[1],
-                                    .out = args->out[0],
-                                    .out2 = args->out[1],
-                                    .channels = context_in(args->context, 0)->shape.c,
-                                    .momentum = attr->momentum,
-                                    .unbias = (float)unbias};
+    return (struct bn_update){.mean = args->in[0],
+                              .var = args->in[1],
+                              .running_mean = args->out[0],
+                              .running_var = args->out[1],
+                              .channels = context_in(args->context, 0)->shape.c,
+                              .momentum = attr->momentum,
+                              .unbias = (float)unbias};
+}
+
+void cuda_bn_update(void *state, const struct kernel_args *args) {
+    struct bn_update update = update_of(args);
     (void)state;
-    launch_bn_update(queue_of(args), &launch);
+    launch_bn_updates(queue_of(args), &update, 1);
+}
+
+void cuda_bn_updates(const struct kernel_args *const *args, int count) {
+    struct bn_update updates[KERNEL_CALLS];
+    _Static_assert((int)KERNEL_CALLS <= (int)LAUNCH_BN_UPDATES, "one launch");
+    for (int i = 0; i < count; i++)
+        updates[i] = update_of(args[i]);
+    launch_bn_updates(queue_of(args[0]), updates, count);
 }
 
 void cuda_fold_bn(void *state, const struct kernel_args *args) {

@@ -285,15 +285,29 @@ extern "C" void launch_channel_sums(const struct queue *queue, struct array x, s
 
 /* --- running statistics and inference --- */
 
-__global__ void bn_update(bn_params_args args) {
-    GRID_LOOP(c, (uint32_t)args.channels) {
-        args.out[c] += args.momentum * (args.mean[c] - args.out[c]);
-        args.out2[c] += args.momentum * (args.var[c] * args.unbias - args.out2[c]);
+struct bn_update_list {
+    struct bn_update at[LAUNCH_BN_UPDATES];
+};
+
+/* A layer for each y of the grid. */
+__global__ void bn_updates(bn_update_list list) {
+    const bn_update &of = list.at[blockIdx.y];
+    GRID_LOOP(c, (uint32_t)of.channels) {
+        of.running_mean[c] += of.momentum * (of.mean[c] - of.running_mean[c]);
+        of.running_var[c] += of.momentum * (of.var[c] * of.unbias - of.running_var[c]);
     }
 }
 
-extern "C" void launch_bn_update(const struct queue *queue, const struct bn_params_args *args) {
-    LAUNCH(bn_update, loop_blocks(queue, (uint32_t)args->channels), BLOCK, queue, *args);
+extern "C" void launch_bn_updates(const struct queue *queue, const struct bn_update *updates,
+                                  int count) {
+    struct bn_update_list list;
+    int channels = 0;
+    for (int i = 0; i < count; i++) {
+        list.at[i] = updates[i];
+        channels = updates[i].channels > channels ? updates[i].channels : channels;
+    }
+    dim3 grid(loop_blocks(queue, (uint32_t)channels), (unsigned)count);
+    LAUNCH(bn_updates, grid, BLOCK, queue, list);
 }
 
 __device__ static float scale_of(const bn_params_args &args, uint32_t c) {

@@ -51,13 +51,15 @@ extern "C" void launch_augment(const struct queue *queue, const struct augment_a
 template <class T, int V> __global__ void scale_act(map_args args) {
     GRID_LOOP(i, args.extent.pixels * args.extent.channels / V) {
         uint32_t c = i * V % args.extent.channels;
-        float x[V];
+        float x[V], scale[V] = {0}, shift[V] = {0};
         load_pack(x, (const T *)args.x.data + i * V);
-#pragma unroll
-        for (int v = 0; v < V; v++) {
-            float y = args.scale ? fmaf(x[v], args.scale[c + v], args.shift[c + v]) : x[v];
-            x[v] = activate(y, args.act);
+        if (args.scale) {
+            load_pack(scale, args.scale + c);
+            load_pack(shift, args.shift + c);
         }
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            x[v] = activate(args.scale ? fmaf(x[v], scale[v], shift[v]) : x[v], args.act);
         store_pack((T *)args.y.data + i * V, x);
     }
 }
@@ -94,34 +96,49 @@ extern "C" void launch_add(const struct queue *queue, const struct map_args *arg
 
 /* --- copies --- */
 
-template <class From, class To> __global__ void convert(const From *x, To *y, uint32_t count) {
-    GRID_LOOP(i, count)
-    store(y[i], load(x[i]));
+template <int V, class From, class To>
+__global__ void convert(const From *x, To *y, uint32_t count) {
+    GRID_LOOP(i, count / V) {
+        float numbers[V];
+        load_pack(numbers, x + i * V);
+        store_pack(y + i * V, numbers);
+    }
 }
 
 extern "C" void launch_convert(const struct queue *queue, struct array x, struct array y,
                                uint32_t count) {
     with_types(x, y, [&](auto from, auto to) {
-        LAUNCH(convert, loop_blocks(queue, count), BLOCK, queue, from, to, count);
+        if (count % 4 == 0)
+            LAUNCH(convert<4>, loop_blocks(queue, count / 4), BLOCK, queue, from, to, count);
+        else
+            LAUNCH(convert<1>, loop_blocks(queue, count), BLOCK, queue, from, to, count);
     });
 }
 
-template <class From, class To> __global__ void channels(channels_args args, const From *x, To *y) {
-    uint32_t width = (uint32_t)(args.count + args.fill), each = args.count / args.groups;
+/* V neighbours at a time; those of a shuffle (groups > 1) come from different places. */
+template <int V, class From, class To>
+__global__ void channels(channels_args args, const From *x, To *y) {
+    uint32_t width = (uint32_t)(args.count + args.fill) / V, each = args.count / args.groups;
     GRID_LOOP(i, args.pixels * width) {
-        uint32_t pixel = i / width, c = i % width;
-        To *to = &y[pixel * args.y_channels + args.first_y + c];
-        uint32_t from = c % args.groups * each + c / args.groups;
+        uint32_t pixel = i / width, c = i % width * V;
+        uint32_t from = V > 1 ? c : c % args.groups * each + c / args.groups;
+        float numbers[V] = {0};
         if (c < (uint32_t)args.count)
-            store(*to, load(x[pixel * args.x_channels + args.first_x + from]));
-        else
-            store(*to, 0.0f);
+            load_pack(numbers, x + pixel * args.x_channels + args.first_x + from);
+        store_pack(y + pixel * args.y_channels + args.first_y + c, numbers);
     }
 }
 
 extern "C" void launch_channels(const struct queue *queue, const struct channels_args *args) {
+    int all = args->x_channels | args->y_channels | args->first_x | args->first_y | args->count |
+              args->fill | (args->groups > 1);
     with_types(args->x, args->y, [&](auto from, auto to) {
         uint32_t count = args->pixels * (uint32_t)(args->count + args->fill);
-        LAUNCH(channels, loop_blocks(queue, count), BLOCK, queue, *args, from, to);
+        if (all % 4 == 0)
+            LAUNCH(channels<4>, loop_blocks(queue, count / 4), BLOCK, queue, *args, from, to);
+        else if (all % 2 == 0)
+            LAUNCH(channels<2>, loop_blocks(queue, count / 2), BLOCK, queue, *args, from, to);
+        else
+            LAUNCH(channels<1>, loop_blocks(queue, count), BLOCK, queue, *args, from, to);
     });
 }

@@ -1,5 +1,8 @@
-/* Pooling over windows and over whole pictures; the gradients gather, so nothing is added twice. */
+/* Pooling over windows and over whole pictures, packs of channels at a time; the gradients gather,
+ * so nothing is added twice. */
 #include "engine/backend/cuda/kernels/device.cuh"
+
+#include <math.h>
 
 /* The part of a window that lies inside of the picture. */
 struct window {
@@ -16,82 +19,122 @@ __device__ static uint32_t index_of(const pool_args &args, int n, int h, int w, 
     return ((uint32_t)(n * args.h + h) * args.w + w) * args.c + c;
 }
 
-/* The first largest element, or the last that is no number. */
-template <class T>
-__device__ static uint32_t largest_at(const pool_args &args, const T *x, const window &in, int n,
-                                      int c) {
-    uint32_t best = index_of(args, n, in.h, in.w, c);
-    float top = load(x[best]);
+/* The first largest element of each channel, or the last that is no number, and at which pixel. */
+template <class T, int V> struct largest {
+    float top[V];
+    int pixel[V];
+
+    __device__ largest(const pool_args &args, const window &in, int n, int c) {
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+            top[v] = -INFINITY;
+            pixel[v] = in.h * args.w + in.w;
+        }
+        for (int h = in.h; h < in.h_end; h++)
+            for (int w = in.w; w < in.w_end; w++) {
+                float value[V];
+                load_pack(value, (const T *)args.x.data + index_of(args, n, h, w, c));
+#pragma unroll
+                for (int v = 0; v < V; v++) {
+                    bool larger = value[v] > top[v] || value[v] != value[v];
+                    top[v] = larger ? value[v] : top[v];
+                    pixel[v] = larger ? h * args.w + w : pixel[v];
+                }
+            }
+    }
+};
+
+template <class T, int V>
+__device__ static void mean_of(float (&mean)[V], const pool_args &args, const window &in, int n,
+                               int c) {
     for (int h = in.h; h < in.h_end; h++)
         for (int w = in.w; w < in.w_end; w++) {
-            uint32_t at = index_of(args, n, h, w, c);
-            float value = load(x[at]);
-            if (value > top || value != value) {
-                best = at;
-                top = value;
-            }
+            float value[V];
+            load_pack(value, (const T *)args.x.data + index_of(args, n, h, w, c));
+#pragma unroll
+            for (int v = 0; v < V; v++)
+                mean[v] += value[v];
         }
-    return best;
+#pragma unroll
+    for (int v = 0; v < V; v++)
+        mean[v] /= (float)(args.kernel * args.kernel);
 }
 
-template <class T>
-__device__ static float mean_of(const pool_args &args, const T *x, const window &in, int n, int c) {
-    float sum = 0;
-    for (int h = in.h; h < in.h_end; h++)
-        for (int w = in.w; w < in.w_end; w++)
-            sum += load(x[index_of(args, n, h, w, c)]);
-    return sum / (float)(args.kernel * args.kernel);
+/* A thread has a pack of channels of a pixel. */
+struct pooled {
+    int n, h, w, c;
+};
+
+template <int V> __device__ static pooled pooled_at(uint32_t i, int h, int w, int channels) {
+    uint32_t packs = channels / V, pixel = i / packs, row = pixel / w;
+    return pooled{(int)(row / h), (int)(row % h), (int)(pixel % w), (int)(i % packs) * V};
 }
 
-template <class T> __global__ void pool(pool_args args, const T *x, T *y) {
-    GRID_LOOP(i, (uint32_t)(args.n * args.yh * args.yw * args.c)) {
-        int c = i % args.c, w = i / args.c % args.yw, h = i / (args.c * args.yw) % args.yh;
-        int n = i / (args.c * args.yw * args.yh);
-        window in = window_at(args, h, w);
-        store(y[i],
-              args.average ? mean_of(args, x, in, n, c) : load(x[largest_at(args, x, in, n, c)]));
+template <class T, int V> __global__ void pool(pool_args args) {
+    GRID_LOOP(i, (uint32_t)(args.n * args.yh * args.yw * (args.c / V))) {
+        pooled at = pooled_at<V>(i, args.yh, args.yw, args.c);
+        window in = window_at(args, at.h, at.w);
+        float mean[V] = {0};
+        if (args.average)
+            mean_of<T>(mean, args, in, at.n, at.c);
+        else
+            store_pack((T *)args.y.data + i * V, largest<T, V>(args, in, at.n, at.c).top);
+        if (args.average)
+            store_pack((T *)args.y.data + i * V, mean);
     }
 }
 
+/* What a window passes on to one of its pixels. */
+template <class T, int V>
+__device__ static void add_window(float (&sum)[V], const pool_args &args, const pooled &at, int h,
+                                  int w) {
+    float g[V];
+    load_pack(g, (const T *)args.dy.data + ((uint32_t)(at.n * args.yh + h) * args.yw + w) * args.c +
+                     at.c);
+    if (args.average) {
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            sum[v] += g[v] / (float)(args.kernel * args.kernel);
+        return;
+    }
+    largest<T, V> of(args, window_at(args, h, w), at.n, at.c);
+#pragma unroll
+    for (int v = 0; v < V; v++)
+        sum[v] += of.pixel[v] == at.h * args.w + at.w ? g[v] : 0.0f;
+}
+
 /* Every window that holds the element: those of all taps that meet a stride. */
-template <class T> __global__ void pool_bwd(pool_args args, const T *x, const T *dy, T *dx) {
-    GRID_LOOP(i, (uint32_t)(args.n * args.h * args.w * args.c)) {
-        int c = i % args.c, w = i / args.c % args.w, h = i / (args.c * args.w) % args.h;
-        int n = i / (args.c * args.w * args.h);
-        int first_h = max(0, (h + args.pad - args.kernel + args.stride) / args.stride);
-        int first_w = max(0, (w + args.pad - args.kernel + args.stride) / args.stride);
-        int last_h = min((h + args.pad) / args.stride, args.yh - 1);
-        int last_w = min((w + args.pad) / args.stride, args.yw - 1);
-        float sum = 0;
-        for (int r = first_h; r <= last_h; r++)
-            for (int s = first_w; s <= last_w; s++) {
-                float g = load(dy[((uint32_t)(n * args.yh + r) * args.yw + s) * args.c + c]);
-                if (args.average)
-                    sum += g / (float)(args.kernel * args.kernel);
-                else if (largest_at(args, x, window_at(args, r, s), n, c) == i)
-                    sum += g;
-            }
-        store(dx[i], sum);
+template <class T, int V> __global__ void pool_bwd(pool_args args) {
+    GRID_LOOP(i, (uint32_t)(args.n * args.h * args.w * (args.c / V))) {
+        pooled at = pooled_at<V>(i, args.h, args.w, args.c);
+        int first_h = max(0, (at.h + args.pad - args.kernel + args.stride) / args.stride);
+        int first_w = max(0, (at.w + args.pad - args.kernel + args.stride) / args.stride);
+        int last_h = min((at.h + args.pad) / args.stride, args.yh - 1);
+        int last_w = min((at.w + args.pad) / args.stride, args.yw - 1);
+        float sum[V] = {0};
+        for (int h = first_h; h <= last_h; h++)
+            for (int w = first_w; w <= last_w; w++)
+                add_window<T>(sum, args, at, h, w);
+        store_pack((T *)args.dx.data + i * V, sum);
     }
 }
 
 extern "C" void launch_pool(const struct queue *queue, const struct pool_args *args) {
-    unsigned blocks = loop_blocks(queue, (uint32_t)(args->n * args->yh * args->yw * args->c));
-    if (args->x.bf16)
-        LAUNCH(pool, blocks, BLOCK, queue, *args, (const bf16 *)args->x.data, (bf16 *)args->y.data);
-    else
-        LAUNCH(pool, blocks, BLOCK, queue, *args, (const float *)args->x.data,
-               (float *)args->y.data);
+    with_type(args->x.bf16, (uint32_t)args->c, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        uint32_t packs = (uint32_t)(args->n * args->yh * args->yw * (args->c / V));
+        LAUNCH((pool<T, V>), loop_blocks(queue, packs), BLOCK, queue, *args);
+    });
 }
 
 extern "C" void launch_pool_bwd(const struct queue *queue, const struct pool_args *args) {
-    unsigned blocks = loop_blocks(queue, (uint32_t)(args->n * args->h * args->w * args->c));
-    if (args->dx.bf16)
-        LAUNCH(pool_bwd, blocks, BLOCK, queue, *args, (const bf16 *)args->x.data,
-               (const bf16 *)args->dy.data, (bf16 *)args->dx.data);
-    else
-        LAUNCH(pool_bwd, blocks, BLOCK, queue, *args, (const float *)args->x.data,
-               (const float *)args->dy.data, (float *)args->dx.data);
+    with_type(args->dx.bf16, (uint32_t)args->c, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        uint32_t packs = (uint32_t)(args->n * args->h * args->w * (args->c / V));
+        LAUNCH((pool_bwd<T, V>), loop_blocks(queue, packs), BLOCK, queue, *args);
+    });
 }
 
 /* --- whole pictures --- */
@@ -127,22 +170,27 @@ extern "C" void launch_global_pool(const struct queue *queue, const struct pool_
                      (float *)args->y.data);
 }
 
-template <class From, class To>
-__global__ void global_pool_bwd(pool_args args, const From *dy, To *dx) {
-    uint32_t plane = (uint32_t)(args.h * args.w), picture = plane * args.c;
-    GRID_LOOP(i, args.n * picture)
-    store(dx[i], load(dy[i / picture * args.c + i % args.c]) / (float)plane);
+template <class From, class To, int V> __global__ void global_pool_bwd(pool_args args) {
+    uint32_t plane = (uint32_t)(args.h * args.w), packs = args.c / V;
+    GRID_LOOP(i, args.n * plane * packs) {
+        float g[V];
+        load_pack(g, (const From *)args.dy.data + i / (plane * packs) * args.c + i % packs * V);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            g[v] /= (float)plane;
+        store_pack((To *)args.dx.data + i * V, g);
+    }
 }
 
 extern "C" void launch_global_pool_bwd(const struct queue *queue, const struct pool_args *args) {
-    unsigned blocks = loop_blocks(queue, (uint32_t)(args->n * args->h * args->w * args->c));
-    if (args->dx.bf16 && args->dy.bf16)
-        LAUNCH(global_pool_bwd, blocks, BLOCK, queue, *args, (const bf16 *)args->dy.data,
-               (bf16 *)args->dx.data);
-    else if (args->dx.bf16)
-        LAUNCH(global_pool_bwd, blocks, BLOCK, queue, *args, (const float *)args->dy.data,
-               (bf16 *)args->dx.data);
-    else
-        LAUNCH(global_pool_bwd, blocks, BLOCK, queue, *args, (const float *)args->dy.data,
-               (float *)args->dx.data);
+    with_type(args->dx.bf16, (uint32_t)args->c, [&](auto type) {
+        using To = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        unsigned blocks =
+            loop_blocks(queue, (uint32_t)(args->n * args->h * args->w * (args->c / V)));
+        if (args->dy.bf16)
+            LAUNCH((global_pool_bwd<bf16, To, V>), blocks, BLOCK, queue, *args);
+        else
+            LAUNCH((global_pool_bwd<float, To, V>), blocks, BLOCK, queue, *args);
+    });
 }

@@ -33,7 +33,7 @@ void launch_residual(const struct queue *queue, const struct token_args *args);
 void launch_residual_bwd(const struct queue *queue, const struct token_args *args);
 
 /* qkv [n][tokens][3][heads][width], y [n][queries][heads][width], lse [n][queries][heads]. */
-enum { LAUNCH_TOKENS_MAX = 1024 };
+enum { LAUNCH_HEAD_WIDTH_MAX = 64 };
 struct attention_args {
     struct array qkv, y, dy, dqkv;
     float *lse;

@@ -176,12 +176,12 @@ static struct attention_args attention_of(const struct kernel_args *args, struct
                                    .width = y.c / heads};
 }
 
-static enum status check_tokens(const struct kernel_context *context, int qkv, struct error *err) {
-    int tokens = context_in(context, qkv)->shape.w;
-    if (tokens > LAUNCH_TOKENS_MAX)
+static enum status check_heads(const struct kernel_context *context, int qkv, struct error *err) {
+    int width = context_in(context, qkv)->shape.c / 3 / context->op->attr.attention.heads;
+    if (width > LAUNCH_HEAD_WIDTH_MAX)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "%d tokens: the cuda backend attends to at most %d", tokens,
-                         LAUNCH_TOKENS_MAX);
+                         "attention heads of %d channels: the cuda backend takes at most %d", width,
+                         LAUNCH_HEAD_WIDTH_MAX);
     return cuda_prepare(context, NULL, NULL, err);
 }
 
@@ -189,14 +189,14 @@ enum status cuda_attention_prepare(const struct kernel_context *context, void **
                                    size_t *workspace_bytes, struct error *err) {
     (void)state;
     (void)workspace_bytes;
-    return check_tokens(context, 0, err);
+    return check_heads(context, 0, err);
 }
 
 enum status cuda_attention_bwd_prepare(const struct kernel_context *context, void **state,
                                        size_t *workspace_bytes, struct error *err) {
     (void)state;
     *workspace_bytes = (size_t)shape_elements(context_in(context, 3)->shape) * sizeof(float);
-    return check_tokens(context, 1, err);
+    return check_heads(context, 1, err);
 }
 
 void cuda_attention(void *state, const struct kernel_args *args) {

@@ -1,14 +1,30 @@
 /*
- * Attention, plainly: a warp has a query (or, for the gradients of keys and values, a token) and
- * keeps its row of scores in shared memory; lanes share tokens first, then channels. Everything is
- * summed in a fixed order, so no pass needs atomics.
+ * Attention by tiles, in f32: a block has TILE rows of one head (queries, or tokens for the
+ * gradients of keys and values) and goes over the others, its columns, a tile at a time through
+ * shared memory. A warp has ROWS rows. For dot products a lane has a column, for weighted sums two
+ * channels. Everything is summed in a fixed order, so no pass needs atomics.
+ *
+ * The softmax is taken as tiles come: top and sum of what has been seen, and when a larger score
+ * appears, what was summed is scaled down.
  */
 #include "engine/backend/cuda/kernels/device.cuh"
 #include "engine/backend/cuda/launch_token.h"
 
 #include <math.h>
 
-static constexpr int WARPS = 4;
+enum { WARPS = 4, TILE = WARP, ROWS = TILE / WARPS, THREADS = WARPS * WARP };
+enum { WIDTH = LAUNCH_HEAD_WIDTH_MAX, CHANNELS = WIDTH / WARP };
+
+/* Numbers of TILE rows; rows are four floats longer, so that lanes that read a row each do not meet
+ * on a bank. */
+struct tile {
+    pack<float, 4> at[TILE][WIDTH / 4 + 1];
+};
+
+/* Weights of the block's rows for a tile of columns; a warp writes and reads its own rows. */
+struct weights {
+    pack<float, 4> at[TILE][TILE / 4 + 1];
+};
 
 /* One head of one picture. */
 template <class T> struct head {
@@ -42,120 +58,250 @@ template <class T> __device__ static head<T> head_of(const attention_args &args,
     return of;
 }
 
-template <class T> __device__ static float dot(const T *a, const T *b, int n) {
-    float sum = 0;
-    for (int i = 0; i < n; i++)
-        sum = fmaf(load(a[i]), load(b[i]), sum);
-    return sum;
-}
-
-/* out[i] = sum over t < count of p[t] rows[t][i], channels shared by the lanes. */
-template <class T>
-__device__ static void weighted_sum(T *out, const float *p, const T *rows, uint32_t row, int count,
-                                    int width, int lane) {
-    for (int i = lane; i < width; i += WARP) {
-        float sum = 0;
-        for (int t = 0; t < count; t++)
-            sum = fmaf(p[t], load(rows[t * row + i]), sum);
-        store(out[i], sum);
+/* Rows first.. of count become a tile; what is outside becomes 0. */
+template <int V, class T>
+__device__ static void load_tile(tile &to, const T *from, uint32_t row, int first, int count,
+                                 int width) {
+#pragma unroll 1
+    for (int i = threadIdx.x; i < TILE * WIDTH / V; i += THREADS) {
+        int t = i / (WIDTH / V), c = i % (WIDTH / V) * V;
+        float x[V] = {0};
+        if (first + t < count && c < width)
+            load_pack(x, from + (first + t) * row + c);
+        if constexpr (V == 1)
+            to.at[t][c / 4].at[c % 4] = x[0];
+        else
+#pragma unroll
+            for (int v = 0; v < V; v += 4)
+                to.at[t][(c + v) / 4] = pack<float, 4>{{x[v], x[v + 1], x[v + 2], x[v + 3]}};
     }
 }
 
-template <class T> __global__ void __launch_bounds__(WARPS *WARP) attention(attention_args args) {
-    __shared__ float scores[WARPS][LAUNCH_TOKENS_MAX];
-    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, query = blockIdx.x * WARPS + warp;
-    if (query >= args.queries)
-        return;
-    head<T> of = head_of<T>(args, blockIdx.y);
-    float *p = scores[warp], top = -INFINITY, sum = 0;
-    for (int t = lane; t < args.tokens; t += WARP) {
-        p[t] = of.scale * dot(of.q + query * of.row, of.k + t * of.row, args.width);
-        top = fmaxf(top, p[t]);
+/* Dot products of the warp's rows with the lane's column. */
+__device__ static void dots(float (&out)[ROWS], const tile &rows, const tile &columns, int first,
+                            int lane) {
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+        out[r] = 0;
+#pragma unroll 4
+    for (int i = 0; i < WIDTH / 4; i++) {
+        pack<float, 4> column = columns.at[lane][i];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            pack<float, 4> row = rows.at[first + r][i];
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                out[r] = fmaf(row.at[j], column.at[j], out[r]);
+        }
     }
-    top = warp_max(top);
-    for (int t = lane; t < args.tokens; t += WARP)
-        sum += p[t] = expf(p[t] - top);
-    sum = warp_sum(sum);
-    for (int t = lane; t < args.tokens; t += WARP)
-        p[t] /= sum;
+}
+
+/* Adds the tile's columns, weighted, to the lane's channels of the warp's rows. */
+__device__ static void add_weighted(float (&out)[ROWS][CHANNELS], const weights &weights,
+                                    const tile &columns, int first, int lane) {
+#pragma unroll 2
+    for (int t = 0; t < TILE; t += 4) {
+        float x[4][CHANNELS];
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            load_pack(x[j], (const float *)columns.at[t + j] + lane * CHANNELS);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            pack<float, 4> weight = weights.at[first + r][t / 4];
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+#pragma unroll
+                for (int c = 0; c < CHANNELS; c++)
+                    out[r][c] = fmaf(weight.at[j], x[j][c], out[r][c]);
+        }
+    }
+}
+
+/* Puts the lane's weights where add_weighted finds them. */
+__device__ static void share(weights &to, const float (&weight)[ROWS], int first, int lane) {
     __syncwarp();
-    weighted_sum(of.out + query * of.y_row, p, of.v, of.row, args.tokens, args.width, lane);
-    if (lane == 0)
-        of.lse[query * of.lse_row] = top + logf(sum);
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+        to.at[first + r][lane / 4].at[lane % 4] = weight[r];
+    __syncwarp();
 }
 
-/* The probability of a query's look at a token, and the gradient of its score times scale. */
+/* Writes the lane's channels of a row. */
 template <class T>
-__device__ static float2 gradient_of_score(const attention_args &args, const head<T> &of, int query,
-                                           int t, float center) {
-    float score = of.scale * dot(of.q + query * of.row, of.k + t * of.row, args.width);
-    float p = expf(score - of.lse[query * of.lse_row]);
-    float dp = dot(of.dy + query * of.y_row, of.v + t * of.row, args.width);
-    return make_float2(p, of.scale * p * (dp - center));
+__device__ static void store_row(T *to, const float (&x)[CHANNELS], float factor, int width,
+                                 int lane) {
+#pragma unroll
+    for (int c = 0; c < CHANNELS; c++)
+        if (lane * CHANNELS + c < width)
+            store(to[lane * CHANNELS + c], factor * x[c]);
 }
 
-template <class T>
-__global__ void __launch_bounds__(WARPS *WARP) attention_dq(attention_args args) {
-    __shared__ float scores[WARPS][LAUNCH_TOKENS_MAX];
-    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, query = blockIdx.x * WARPS + warp;
-    if (query >= args.queries)
-        return;
+/* --- forward --- */
+
+/* Takes a tile's scores into the running softmax; they become weights. */
+__device__ static void take_scores(float (&score)[ROWS], float (&top)[ROWS], float (&sum)[ROWS],
+                                   float (&out)[ROWS][CHANNELS]) {
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        float larger = fmaxf(top[r], warp_max(score[r])), keep = expf(top[r] - larger);
+        score[r] = expf(score[r] - larger);
+        sum[r] = fmaf(sum[r], keep, warp_sum(score[r]));
+        top[r] = larger;
+#pragma unroll
+        for (int c = 0; c < CHANNELS; c++)
+            out[r][c] *= keep;
+    }
+}
+
+template <class T, int V>
+__global__ void __launch_bounds__(THREADS) attention(attention_args args) {
+    __shared__ tile q, k, v;
+    __shared__ weights p;
+    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP * ROWS, first = blockIdx.x * TILE;
     head<T> of = head_of<T>(args, blockIdx.y);
+    float out[ROWS][CHANNELS] = {}, score[ROWS], top[ROWS], sum[ROWS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        top[r] = -INFINITY;
+        sum[r] = 0;
+    }
+    load_tile<V>(q, of.q, of.row, first, args.queries, args.width);
+    for (int t = 0; t < args.tokens; t += TILE) {
+        load_tile<V>(k, of.k, of.row, t, args.tokens, args.width);
+        load_tile<V>(v, of.v, of.row, t, args.tokens, args.width);
+        __syncthreads();
+        dots(score, q, k, warp, lane);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+            score[r] = t + lane < args.tokens ? of.scale * score[r] : -INFINITY;
+        take_scores(score, top, sum, out);
+        share(p, score, warp, lane);
+        add_weighted(out, p, v, warp, lane);
+        __syncthreads();
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        int query = first + warp + r;
+        if (query >= args.queries)
+            break;
+        store_row(of.out + query * of.y_row, out[r], 1.0f / sum[r], args.width, lane);
+        if (lane == 0)
+            of.lse[query * of.lse_row] = top[r] + logf(sum[r]);
+    }
+}
+
+/* --- backward --- */
+
+/* The sum of dy y of a query, in all lanes. */
+template <class T>
+__device__ static float center_of(const attention_args &args, const head<T> &of, int query,
+                                  int lane) {
     float center = 0;
-    for (int i = lane; i < args.width; i += WARP)
+    for (int i = lane; query < args.queries && i < args.width; i += WARP)
         center = fmaf(load(of.dy[query * of.y_row + i]), load(of.y[query * of.y_row + i]), center);
-    center = warp_sum(center);
-    if (lane == 0)
-        of.center[query * of.lse_row] = center;
-    for (int t = lane; t < args.tokens; t += WARP)
-        scores[warp][t] = gradient_of_score(args, of, query, t, center).y;
-    __syncwarp();
-    weighted_sum(of.dq + query * of.row, scores[warp], of.k, of.row, args.tokens, args.width, lane);
+    return warp_sum(center);
 }
 
-/* Needs the centers that attention_dq has left. */
-template <class T>
-__global__ void __launch_bounds__(WARPS *WARP) attention_dkv(attention_args args) {
-    __shared__ float looks[WARPS][LAUNCH_TOKENS_MAX], slopes[WARPS][LAUNCH_TOKENS_MAX];
-    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, token = blockIdx.x * WARPS + warp;
-    if (token >= args.tokens)
-        return;
+/* Leaves the centers for attention_dkv. */
+template <class T, int V>
+__global__ void __launch_bounds__(THREADS) attention_dq(attention_args args) {
+    __shared__ tile q, dy, k, v;
+    __shared__ weights slopes;
+    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP * ROWS, first = blockIdx.x * TILE;
     head<T> of = head_of<T>(args, blockIdx.y);
-    for (int query = lane; query < args.queries; query += WARP) {
-        float2 g = gradient_of_score(args, of, query, token, of.center[query * of.lse_row]);
-        looks[warp][query] = g.x;
-        slopes[warp][query] = g.y;
+    float dq[ROWS][CHANNELS] = {}, score[ROWS], dp[ROWS], center[ROWS], lse[ROWS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        int query = first + warp + r;
+        center[r] = center_of(args, of, query, lane);
+        lse[r] = query < args.queries ? of.lse[query * of.lse_row] : 0.0f;
+        if (lane == 0 && query < args.queries)
+            of.center[query * of.lse_row] = center[r];
     }
-    __syncwarp();
-    weighted_sum(of.dv + token * of.row, looks[warp], of.dy, of.y_row, args.queries, args.width,
-                 lane);
-    weighted_sum(of.dk + token * of.row, slopes[warp], of.q, of.row, args.queries, args.width,
-                 lane);
-    for (int i = lane; token >= args.queries && i < args.width; i += WARP)
-        store(of.dq[token * of.row + i], 0.0f);
+    load_tile<V>(q, of.q, of.row, first, args.queries, args.width);
+    load_tile<V>(dy, of.dy, of.y_row, first, args.queries, args.width);
+    for (int t = 0; t < args.tokens; t += TILE) {
+        load_tile<V>(k, of.k, of.row, t, args.tokens, args.width);
+        load_tile<V>(v, of.v, of.row, t, args.tokens, args.width);
+        __syncthreads();
+        dots(score, q, k, warp, lane);
+        dots(dp, dy, v, warp, lane);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            float p = t + lane < args.tokens ? expf(of.scale * score[r] - lse[r]) : 0.0f;
+            score[r] = of.scale * p * (dp[r] - center[r]);
+        }
+        share(slopes, score, warp, lane);
+        add_weighted(dq, slopes, k, warp, lane);
+        __syncthreads();
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+        if (first + warp + r < args.queries)
+            store_row(of.dq + (first + warp + r) * of.row, dq[r], 1.0f, args.width, lane);
 }
+
+template <class T, int V>
+__global__ void __launch_bounds__(THREADS) attention_dkv(attention_args args) {
+    __shared__ tile k, v, q, dy;
+    __shared__ weights shared;
+    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP * ROWS, first = blockIdx.x * TILE;
+    head<T> of = head_of<T>(args, blockIdx.y);
+    float dk[ROWS][CHANNELS] = {}, dv[ROWS][CHANNELS] = {}, look[ROWS], slope[ROWS];
+    load_tile<V>(k, of.k, of.row, first, args.tokens, args.width);
+    load_tile<V>(v, of.v, of.row, first, args.tokens, args.width);
+    for (int t = 0; t < args.queries; t += TILE) {
+        bool inside = t + lane < args.queries;
+        float lse = inside ? of.lse[(t + lane) * of.lse_row] : 0.0f;
+        float center = inside ? of.center[(t + lane) * of.lse_row] : 0.0f;
+        load_tile<V>(q, of.q, of.row, t, args.queries, args.width);
+        load_tile<V>(dy, of.dy, of.y_row, t, args.queries, args.width);
+        __syncthreads();
+        dots(look, k, q, warp, lane);
+        dots(slope, v, dy, warp, lane);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            look[r] = inside ? expf(of.scale * look[r] - lse) : 0.0f;
+            slope[r] = of.scale * look[r] * (slope[r] - center);
+        }
+        share(shared, look, warp, lane);
+        add_weighted(dv, shared, dy, warp, lane);
+        share(shared, slope, warp, lane);
+        add_weighted(dk, shared, q, warp, lane);
+        __syncthreads();
+    }
+    const float none[CHANNELS] = {};
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        int token = first + warp + r;
+        if (token >= args.tokens)
+            break;
+        store_row(of.dk + token * of.row, dk[r], 1.0f, args.width, lane);
+        store_row(of.dv + token * of.row, dv[r], 1.0f, args.width, lane);
+        if (token >= args.queries)
+            store_row(of.dq + token * of.row, none, 1.0f, args.width, lane);
+    }
+}
+
+/* --- launches --- */
 
 static dim3 grid_of(const struct attention_args *args, int rows) {
-    return dim3((unsigned)(rows + WARPS - 1) / WARPS, (unsigned)(args->n * args->heads));
+    return dim3((unsigned)(rows + TILE - 1) / TILE, (unsigned)(args->n * args->heads));
 }
 
 extern "C" void launch_attention(const struct queue *queue, const struct attention_args *args) {
-    dim3 grid = grid_of(args, args->queries);
-    if (args->qkv.bf16)
-        LAUNCH_BLOCK(attention<bf16>, grid, WARPS * WARP, queue, *args);
-    else
-        LAUNCH_BLOCK(attention<float>, grid, WARPS * WARP, queue, *args);
-}
-
-template <class T>
-static void launch_bwd(const struct queue *queue, const struct attention_args *args) {
-    LAUNCH_BLOCK(attention_dq<T>, grid_of(args, args->queries), WARPS * WARP, queue, *args);
-    LAUNCH_BLOCK(attention_dkv<T>, grid_of(args, args->tokens), WARPS * WARP, queue, *args);
+    with_type(args->qkv.bf16, (uint32_t)args->width, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        LAUNCH_BLOCK((attention<T, V>), grid_of(args, args->queries), THREADS, queue, *args);
+    });
 }
 
 extern "C" void launch_attention_bwd(const struct queue *queue, const struct attention_args *args) {
-    if (args->qkv.bf16)
-        launch_bwd<bf16>(queue, args);
-    else
-        launch_bwd<float>(queue, args);
+    with_type(args->qkv.bf16, (uint32_t)args->width, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        LAUNCH_BLOCK((attention_dq<T, V>), grid_of(args, args->queries), THREADS, queue, *args);
+        LAUNCH_BLOCK((attention_dkv<T, V>), grid_of(args, args->tokens), THREADS, queue, *args);
+    });
 }

@@ -98,6 +98,9 @@ typedef void backend_capture_begin_fn(struct device *device);
 typedef void *backend_capture_end_fn(struct device *device);
 /* Runs or frees what was recorded. */
 typedef void backend_graph_fn(struct device *device, void *graph);
+/* How many ops from index on one kernel does at once, at least 1; *merged comes in as the op at
+ * index and becomes the one that does it all. What lies between them is in no place then. */
+typedef int backend_merge_fn(const struct program *program, int index, struct op *merged);
 /* Bytes of a value in the NATIVE format. */
 typedef size_t backend_native_bytes_fn(const struct device *device, const struct value *value);
 
@@ -118,6 +121,7 @@ struct backend {
     backend_capture_begin_fn *capture_begin; /* NULL: it cannot capture */
     backend_capture_end_fn *capture_end;
     backend_graph_fn *replay, *free_graph;
+    backend_merge_fn *merge;               /* NULL: each op by itself */
     backend_native_bytes_fn *native_bytes; /* NULL: it has no NATIVE format */
     const struct kernel *kernels;          /* [OP_COUNT] */
     const struct backend *fallback;        /* host backends only; NULL for none */

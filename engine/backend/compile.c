@@ -85,8 +85,7 @@ static int place_for_output(struct exec *exec, int value, enum format format) {
     return place >= 0 ? place : add_place(exec, value, format);
 }
 
-static void compile_op(struct exec *exec, int index) {
-    const struct op *op = &exec->program->op[index];
+static void compile_op(struct exec *exec, int index, const struct op *op) {
     struct kernel_context context = {.device = exec->device, .program = exec->program, .op = op};
     const struct kernel *kernel = backend_kernel(exec->device->backend, op->code);
     if (kernel && kernel->formats)
@@ -97,9 +96,19 @@ static void compile_op(struct exec *exec, int index) {
     for (int i = 0; i < OP_MAX_OUT; i++) /* their lives begin with the next call */
         out[i] = op->out[i] < 0 ? -1 : place_for_output(exec, op->out[i], context.out[i]);
     struct call *call = add_call(exec, index, op->code);
+    call->op = *op;
     call->context = context;
     memcpy(call->in, in, sizeof in);
     memcpy(call->out, out, sizeof out);
+}
+
+/* Compiles the op at index and those that the backend does together with it; says how many. */
+static int compile_ops(struct exec *exec, int index) {
+    const struct backend *backend = exec->device->backend;
+    struct op op = exec->program->op[index];
+    int count = backend->merge ? backend->merge(exec->program, index, &op) : 1;
+    compile_op(exec, index, &op);
+    return count;
 }
 
 void exec_compile(struct exec *exec) {
@@ -111,16 +120,13 @@ void exec_compile(struct exec *exec) {
         for (int format = 0; format < FORMAT_COUNT; format++)
             exec->place_of[i][format] = -1;
     }
-    for (int i = 0; i < exec->program->n_ops; i++)
-        compile_op(exec, i);
+    for (int i = 0; i < exec->program->n_ops;)
+        i += compile_ops(exec, i);
     for (int i = 0; i < n; i++) /* outside values that no op touches can still be written */
         if (exec->produced[i] < 0 && value_is_persistent(&exec->program->value[i]))
             add_place(exec, i, FORMAT_PLAIN);
-    for (int i = 0; i < exec->n_calls; i++) { /* the array has stopped moving */
-        struct call *call = &exec->call[i];
-        call->context.op =
-            call->op.code == OP_REORDER ? &call->op : &exec->program->op[call->logical];
-    }
+    for (int i = 0; i < exec->n_calls; i++) /* the array has stopped moving */
+        exec->call[i].context.op = &exec->call[i].op;
 }
 
 static void find_lifetimes(struct exec *exec) {

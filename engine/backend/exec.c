@@ -207,7 +207,7 @@ static void reorder_once(struct exec *exec, const struct place *place, void *pla
 
 /* Copies between a host buffer in PLAIN form and a value, wherever and however it lies. */
 static void transfer(struct exec *exec, int value, void *host, const void *from_host) {
-    CHECK(exec->produced[value] >= 0);
+    CHECK(exec_has(exec, value));
     const struct place *place = &exec->place[exec->produced[value]];
     const struct backend *backend = exec->device->backend;
     size_t bytes = plain_bytes(&exec->program->value[value]);
@@ -225,6 +225,10 @@ static void transfer(struct exec *exec, int value, void *host, const void *from_
             reorder_once(exec, place, plain, false);
         backend->free(exec->device, plain);
     }
+}
+
+bool exec_has(const struct exec *exec, int value) {
+    return exec->produced[value] >= 0;
 }
 
 void exec_write(struct exec *exec, int value, const void *data) {

@@ -33,8 +33,12 @@ void exec_run(struct exec *exec, const struct step *step);
  * STEP_SLOTS of them are one launch; the results do not depend on it. */
 void exec_run_steps(struct exec *exec, const struct step *steps, int count);
 
-/* Runs one logical op with the reorders it needs; for diff and bench. */
+/* Runs one logical op with the reorders it needs; for diff and bench. The first of ops that the
+ * backend merges runs all of them, the others nothing. */
 void exec_run_op(struct exec *exec, int op, const struct step *step);
+
+/* Does the value lie anywhere? Not if it is between ops that the backend merges. */
+bool exec_has(const struct exec *exec, int value);
 
 /* Writes or reads a persistent value, or an activation that is alive, in PLAIN form. */
 void exec_write(struct exec *exec, int value, const void *data);

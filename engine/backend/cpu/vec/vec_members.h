@@ -25,6 +25,8 @@ VEC_BOTH(pool, const struct vec_pool *it, size_t x_at, size_t y_at);
 VEC_BOTH(pool_dx, const struct vec_pool *it, size_t x_at, size_t y_at);
 VEC_BOTH(block_in, const struct vec_pixels *pixels, void *x, size_t at, size_t n);
 VEC_BOTH(block_out, const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
+VEC_BOTH(rows_in, const void *x, size_t at, int pixels, uint32_t *rows);
+VEC_BOTH(rows_out, const uint32_t *const row[], void *y, size_t at, int pixels);
 VEC_BOTH(pointwise, const struct vec_pointwise *it, size_t y_at, int pixels);
 VEC_BOTH(pointwise_dw, const struct vec_products *it, float *sums);
 void VEC(product)(const struct vec_product *product, int i, int i_end, int j, int j_end);

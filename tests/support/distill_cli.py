@@ -70,7 +70,7 @@ class Device:
 REF = Device("ref", "ref")
 CPU = Device("cpu", "cpu")
 CUDA = Device("cuda", "cuda")
-# Without AVX-512 oneDNN has no Winograd convolutions, and sums as directly as PyTorch.
+# Without AVX-512 there are no Winograd convolutions: sums are as direct as PyTorch's.
 CPU_DIRECT = Device("cpu_direct", "cpu", (("DNNL_MAX_CPU_ISA", "AVX2"),))
 
 

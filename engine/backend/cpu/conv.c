@@ -1,14 +1,16 @@
 #include "engine/backend/cpu/pointwise.h"
+#include "engine/backend/cpu/winograd.h"
 
 #include "engine/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* An op's state: one of the two, and on how many threads oneDNN runs. */
+/* An op's state: one of the three, and on how many threads oneDNN runs. */
 struct conv {
     struct dnn_conv *dnn;
     struct pointwise *pointwise;
+    struct winograd *winograd;
     int threads;
 };
 
@@ -64,6 +66,12 @@ static enum status prepare(const struct kernel_context *context, const struct dn
         conv->pointwise = pointwise_create(context, problem->direction, problem->weight);
         *workspace_bytes = pointwise_workspace_bytes(conv->pointwise);
         return STATUS_OK;
+    }
+    if (winograd_fits(context, problem)) {
+        status = winograd_create(&conv->winograd, context, problem, err);
+        if (status == STATUS_OK)
+            *workspace_bytes = winograd_workspace_bytes(conv->winograd);
+        return status;
     }
     conv->threads = threads_for(context, problem);
     parallel_set_threads(conv->threads);
@@ -121,6 +129,10 @@ void cpu_conv_refresh(void *state, const struct kernel_args *args) {
         pointwise_refresh(conv->pointwise, args->in[1]);
         return;
     }
+    if (conv->winograd) {
+        winograd_refresh(conv->winograd, args->in[1]);
+        return;
+    }
     parallel_set_threads(conv->threads);
     dnn_conv_refresh(conv->dnn, args->in[1], args->workspace);
 }
@@ -129,6 +141,10 @@ static void run(const struct conv *conv, const struct kernel_args *args,
                 const struct dnn_pointers *pointers) {
     if (conv->pointwise) {
         pointwise_run(conv->pointwise, args);
+        return;
+    }
+    if (conv->winograd) {
+        winograd_run(conv->winograd, args);
         return;
     }
     parallel_set_threads(conv->threads);
@@ -169,5 +185,6 @@ void cpu_conv_release(void *state) {
     struct conv *conv = state;
     dnn_conv_free(conv->dnn);
     pointwise_free(conv->pointwise);
+    winograd_free(conv->winograd);
     free(conv);
 }

@@ -15,6 +15,7 @@
 
 #include "engine/backend/cpu/vec/vec_optimizer.h"
 #include "engine/backend/cpu/vec/vec_token.h"
+#include "engine/backend/cpu/vec/vec_winograd.h"
 
 enum { VEC_MAX_LANES = 16 };
 
@@ -125,6 +126,13 @@ struct vec_kernels {
     void (*pointwise[2])(const struct vec_pointwise *pointwise, size_t y_at, int pixels);
     /* sums[lane of x][lane of dy] += x dy over the planes. */
     void (*pointwise_dw[2])(const struct vec_products *products, float *sums);
+
+    /* Winograd's transforms (vec_winograd.h). */
+    void (*tile_in[2])(const struct vec_tile *tile);
+    void (*tile_spread[2])(const struct vec_tile *tile);
+    void (*tile_out[2])(const struct vec_tile *tile);
+    void (*taps_in)(const struct vec_taps *taps, int k, int c);
+    void (*taps_out)(const struct vec_taps *taps, int k, int c);
 
     /* Rows i..i_end-1 and columns j..j_end-1 of a product; by_dot where right holds columns. */
     void (*product)(const struct vec_product *product, int i, int i_end, int j, int j_end);

@@ -1,0 +1,43 @@
+/*
+ * vec_winograd.h - the transforms of Winograd's F(4x4, 3x3) for a block of channels.
+ *
+ * A form is what a tile or a window of weights is made into: 36 vectors, step numbers from one to
+ * the next. Outputs are sums over channels of products of forms, vector by vector.
+ */
+#ifndef ENGINE_BACKEND_CPU_VEC_VEC_WINOGRAD_H
+#define ENGINE_BACKEND_CPU_VEC_VEC_WINOGRAD_H
+
+#include "engine/graph/op_attr.h"
+
+#include <stddef.h>
+
+enum { WINOGRAD_SIDE = 4, WINOGRAD_NUMBERS = 36 }; /* of a tile; of a form */
+
+/* A tile of a plane of h x w pixels that begins at number at. */
+struct vec_tile {
+    const void *x; /* tile_in: x, with the pixels around the tile; tile_spread: dy */
+    size_t at;
+    int h, w, row, column; /* the tile's first pixel; those beyond the plane are zeros */
+    float *form;           /* tile_in, tile_spread: written; tile_out: sums of products, read */
+    size_t step;
+    void *y; /* tile_out: y = act(the form's pixels + bias + residual) */
+    const void *residual;
+    const float *bias; /* [lanes] */
+    enum activation act;
+};
+
+/* Weights [outputs][3][3][channels]: taps_in makes forms of those from channels c.. to outputs k..
+ * of a block each, channel by channel with the outputs as lanes (turned: output by output with the
+ * channels as lanes, and the window turned round); taps_out makes weights of forms. */
+struct vec_taps {
+    const float *weight; /* taps_in */
+    float *dweight;      /* taps_out */
+    int outputs, channels;
+    bool turned;
+    float *form; /* of the first pair */
+    size_t step;
+    int forms; /* taps_out: of each pair, which are added up; they are next numbers apart */
+    size_t next;
+};
+
+#endif

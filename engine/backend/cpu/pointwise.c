@@ -22,9 +22,10 @@ struct pointwise {
     int lanes;              /* of a block */
     int tile;               /* pixels of an item */
     struct blocked in, out; /* out of weights' gradients: dy */
+    bool dot;               /* bf16: products of pairs of channels, with weights in bf16 */
     struct fan *fan;        /* [out.blocks] */
     size_t vectors;         /* of all fans */
-    float *packed;          /* constant weights, or NULL */
+    void *packed;           /* constant weights, or NULL */
 };
 
 bool pointwise_fits(const struct conv_attr *attr, struct shape weight, int lanes) {
@@ -36,15 +37,15 @@ bool pointwise_fits(const struct conv_attr *attr, struct shape weight, int lanes
 
 /* --- create --- */
 
-/* Input channels of the groups that a block's channels are in; sums are of whole blocks. */
+/* Input channels of the groups that a block's channels are in; sums are of whole blocks, and dot
+ * products of whole pairs. */
 static struct fan fan_of(const struct pointwise *it, int block) {
     int in = it->in.channels / it->groups, out = it->out.channels / it->groups, lanes = it->lanes;
     int begin = block * lanes, end = begin + blocked_width(&it->out, block);
     struct fan fan = {.first = begin / out * in, .last = ((end - 1) / out + 1) * in};
-    if (it->direction == DNN_BACKWARD_WEIGHTS) {
-        fan.first = fan.first / lanes * lanes;
-        fan.last = (fan.last + lanes - 1) / lanes * lanes;
-    }
+    int whole = it->direction == DNN_BACKWARD_WEIGHTS ? lanes : it->dot ? 2 : 1;
+    fan.first = fan.first / whole * whole;
+    fan.last = (fan.last + whole - 1) / whole * whole;
     return fan;
 }
 
@@ -70,6 +71,7 @@ struct pointwise *pointwise_create(const struct kernel_context *context,
     it->in = blocked_of(context, context_in(context, sums));
     it->out = blocked_of(context, sums ? context_in(context, 0) : context_out(context, 0));
     it->tile = it->in.n < it->threads ? SMALL_TILE : TILE;
+    it->dot = it->in.bf16 && !sums;
     lay_out(it);
     return it;
 }
@@ -83,7 +85,7 @@ void pointwise_free(struct pointwise *it) {
 }
 
 static size_t packed_bytes(const struct pointwise *it) {
-    return it->vectors * (size_t)it->lanes * sizeof(float);
+    return it->vectors * (size_t)it->lanes * (it->dot ? sizeof(uint16_t) : sizeof(float));
 }
 
 static int pixels_of(const struct pointwise *it) {
@@ -94,12 +96,6 @@ static int tiles_of(const struct pointwise *it) {
     return (pixels_of(it) + it->tile - 1) / it->tile;
 }
 
-/* A tile of all input channels in f32. */
-static size_t tile_floats(const struct pointwise *it) {
-    int pixels = pixels_of(it) < it->tile ? pixels_of(it) : it->tile;
-    return (size_t)it->in.blocks * (size_t)pixels * (size_t)it->lanes;
-}
-
 static int chunks_of(const struct pointwise *it) {
     return it->in.n < CHUNKS ? it->in.n : CHUNKS;
 }
@@ -107,16 +103,28 @@ static int chunks_of(const struct pointwise *it) {
 size_t pointwise_workspace_bytes(const struct pointwise *it) {
     if (it->direction == DNN_BACKWARD_WEIGHTS)
         return packed_bytes(it) * (size_t)chunks_of(it);
-    size_t tiles = it->in.bf16 ? tile_floats(it) * (size_t)it->threads * sizeof(float) : 0;
-    return packed_bytes(it) + tiles;
+    return packed_bytes(it);
 }
 
 /* --- weights --- */
 
-/* Where the weight from one channel to another is among the packed ones. */
+/* Where the weight from one channel to another is among the packed ones; the two of a pair of
+ * input channels lie together. */
 static size_t packed_at(const struct pointwise *it, int out, int in) {
     const struct fan *fan = &it->fan[out / it->lanes];
-    return (fan->at + (size_t)(in - fan->first)) * (size_t)it->lanes + (size_t)(out % it->lanes);
+    size_t channel = fan->at + (size_t)(in - fan->first), lane = (size_t)(out % it->lanes);
+    if (it->dot)
+        return (channel / 2 * (size_t)it->lanes + lane) * 2 + channel % 2;
+    return channel * (size_t)it->lanes + lane;
+}
+
+/* To the nearest, ties to even; what is not a number stays so. */
+static uint16_t bf16_of(float number) {
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)((bits | 0x400000) >> 16);
+    return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
 /* The channels of the op's output and input that weight [k][i] connects. */
@@ -127,13 +135,19 @@ static void channels_of(const struct pointwise *it, int k, int i, int *out, int 
     *in = swap ? k : c;
 }
 
-static void pack(const struct pointwise *it, const float *weight, float *packed) {
+static void pack(const struct pointwise *it, const float *weight, void *packed) {
+    uint16_t *half = packed;
+    float *full = packed;
     int out, in;
     memset(packed, 0, packed_bytes(it));
     for (int k = 0; k < it->weight.n; k++)
         for (int i = 0; i < it->weight.c; i++) {
             channels_of(it, k, i, &out, &in);
-            packed[packed_at(it, out, in)] = *weight++;
+            size_t at = packed_at(it, out, in);
+            if (it->dot)
+                half[at] = bf16_of(*weight++);
+            else
+                full[at] = *weight++;
         }
 }
 
@@ -150,39 +164,29 @@ struct job {
     const struct vec_kernels *vec;
     const void *in, *residual;
     void *out;
-    const float *packed, *bias;
-    float *tiles; /* bf16: [threads][tile_floats] */
+    const void *packed;
+    const float *bias;
     enum activation act;
 };
 
-/* The input of a tile in f32, at *block numbers from one block to the next. */
-static const float *tile_of(const struct job *job, int worker, size_t at, size_t n, size_t *block) {
-    const struct blocked *in = &job->it->in;
-    *block = in->plane;
-    if (!in->bf16)
-        return (const float *)job->in + at;
-    float *tile = job->tiles + (size_t)worker * tile_floats(job->it);
-    *block = n;
-    for (int i = 0; i < in->blocks; i++) {
-        struct vec_pixels pixels = {tile + (size_t)i * n, in->lanes, in->lanes, false};
-        job->vec->block_out[1](&pixels, job->in, at + (size_t)i * in->plane, n);
-    }
-    return tile;
-}
-
-static void run_tile(const struct job *job, int worker, int n, int tile) {
+static void run_tile(const struct job *job, int n, int tile) {
     const struct pointwise *it = job->it;
     size_t lanes = (size_t)it->lanes, most = (size_t)it->tile * lanes, at = (size_t)tile * most;
     size_t count = it->in.plane - at < most ? it->in.plane - at : most;
-    struct vec_pointwise vec = {.residual = job->residual, .y = job->out, .act = job->act};
+    size_t bytes = it->dot ? sizeof(uint16_t) : sizeof(float);
+    struct vec_pointwise vec = {.x = (const char *)job->in +
+                                     (blocked_at(&it->in, n, 0) + at) * bytes,
+                                .x_block = it->in.plane,
+                                .residual = job->residual,
+                                .y = job->out,
+                                .act = job->act};
     float bias[VEC_MAX_LANES] = {0};
-    vec.x = tile_of(job, worker, blocked_at(&it->in, n, 0) + at, count, &vec.x_block);
     for (int block = 0; block < it->out.blocks; block++) {
         const struct fan *fan = &it->fan[block];
         size_t width = (size_t)blocked_width(&it->out, block);
         vec.first = fan->first;
         vec.last = fan->last;
-        vec.weight = job->packed + fan->at * lanes;
+        vec.weight = (const char *)job->packed + fan->at * lanes * bytes;
         if (job->bias)
             memcpy(bias, job->bias + (size_t)block * lanes, width * sizeof *bias);
         memset(bias + width, 0, (lanes - width) * sizeof *bias);
@@ -195,26 +199,23 @@ static void run_tile(const struct job *job, int worker, int n, int tile) {
 static void run_tiles(const void *context, int worker, int begin, int end) {
     const struct job *job = context;
     int tiles = tiles_of(job->it);
+    (void)worker;
     for (int i = begin; i < end; i++)
-        run_tile(job, worker, i / tiles, i % tiles);
+        run_tile(job, i / tiles, i % tiles);
 }
 
 static void run_data(struct pointwise *it, const struct kernel_args *args) {
     bool forward = it->direction == DNN_FORWARD;
-    float *packed = args->workspace;
     struct job job = {.it = it,
                       .vec = cpu_of(args->context)->vec,
                       .in = args->in[0],
                       .out = args->out[0],
                       .residual = forward ? args->in[3] : NULL,
                       .bias = forward ? args->in[2] : NULL,
-                      .packed = it->packed,
-                      .tiles = packed + packed_bytes(it) / sizeof *packed,
+                      .packed = it->packed ? it->packed : args->workspace,
                       .act = forward ? args->context->op->attr.conv.act : ACT_NONE};
-    if (!it->packed) {
-        pack(it, args->in[1], packed);
-        job.packed = packed;
-    }
+    if (!it->packed)
+        pack(it, args->in[1], args->workspace);
     parallel_run(it->threads, it->in.n * tiles_of(it),
                  blocked_count(&it->in) + blocked_count(&it->out), run_tiles, &job);
 }

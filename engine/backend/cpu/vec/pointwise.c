@@ -1,5 +1,9 @@
 #include "engine/backend/cpu/vec/vec_members.h"
 
+#if VEC_LANES == 16
+#include <immintrin.h>
+#endif
+
 /* Pixels whose sums are in registers at a time; the last few pixels go one by one. */
 enum { TILE = VEC_LANES, FEW = 4 };
 
@@ -9,36 +13,89 @@ VEC_INLINE void finish(const struct vec_pointwise *it, size_t at, vec_f32 y, boo
     vec_put(it->y, at, vec_activate(it->act, y), bf16);
 }
 
-/* count pixels from the one at number x_at of each plane of x and y_at of y. */
-VEC_INLINE void tile(const struct vec_pointwise *it, size_t x_at, size_t y_at, int count,
-                     bool bf16) {
-    vec_f32 sum[TILE];
-    const vec_f32 bias = it->bias ? vec_load(it->bias) : vec_set(0);
-    const float *weight = it->weight;
+/* sum + the products of two bf16 in each lane; VEC_BF16 stands before functions that use it. */
+#if VEC_LANES == 16
+#define VEC_BF16 __attribute__((target("avx512bf16")))
+VEC_BF16 VEC_INLINE vec_f32 vec_dot(vec_f32 sum, vec_u32 a, vec_u32 b) {
+    return (vec_f32)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+}
+#else
+#define VEC_BF16
+VEC_INLINE vec_f32 vec_dot(vec_f32 sum, vec_u32 a, vec_u32 b) {
+    sum += (vec_f32)(a << 16) * (vec_f32)(b << 16);
+    return sum + (vec_f32)(a & 0xffff0000) * (vec_f32)(b & 0xffff0000);
+}
+#endif
+
+/* sum[pixel] += a channel of x, or in bf16 a pair of channels, times its weights. */
+VEC_INLINE void add_channel(vec_f32 *sum, const float *x, const float *weight, int count) {
+    const vec_f32 w = vec_load(weight);
     for (int i = 0; i < count; i++)
-        sum[i] = bias;
-    for (int c = it->first; c < it->last;) {
-        const float *x = it->x + (size_t)(c / VEC_LANES) * it->x_block + x_at + c % VEC_LANES;
-        int stop = c - c % VEC_LANES + VEC_LANES;
-        for (stop = stop < it->last ? stop : it->last; c < stop; c++, x++, weight += VEC_LANES) {
-            const vec_f32 w = vec_load(weight);
-            for (int i = 0; i < count; i++)
-                sum[i] += x[i * VEC_LANES] * w;
-        }
-    }
-    for (int i = 0; i < count; i++)
-        finish(it, y_at + (size_t)i * VEC_LANES, sum[i], bf16);
+        sum[i] += x[i * VEC_LANES] * w;
 }
 
-VEC_INLINE void pointwise(const struct vec_pointwise *it, size_t y_at, int pixels, bool bf16) {
-    int i = 0;
-    for (; i + TILE <= pixels; i += TILE)
-        tile(it, (size_t)i * VEC_LANES, y_at + (size_t)i * VEC_LANES, TILE, bf16);
-    for (; i + FEW <= pixels; i += FEW)
-        tile(it, (size_t)i * VEC_LANES, y_at + (size_t)i * VEC_LANES, FEW, bf16);
-    for (; i < pixels; i++)
-        tile(it, (size_t)i * VEC_LANES, y_at + (size_t)i * VEC_LANES, 1, bf16);
+VEC_BF16 VEC_INLINE void add_pair(vec_f32 *sum, const uint16_t *x, const uint16_t *weight,
+                                  int count) {
+    vec_u32 w;
+    uint32_t pair;
+    memcpy(&w, weight, sizeof w);
+    for (int i = 0; i < count; i++) {
+        memcpy(&pair, x + i * VEC_LANES, sizeof pair);
+        sum[i] = vec_dot(sum[i], (vec_u32){0} + pair, w);
+    }
 }
+
+/* Sums of all channels for count pixels from the one at number x_at of each plane of x. */
+VEC_INLINE void add_f32(vec_f32 *sum, const struct vec_pointwise *it, size_t x_at, int count) {
+    const float *weight = it->weight;
+    for (int c = it->first; c < it->last;) {
+        const float *x =
+            (const float *)it->x + (size_t)(c / VEC_LANES) * it->x_block + x_at + c % VEC_LANES;
+        int stop = c - c % VEC_LANES + VEC_LANES;
+        for (stop = stop < it->last ? stop : it->last; c < stop; c++, x++, weight += VEC_LANES)
+            add_channel(sum, x, weight, count);
+    }
+}
+
+VEC_BF16 VEC_INLINE void add_bf16(vec_f32 *sum, const struct vec_pointwise *it, size_t x_at,
+                                  int count) {
+    const uint16_t *weight = it->weight;
+    for (int c = it->first; c < it->last;) {
+        const uint16_t *x =
+            (const uint16_t *)it->x + (size_t)(c / VEC_LANES) * it->x_block + x_at + c % VEC_LANES;
+        int stop = c - c % VEC_LANES + VEC_LANES;
+        for (stop = stop < it->last ? stop : it->last; c < stop; c += 2, x += 2) {
+            add_pair(sum, x, weight, count);
+            weight += 2 * VEC_LANES;
+        }
+    }
+}
+
+#define TILE_OF(type, is_bf16, attribute)                                                          \
+    attribute VEC_INLINE void tile_##type(const struct vec_pointwise *it, size_t x_at,             \
+                                          size_t y_at, int count) {                                \
+        vec_f32 sum[TILE];                                                                         \
+        const vec_f32 bias = it->bias ? vec_load(it->bias) : vec_set(0);                           \
+        for (int i = 0; i < count; i++)                                                            \
+            sum[i] = bias;                                                                         \
+        add_##type(sum, it, x_at, count);                                                          \
+        for (int i = 0; i < count; i++)                                                            \
+            finish(it, y_at + (size_t)i * VEC_LANES, sum[i], is_bf16);                             \
+    }                                                                                              \
+                                                                                                   \
+    attribute void VEC(pointwise_##type)(const struct vec_pointwise *it, size_t y_at,              \
+                                         int pixels) {                                             \
+        size_t i = 0, end = (size_t)pixels * VEC_LANES;                                            \
+        for (; i + TILE * VEC_LANES <= end; i += TILE * VEC_LANES)                                 \
+            tile_##type(it, i, y_at + i, TILE);                                                    \
+        for (; i + FEW * VEC_LANES <= end; i += FEW * VEC_LANES)                                   \
+            tile_##type(it, i, y_at + i, FEW);                                                     \
+        for (; i < end; i += VEC_LANES)                                                            \
+            tile_##type(it, i, y_at + i, 1);                                                       \
+    }
+
+TILE_OF(f32, false, )
+TILE_OF(bf16, true, VEC_BF16)
 
 VEC_INLINE void products(const struct vec_products *it, float *sums, bool bf16) {
     vec_f32 sum[VEC_LANES];
@@ -58,9 +115,6 @@ VEC_INLINE void products(const struct vec_products *it, float *sums, bool bf16) 
 }
 
 #define INSTANCE(type, bf16)                                                                       \
-    void VEC(pointwise_##type)(const struct vec_pointwise *it, size_t y_at, int pixels) {          \
-        pointwise(it, y_at, pixels, bf16);                                                         \
-    }                                                                                              \
     void VEC(pointwise_dw_##type)(const struct vec_products *it, float *sums) {                    \
         products(it, sums, bf16);                                                                  \
     }

@@ -53,11 +53,11 @@ struct vec_pixels {
 
 /* A 1x1 convolution of some input channels to one block of output channels. */
 struct vec_pointwise {
-    const float *x; /* the first pixel of the first block of all input channels */
-    size_t x_block; /* from one block to the next */
-    int first, last;
-    const float *weight; /* [last - first][lanes] */
-    const float *bias;   /* [lanes] */
+    const void *x;      /* the first pixel of the first block of all input channels */
+    size_t x_block;     /* numbers from one block to the next */
+    int first, last;    /* in bf16 even */
+    const void *weight; /* [last - first][lanes]; in bf16 [(last - first) / 2][lanes][2] */
+    const float *bias;  /* [lanes] */
     const void *residual;
     void *y;
     enum activation act;

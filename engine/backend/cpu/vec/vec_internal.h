@@ -86,16 +86,29 @@ VEC_INLINE vec_f32 vec_get(const void *from, size_t i, bool bf16) {
     return (vec_f32)(__builtin_convertvector(half, vec_u32) << 16);
 }
 
-/* Rounds to nearest even; what is not a number stays so. */
+/* Rounds to nearest even; what is not a number stays so. Where the vectors are AVX-512's the
+ * processor has an instruction for it, or else it is given no bf16. */
+#if VEC_LANES == 16
+VEC_INLINE vec_u16 vec_round(vec_f32 v) {
+    vec_u16 half;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(half) : "v"(v));
+    return half;
+}
+#else
+VEC_INLINE vec_u16 vec_round(vec_f32 v) {
+    vec_u32 bits = (vec_u32)v, rounded = bits + 0x7fff + ((bits >> 16) & 1);
+    vec_u32 nan = (vec_u32)((bits & 0x7fffffff) > 0x7f800000);
+    bits = (rounded & ~nan) | ((bits | 0x400000) & nan);
+    return __builtin_convertvector(bits >> 16, vec_u16);
+}
+#endif
+
 VEC_INLINE void vec_put(void *to, size_t i, vec_f32 v, bool bf16) {
     if (!bf16) {
         vec_store((float *)to + i, v);
         return;
     }
-    vec_u32 bits = (vec_u32)v, rounded = bits + 0x7fff + ((bits >> 16) & 1);
-    vec_u32 nan = (vec_u32)((bits & 0x7fffffff) > 0x7f800000);
-    bits = (rounded & ~nan) | ((bits | 0x400000) & nan);
-    vec_u16 half = __builtin_convertvector(bits >> 16, vec_u16);
+    vec_u16 half = vec_round(v);
     memcpy((uint16_t *)to + i, &half, sizeof half);
 }
 

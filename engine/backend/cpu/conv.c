@@ -1,3 +1,4 @@
+#include "engine/backend/cpu/picture.h"
 #include "engine/backend/cpu/pointwise.h"
 #include "engine/backend/cpu/winograd.h"
 
@@ -6,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An op's state: one of the three, and on how many threads oneDNN runs. */
+/* An op's state: one of the four, and on how many threads oneDNN runs. */
 struct conv {
     struct dnn_conv *dnn;
     struct pointwise *pointwise;
     struct winograd *winograd;
+    struct picture *picture;
     int threads;
 };
 
@@ -65,6 +67,11 @@ static enum status prepare(const struct kernel_context *context, const struct dn
     if (pointwise_fits(&problem->attr, problem->weight, cpu_of(context)->vec->lanes)) {
         conv->pointwise = pointwise_create(context, problem->direction, problem->weight);
         *workspace_bytes = pointwise_workspace_bytes(conv->pointwise);
+        return STATUS_OK;
+    }
+    if (picture_fits(problem)) {
+        conv->picture = picture_create(context);
+        *workspace_bytes = picture_workspace_bytes(conv->picture);
         return STATUS_OK;
     }
     if (winograd_fits(context, problem)) {
@@ -133,6 +140,8 @@ void cpu_conv_refresh(void *state, const struct kernel_args *args) {
         winograd_refresh(conv->winograd, args->in[1]);
         return;
     }
+    if (conv->picture)
+        return;
     parallel_set_threads(conv->threads);
     dnn_conv_refresh(conv->dnn, args->in[1], args->workspace);
 }
@@ -145,6 +154,10 @@ static void run(const struct conv *conv, const struct kernel_args *args,
     }
     if (conv->winograd) {
         winograd_run(conv->winograd, args);
+        return;
+    }
+    if (conv->picture) {
+        picture_run(conv->picture, args);
         return;
     }
     parallel_set_threads(conv->threads);
@@ -186,5 +199,6 @@ void cpu_conv_release(void *state) {
     dnn_conv_free(conv->dnn);
     pointwise_free(conv->pointwise);
     winograd_free(conv->winograd);
+    picture_free(conv->picture);
     free(conv);
 }

@@ -18,6 +18,7 @@ const struct vec_kernels VEC(vec) = {
     ROW(block_out),
     ROW(rows_in),
     ROW(rows_out),
+    ROW(picture),
     ROW(pointwise),
     ROW(pointwise_dw),
     ROW(tile_in),

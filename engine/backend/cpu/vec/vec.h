@@ -51,6 +51,18 @@ struct vec_pixels {
     bool bf16;    /* else f32 */
 };
 
+/* A convolution of a few channels to one block of output channels, in a line of a picture. */
+struct vec_picture {
+    const float *x;      /* where the first pixel's window begins; padding is there */
+    size_t row;          /* from one line of x to the next */
+    int lines, line;     /* of a window, and its numbers in one of them */
+    int step;            /* from one window to the next */
+    const float *weight; /* [lines][line][lanes] */
+    const float *bias;   /* [lanes] */
+    void *y;
+    enum activation act;
+};
+
 /* A 1x1 convolution of some input channels to one block of output channels. */
 struct vec_pointwise {
     const void *x;      /* the first pixel of the first block of all input channels */
@@ -122,6 +134,8 @@ struct vec_kernels {
     void (*rows_in[2])(const void *x, size_t at, int pixels, uint32_t *rows);
     void (*rows_out[2])(const uint32_t *const row[], void *y, size_t at, int pixels);
 
+    /* So many pixels of y from number y_at on. */
+    void (*picture[2])(const struct vec_picture *picture, size_t y_at, int count);
     /* So many pixels of y from number y_at on, where x begins at its first. */
     void (*pointwise[2])(const struct vec_pointwise *pointwise, size_t y_at, int pixels);
     /* sums[lane of x][lane of dy] += x dy over the planes. */

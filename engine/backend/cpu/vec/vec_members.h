@@ -27,6 +27,7 @@ VEC_BOTH(block_in, const struct vec_pixels *pixels, void *x, size_t at, size_t n
 VEC_BOTH(block_out, const struct vec_pixels *pixels, const void *x, size_t at, size_t n);
 VEC_BOTH(rows_in, const void *x, size_t at, int pixels, uint32_t *rows);
 VEC_BOTH(rows_out, const uint32_t *const row[], void *y, size_t at, int pixels);
+VEC_BOTH(picture, const struct vec_picture *it, size_t y_at, int count);
 VEC_BOTH(pointwise, const struct vec_pointwise *it, size_t y_at, int pixels);
 VEC_BOTH(pointwise_dw, const struct vec_products *it, float *sums);
 VEC_BOTH(tile_in, const struct vec_tile *it);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 extern const struct backend backend_ref, backend_cpu;
 
@@ -170,10 +171,23 @@ static void cpu_close(struct device *device) {
     free(cpu);
 }
 
+/* Large pages for large blocks: activations are read in many runs at a time, more than the
+ * processor knows small pages for. A wish, which the system may leave unheard. */
+static void wish_large_pages(void *block, size_t bytes) {
+    enum { LARGE_PAGE = 2 << 20 };
+    uintptr_t begin = ((uintptr_t)block + LARGE_PAGE - 1) & ~(uintptr_t)(LARGE_PAGE - 1);
+    uintptr_t end = (uintptr_t)block + bytes;
+    if (begin + LARGE_PAGE <= end)
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
 static enum status cpu_alloc(struct device *device, void **out, size_t bytes, const char *what,
                              struct error *err) {
+    enum status status = mem_alloc_large(out, bytes, what, err);
     (void)device;
-    return mem_alloc_large(out, bytes, what, err);
+    if (status == STATUS_OK)
+        wish_large_pages(*out, bytes);
+    return status;
 }
 
 static void cpu_free(struct device *device, void *ptr) {

@@ -125,10 +125,11 @@ static enum status nothing_found(const char *folder, struct error *err) {
     struct str marks = STR_INIT;
     for (int i = 0; i < FORMAT_COUNT; i++)
         str_addf(&marks, "%s%s (%s)", i ? ", " : "", formats[i].marks[0], formats[i].name);
-    enum status status =
-        error_set(err, STATUS_NOT_FOUND, "%s: %s; looked for %s", folder,
-                  file_is_dir(folder) ? "there is no data set in it" : "there is no such folder",
-                  str_text(&marks));
+    enum status status = error_set(
+        err, STATUS_NOT_FOUND,
+        "%s: %s; looked for %s, whose pictures lie in train/<class>/ and test/<class>/", folder,
+        file_is_dir(folder) ? "there is no data set in it" : "there is no such folder",
+        str_text(&marks));
     str_release(&marks);
     return status;
 }

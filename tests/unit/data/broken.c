@@ -24,6 +24,8 @@ static void test_nothing(void) {
     T_CONTAINS(err.message, "train.safetensors");
     T_CONTAINS(err.message, "data_batch_1.bin");
     T_CONTAINS(err.message, "train-images-idx3-ubyte");
+    T_CONTAINS(err.message,
+               "train (images), whose pictures lie in train/<class>/ and test/<class>/");
     T_INT(dataset_open(&dataset, "/nowhere/at/all", NULL, &err), STATUS_NOT_FOUND);
     T_CONTAINS(err.message, "/nowhere/at/all: there is no such folder");
 }

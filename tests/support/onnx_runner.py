@@ -1,5 +1,6 @@
-"""onnx_runner.py FOLDER...: checks model.onnx, runs it on each tensor of x.safetensors, and writes
-y.safetensors and notes.json, its metadata. Runs in the environment that onnx_runtime.py makes."""
+"""onnx_runner.py: for each folder that a line of its input names, checks model.onnx, runs it on each
+tensor of x.safetensors, and writes y.safetensors and notes.json, its metadata. Answers with a line of
+JSON: what went wrong, or "". Runs in the environment that onnx_runtime.py makes."""
 
 import json
 import pathlib
@@ -28,6 +29,15 @@ def run(folder):
                          for name, array in inputs.items()})
 
 
+def main():
+    for line in sys.stdin:
+        wrong = ""
+        try:
+            run(pathlib.Path(line.rstrip("\n")))
+        except Exception as error:  # pylint: disable=broad-except
+            wrong = f"{type(error).__name__}: {error}"
+        print(json.dumps(wrong), flush=True)
+
+
 if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        run(pathlib.Path(argument))
+    main()

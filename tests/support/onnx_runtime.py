@@ -4,6 +4,7 @@ The environment is made once, from the registry that pip is set up for; ONNX_PYT
 interpreter that has onnx and onnxruntime instead. Where neither is to be had, require() ends the
 process as skipped."""
 
+import atexit
 import fcntl
 import functools
 import json
@@ -54,11 +55,31 @@ def require():
         sys.exit(SKIPPED)
 
 
-def run(folders):
-    """Checks each folder's model.onnx, runs it on the arrays of its x.safetensors, and returns for
-    each the metadata and the logits by name."""
-    done = subprocess.run([python(), RUNNER, *folders], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-3000:])
-    return [(json.loads((folder / "notes.json").read_text()),
-             safetensors_io.load(folder / "y.safetensors")) for folder in folders]
+@functools.lru_cache
+def runner():
+    """One process for all files: importing takes longer than running."""
+    child = subprocess.Popen([python(), RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             text=True)
+    atexit.register(end, child)
+    return child
+
+
+def end(child):
+    child.stdin.close()
+    child.wait()
+    child.stdout.close()
+
+
+def run(folder):
+    """Checks the folder's model.onnx, runs it on the arrays of its x.safetensors, and returns the
+    metadata and the logits by name."""
+    child = runner()
+    child.stdin.write(f"{folder}\n")
+    child.stdin.flush()
+    answer = child.stdout.readline()
+    if not answer:
+        raise RuntimeError(f"ONNX Runtime ended with status {child.wait()}")
+    if wrong := json.loads(answer):
+        raise RuntimeError(wrong)
+    return (json.loads((folder / "notes.json").read_text()),
+            safetensors_io.load(folder / "y.safetensors"))

@@ -96,9 +96,14 @@ class RoundTrip(unittest.TestCase):
         return safetensors_io.load(out)["logits"]
 
     def check_top1(self, model, logits):
-        """eval counts the pictures that these logits classify rightly."""
+        """eval counts the pictures that these logits classify rightly, but for those whose first
+        two classes are as near to each other as logits may differ."""
         hits = int((logits.argmax(1) == self.labels).sum())
-        self.assertEqual(round(self.evaluate(model)["top1"] * len(self.labels)), hits)
+        second, first = numpy.sort(logits, 1)[:, -2:].T
+        doubtful = int((first - second < 2 * TOLERANCE * abs(logits).max()).sum())
+        found = round(self.evaluate(model)["top1"] * len(self.labels))
+        self.assertLessEqual(abs(found - hits), doubtful)
+        self.assertLess(doubtful, len(self.labels) // 4)
 
     def take_teacher(self, network):
         """A checkpoint as training scripts leave it, through the client."""
@@ -115,7 +120,7 @@ class RoundTrip(unittest.TestCase):
         """Of pictures as they are, which the file normalises."""
         distill_cli.distill("export", model=model, out=self.folder / "model.onnx", normalize=True)
         safetensors_io.save(self.folder / "x.safetensors", {"x": pixels(self.images)})
-        ((_, logits),) = onnx_runtime.run([self.folder])
+        _, logits = onnx_runtime.run(self.folder)
         return logits["x"]
 
     def test_from_pytorch_to_onnx_runtime_and_pytorch(self):

@@ -8,16 +8,18 @@ Tolerances are relative, some ten times what is seen:
 - A convolution's f32 sums are off by about 1e-7 of what they sum, those by Winograd's 4x4 tiles by
   several times that: in the free course vgg19's losses by 2e-6, and by 3e-7 with direct convolutions.
   Through the layers it adds up, and a batch norm magnifies it where its inputs differ little from
-  their mean, as in the calm course: most in VGG, whose layers no shortcut passes (losses 1e-5,
-  statistics 1e-4, with direct convolutions as with Winograd's). The same where few numbers make up a
-  statistic: in the last groups of ResNets at batch 2.
+  their mean, as in the calm course: most in VGG, whose layers no shortcut passes (losses 1e-5, one of
+  twenty 3e-5; statistics 1e-4, with direct convolutions as with Winograd's). The same where few
+  numbers make up a statistic: in the last groups of ResNets at batch 2.
 - Gradients go the same way twice: in the calm course they are off by 1e-6 to 3e-4 in networks of up
   to 20 norms, by 1e-3 in deeper ones and 6e-3 in VGG. One of millions of inputs may be near zero
   nonetheless, so it is the median of the steps that counts.
 - In the free course the inputs of some ReLUs lie so near zero that their sign is a matter of
-  rounding: one of the 9216 of resnet8's last group moves the gradients before it by 5e-3, deep
-  networks meet several in each step (resnet152: 2e-1). Shallow networks must be free of them in one
-  step; of the others it shows that they are right in the large."""
+  rounding: one of the 9216 of resnet8's last group moves the gradients before it by 5e-3, one in a
+  channel that hardly varies by 2e-1 (mobilenetv1), for a norm divides its gradient by the deviation.
+  Deep networks meet several in each step, and half of the steps are off by up to 8e-2 (resnet152).
+  Shallow networks must be free of them in one step; of all others the median step shows that they
+  are right in the large."""
 
 import collections
 import pathlib
@@ -41,9 +43,9 @@ from pytorch import vgg, zoo  # noqa: E402
 SEED = live.seed()
 Tolerance = collections.namedtuple("Tolerance", "loss statistic gradient")
 SHALLOW = Tolerance(1e-5, 1e-4, 1e-3)
-DEEP_CALM = Tolerance(5e-5, 1e-3, 2e-2)
+DEEP_CALM = Tolerance(1e-4, 1e-3, 2e-2)
 DEEP_FREE = Tolerance(5e-4, 2e-2, None)
-FLIPPED = 5e-1  # a gradient where inputs of ReLUs are near zero
+FLIPPED = 3e-1  # a gradient where inputs of ReLUs are near zero, in the median step
 SHALLOW_NORMS = 20
 
 # On ref too; the others are slow there, and nothing in them is theirs alone.
@@ -80,7 +82,6 @@ class TenSteps(unittest.TestCase):
         for step in errors:
             self.assertLess(step.loss, tolerance.loss)
             self.assertLess(step.statistic.error, tolerance.statistic, step.statistic.name)
-            self.assertLess(step.gradient.error, FLIPPED, step.gradient.name)
 
     def check(self, course, network, device):
         errors, same = courses.run(course, network, device)
@@ -92,17 +93,20 @@ class TenSteps(unittest.TestCase):
         self.check_sums(errors, tolerance)
         if course.calm:
             self.assertLess(statistics.median(gradients), tolerance.gradient, errors)
-        elif shallow:
+            return
+        self.assertLess(statistics.median(gradients), FLIPPED, errors)
+        if shallow:
             self.assertLess(min(gradients), tolerance.gradient, errors)
 
-    def test_every_architecture(self):
-        for name in zoo.NAMES:
-            network = network_of(name)
-            for calm in (True, False):
-                for device in devices_for(name):
-                    with self.subTest(name, calm=calm, device=device.name, seed=SEED):
-                        self.check(course_of(name, calm), network, device)
+    def check_architecture(self, name):
+        network = network_of(name)
+        for calm in (True, False):
+            for device in devices_for(name):
+                with self.subTest(name, calm=calm, device=device.name, seed=SEED):
+                    self.check(course_of(name, calm), network, device)
 
+
+zoo.add_tests(TenSteps, TenSteps.check_architecture)
 
 if __name__ == "__main__":
     unittest.main()

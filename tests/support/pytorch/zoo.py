@@ -43,3 +43,9 @@ def load(network, weights):
     network.load_state_dict({key: torch.from_numpy(numpy.array(value))
                              for key, value in weights.items()}, strict=False)
     return network
+
+
+def add_tests(case, check):
+    """Gives a test case a test_NAME for each network, which calls check(self, name)."""
+    for name in NAMES:
+        setattr(case, f"test_{name}", lambda self, name=name: check(self, name))

@@ -93,6 +93,13 @@ kernel_refresh_fn cpu_token_linear_refresh;
 kernel_run_fn cpu_token_linear, cpu_token_linear_dx, cpu_token_linear_dw;
 kernel_release_fn cpu_token_linear_release;
 
+/* sums[i] = sum of channel i of the op's first input, with a workspace of so many bytes. */
+size_t cpu_token_sums_bytes(const struct value *x);
+void cpu_token_sums(const struct kernel_args *args, float *sums);
+
+/* Copies an input to the first output. */
+void cpu_copy_tokens(const struct kernel_args *args, int in);
+
 /* Between PLAIN and ROWS. */
 void cpu_convert_rows(const struct kernel_args *args);
 

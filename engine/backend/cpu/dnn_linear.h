@@ -2,7 +2,8 @@
  * dnn_linear.h - matrix products of oneDNN with a layer's weights.
  *
  * y [rows, outputs] = x [rows, inputs] weight^T + bias, and its gradients. x and y lie row by row
- * in one type; weights lie [outputs, inputs] in f32 and are reordered to what the primitive wants.
+ * in one type; weights and their gradients lie [outputs, inputs] in f32. Weights that are read are
+ * reordered to what the primitive wants.
  *
  * Ownership, errors, threads: as for the convolutions of dnn.h.
  */
@@ -32,7 +33,7 @@ size_t dnn_linear_workspace_bytes(const struct dnn_linear *linear); /* What a ru
 /* Takes over constant weights. */
 void dnn_linear_refresh(struct dnn_linear *linear, const float *weight);
 
-/* As dnn_conv_run; DNN_BACKWARD_WEIGHTS writes weight and bias, DNN_BACKWARD_DATA has no bias. */
+/* As dnn_conv_run; the bias is read by the forward direction alone, and written by none. */
 void dnn_linear_run(struct dnn_linear *linear, const struct dnn_pointers *pointers);
 
 #endif

@@ -52,29 +52,12 @@ dnnl_status_t dnn_conv_desc_create(dnnl_primitive_desc_t *out, const struct dnn_
     return dnnl_primitive_desc_create(out, &conv, desc->attr, desc->engine, desc->forward);
 }
 
-typedef dnnl_status_t linear_init_fn(dnnl_inner_product_desc_t *out,
-                                     const struct dnn_linear_desc *d);
-
-static dnnl_status_t linear_forward(dnnl_inner_product_desc_t *out,
-                                    const struct dnn_linear_desc *d) {
-    return dnnl_inner_product_forward_desc_init(out, d->kind, d->x, d->weight, d->bias, d->y);
-}
-
-static dnnl_status_t linear_data(dnnl_inner_product_desc_t *out, const struct dnn_linear_desc *d) {
-    return dnnl_inner_product_backward_data_desc_init(out, d->x, d->weight, d->y);
-}
-
-static dnnl_status_t linear_weights(dnnl_inner_product_desc_t *out,
-                                    const struct dnn_linear_desc *d) {
-    return dnnl_inner_product_backward_weights_desc_init(out, d->x, d->weight, d->bias, d->y);
-}
-
-dnnl_status_t dnn_linear_desc_create(dnnl_primitive_desc_t *out,
-                                     const struct dnn_linear_desc *desc) {
-    static linear_init_fn *const init[] = {linear_forward, linear_data, linear_weights};
-    dnnl_inner_product_desc_t linear;
-    dnnl_status_t status = init[desc->direction](&linear, desc);
+dnnl_status_t dnn_matmul_desc_create(dnnl_primitive_desc_t *out,
+                                     const struct dnn_matmul_desc *desc) {
+    dnnl_matmul_desc_t matmul;
+    dnnl_status_t status =
+        dnnl_matmul_desc_init(&matmul, desc->x, desc->weight, desc->bias, desc->y);
     if (status != dnnl_success)
         return status;
-    return dnnl_primitive_desc_create(out, &linear, desc->attr, desc->engine, desc->forward);
+    return dnnl_primitive_desc_create(out, &matmul, desc->attr, desc->engine, NULL);
 }

@@ -49,25 +49,8 @@ dnnl_status_t dnn_conv_desc_create(dnnl_primitive_desc_t *out, const struct dnn_
     return create[desc->direction](out, desc);
 }
 
-typedef dnnl_status_t linear_create_fn(dnnl_primitive_desc_t *out, const struct dnn_linear_desc *d);
-
-static dnnl_status_t linear_forward(dnnl_primitive_desc_t *out, const struct dnn_linear_desc *d) {
-    return dnnl_inner_product_forward_primitive_desc_create(out, d->engine, d->kind, d->x,
-                                                            d->weight, d->bias, d->y, d->attr);
-}
-
-static dnnl_status_t linear_data(dnnl_primitive_desc_t *out, const struct dnn_linear_desc *d) {
-    return dnnl_inner_product_backward_data_primitive_desc_create(out, d->engine, d->x, d->weight,
-                                                                  d->y, d->forward, d->attr);
-}
-
-static dnnl_status_t linear_weights(dnnl_primitive_desc_t *out, const struct dnn_linear_desc *d) {
-    return dnnl_inner_product_backward_weights_primitive_desc_create(
-        out, d->engine, d->x, d->weight, d->bias, d->y, d->forward, d->attr);
-}
-
-dnnl_status_t dnn_linear_desc_create(dnnl_primitive_desc_t *out,
-                                     const struct dnn_linear_desc *desc) {
-    static linear_create_fn *const create[] = {linear_forward, linear_data, linear_weights};
-    return create[desc->direction](out, desc);
+dnnl_status_t dnn_matmul_desc_create(dnnl_primitive_desc_t *out,
+                                     const struct dnn_matmul_desc *desc) {
+    return dnnl_matmul_primitive_desc_create(out, desc->engine, desc->x, desc->weight, desc->bias,
+                                             desc->y, desc->attr);
 }

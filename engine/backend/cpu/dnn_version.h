@@ -33,16 +33,13 @@ struct dnn_conv_desc {
 };
 dnnl_status_t dnn_conv_desc_create(dnnl_primitive_desc_t *out, const struct dnn_conv_desc *desc);
 
-/* A linear layer of one of the directions; members as above. */
-struct dnn_linear_desc {
+/* A matrix product: y = x weight + bias. */
+struct dnn_matmul_desc {
     dnnl_engine_t engine;
-    enum dnn_direction direction;
-    dnnl_prop_kind_t kind;
-    const void *x, *weight, *bias, *y;
+    const void *x, *weight, *bias, *y; /* memory descriptors; bias may be NULL */
     const_dnnl_primitive_attr_t attr;
-    const_dnnl_primitive_desc_t forward;
 };
-dnnl_status_t dnn_linear_desc_create(dnnl_primitive_desc_t *out,
-                                     const struct dnn_linear_desc *desc);
+dnnl_status_t dnn_matmul_desc_create(dnnl_primitive_desc_t *out,
+                                     const struct dnn_matmul_desc *desc);
 
 #endif

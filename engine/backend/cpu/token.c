@@ -26,7 +26,7 @@ static size_t count_of(const struct value *value) {
 /* The threads' share of stretches of tokens. */
 struct stretches {
     const struct vec_kernels *vec;
-    const void *what; /* struct vec_layer_norm or struct vec_residual */
+    const void *what; /* struct vec_layer_norm, struct vec_residual or tokens */
     float *sums;      /* [stretches][width] */
     size_t width;
     int tokens;
@@ -198,6 +198,32 @@ void cpu_residual_bwd(void *state, const struct kernel_args *args) {
         add_stretches(&it, 0, args->out[1], it.width);
 }
 
+/* --- sums of tokens --- */
+
+size_t cpu_token_sums_bytes(const struct value *x) {
+    return (size_t)stretches_of(x) * (size_t)x->shape.c * sizeof(float);
+}
+
+static void sum_stretches(const void *context, int worker, int begin, int end) {
+    const struct stretches *it = context;
+    (void)worker;
+    for (int s = begin; s < end; s++)
+        it->vec->token_sums[it->bf16](it->what, (int)it->width, stretch_end(it, s),
+                                      stretch_end(it, s + 1), it->sums + (size_t)s * it->width);
+}
+
+void cpu_token_sums(const struct kernel_args *args, float *sums) {
+    const struct value *x = context_in(args->context, 0);
+    struct stretches it = {.vec = cpu_of(args->context)->vec,
+                           .what = args->in[0],
+                           .sums = args->workspace,
+                           .width = (size_t)x->shape.c,
+                           .tokens = tokens_of(x),
+                           .bf16 = x->dtype == DTYPE_BF16};
+    run_stretches(args, &it, sum_stretches);
+    add_stretches(&it, 0, sums, it.width);
+}
+
 /* --- element by element --- */
 
 enum { PIECE = 4096 }; /* numbers that a thread gets at least */
@@ -266,6 +292,21 @@ void cpu_gelu_bwd(void *state, const struct kernel_args *args) {
     it.dy = args->in[0];
     it.x = args->in[1];
     run_elements(args, &it, gelu_bwd_pieces);
+}
+
+static void copy_pieces(const void *context, int worker, int begin, int end) {
+    const struct elements *it = context;
+    size_t from = piece_end(it, begin), bytes = it->bf16 ? sizeof(uint16_t) : sizeof(float);
+    (void)worker;
+    memcpy((char *)it->y + from * bytes, (const char *)it->x + from * bytes,
+           (piece_end(it, end) - from) * bytes);
+}
+
+void cpu_copy_tokens(const struct kernel_args *args, int in) {
+    const struct value *x = context_in(args->context, in);
+    struct elements it = {
+        .x = args->in[in], .y = args->out[0], .count = count_of(x), .bf16 = x->dtype == DTYPE_BF16};
+    run_elements(args, &it, copy_pieces);
 }
 
 void cpu_convert_rows(const struct kernel_args *args) {

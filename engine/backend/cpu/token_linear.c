@@ -1,8 +1,6 @@
 #include "engine/backend/cpu/cpu_internal.h"
 #include "engine/backend/cpu/dnn_linear.h"
 
-#include <string.h>
-
 void cpu_token_formats(const struct kernel_context *context, enum format *in, enum format *out) {
     for (int i = 0; i < OP_MAX_IN; i++)
         if (context->op->in[i] != NO_VALUE)
@@ -65,7 +63,11 @@ enum status cpu_token_linear_dw_prepare(const struct kernel_context *context, vo
                                          .inputs = weight->shape.c,
                                          .outputs = weight->shape.n,
                                          .dtype = dy->dtype};
-    return prepare(context, &problem, state, workspace_bytes, err);
+    enum status status = prepare(context, &problem, state, workspace_bytes, err);
+    size_t sums = cpu_token_sums_bytes(dy);
+    if (*workspace_bytes < sums)
+        *workspace_bytes = sums;
+    return status;
 }
 
 void cpu_token_linear_refresh(void *state, const struct kernel_args *args) {
@@ -81,7 +83,7 @@ static void run(void *state, const struct kernel_args *args, const struct dnn_po
 /* The residual is added to what y holds; where y did not take over its place, it is copied. */
 void cpu_token_linear(void *state, const struct kernel_args *args) {
     if (args->in[3] && args->in[3] != args->out[0])
-        memcpy(args->out[0], args->in[3], value_bytes(context_out(args->context, 0)));
+        cpu_copy_tokens(args, 3);
     struct dnn_pointers pointers = {.x = args->in[0],
                                     .y = args->out[0],
                                     .weight = args->in[1],
@@ -97,12 +99,10 @@ void cpu_token_linear_dx(void *state, const struct kernel_args *args) {
 }
 
 void cpu_token_linear_dw(void *state, const struct kernel_args *args) {
-    struct dnn_pointers pointers = {.x = args->in[1],
-                                    .y = args->in[0],
-                                    .weight = args->out[0],
-                                    .bias = args->out[1],
-                                    .workspace = args->workspace};
+    struct dnn_pointers pointers = {
+        .x = args->in[1], .y = args->in[0], .weight = args->out[0], .workspace = args->workspace};
     run(state, args, &pointers);
+    cpu_token_sums(args, args->out[1]);
 }
 
 void cpu_token_linear_release(void *state) {

@@ -35,6 +35,7 @@ const struct vec_kernels VEC(vec) = {
     ROW(gelu_bwd),
     ROW(residual),
     ROW(residual_bwd),
+    ROW(token_sums),
     ROW(embed),
     ROW(embed_bwd),
     ROW(embed_sums),

@@ -166,6 +166,8 @@ struct vec_kernels {
     /* Tokens begin..end-1 of all pictures. bwd adds the gradient of scale to sums unless NULL. */
     void (*residual[2])(const struct vec_residual *it, int begin, int end);
     void (*residual_bwd[2])(const struct vec_residual *it, int begin, int end, float *sums);
+    /* sums[i] = sum of channel i of tokens begin..end-1. */
+    void (*token_sums[2])(const void *x, int channels, int begin, int end, float *sums);
     /* Picture n; or the sum over all pictures of token t. */
     void (*embed[2])(const struct vec_embed *it, int n);
     void (*embed_bwd[2])(const struct vec_embed *it, int n);

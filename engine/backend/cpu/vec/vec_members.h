@@ -48,6 +48,7 @@ VEC_BOTH(gelu, const void *x, void *y, size_t begin, size_t end);
 VEC_BOTH(gelu_bwd, const void *dy, const void *x, void *dx, size_t begin, size_t end);
 VEC_BOTH(residual, const struct vec_residual *it, int begin, int end);
 VEC_BOTH(residual_bwd, const struct vec_residual *it, int begin, int end, float *sums);
+VEC_BOTH(token_sums, const void *x, int channels, int begin, int end, float *sums);
 VEC_BOTH(embed, const struct vec_embed *it, int n);
 VEC_BOTH(embed_bwd, const struct vec_embed *it, int n);
 VEC_BOTH(embed_sums, const struct vec_embed *it, int t, float *sum);

@@ -1,13 +1,11 @@
 #include "engine/backend/cpu/cpu_internal.h"
 
-enum { QUERIES = 64 }; /* that a thread gets at least */
-
 struct job {
     const struct vec_kernels *vec;
     struct vec_attention attention;
     float *scratch; /* [threads][floats] */
     size_t floats;
-    int pieces; /* of a head's queries */
+    int piece, pieces; /* queries of a piece, pieces of a head */
     bool bf16;
 };
 
@@ -38,6 +36,7 @@ enum status cpu_attention_bwd_prepare(const struct kernel_context *context, void
 static struct job job_of(const struct kernel_args *args, const struct value *qkv,
                          const struct value *y) {
     int heads = args->context->op->attr.attention.heads;
+    int piece = vec_queries_at_once(y->shape.w);
     return (struct job){.vec = cpu_of(args->context)->vec,
                         .attention = {.tokens = qkv->shape.w,
                                       .queries = y->shape.w,
@@ -45,7 +44,8 @@ static struct job job_of(const struct kernel_args *args, const struct value *qkv
                                       .width = y->shape.c / heads},
                         .scratch = args->workspace,
                         .floats = scratch_floats(args->context, qkv),
-                        .pieces = (y->shape.w + QUERIES - 1) / QUERIES,
+                        .piece = piece,
+                        .pieces = (y->shape.w + piece - 1) / piece,
                         .bf16 = y->dtype == DTYPE_BF16};
 }
 
@@ -58,9 +58,9 @@ static void attend(const void *context, int worker, int begin, int end) {
     const struct job *job = context;
     int queries = job->attention.queries;
     for (int i = begin; i < end; i++) {
-        int piece = i % job->pieces, end_of_piece = (piece + 1) * QUERIES;
+        int piece = i % job->pieces, end_of_piece = (piece + 1) * job->piece;
         const struct vec_queries some = {.head = i / job->pieces,
-                                         .begin = piece * QUERIES,
+                                         .begin = piece * job->piece,
                                          .end = end_of_piece < queries ? end_of_piece : queries,
                                          .fresh = i == begin || piece == 0};
         job->vec->attention[job->bf16](&job->attention, &some,

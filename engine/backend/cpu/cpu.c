@@ -141,8 +141,8 @@ enum status cpu_blocked_prepare(const struct kernel_context *context, void **sta
 
 static void describe(struct device *device, const struct dnn_features *features) {
     const struct cpu *cpu = device->state;
-    snprintf(device->identity, sizeof device->identity, "cpu oneDNN %d.%d.%d %s%s", features->major,
-             features->minor, features->patch, cpu->vec->name, cpu->bf16 ? " bf16" : "");
+    snprintf(device->identity, sizeof device->identity, "cpu oneDNN %d.%d.%d %s", features->major,
+             features->minor, features->patch, cpu->vec->name);
 }
 
 static enum status cpu_open(struct device *device, struct error *err) {
@@ -158,7 +158,7 @@ static enum status cpu_open(struct device *device, struct error *err) {
         free(cpu);
         return status;
     }
-    cpu->vec = vec_choose(features.avx512);
+    cpu->vec = vec_choose(features.avx512, features.bf16);
     cpu->bf16 = features.bf16;
     device->state = cpu;
     describe(device, &features);

@@ -96,13 +96,16 @@ static void compare_row(const struct batch *batch, const struct loss_terms *term
 }
 
 /* The tables of this processor. */
-static const struct vec_kernels *tables[2];
+static const struct vec_kernels *tables[3];
 static int n_tables;
 
 static void find_tables(void) {
-    tables[n_tables++] = vec_choose(false);
-    if (dnn_features().avx512)
-        tables[n_tables++] = vec_choose(true);
+    struct dnn_features features = dnn_features();
+    tables[n_tables++] = vec_choose(false, false);
+    if (features.avx512)
+        tables[n_tables++] = vec_choose(true, false);
+    if (features.avx512 && features.bf16)
+        tables[n_tables++] = vec_choose(true, true);
 }
 
 static void check(const struct loss_terms *terms, int classes, float spread, double tolerance) {

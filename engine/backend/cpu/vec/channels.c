@@ -1,5 +1,4 @@
 #include "engine/backend/cpu/vec/vec_members.h"
-#include "engine/backend/cpu/vec/vec_transpose.h"
 
 /* Bits are moved, not numbers: those of bf16 in the lower half. */
 VEC_INLINE vec_f32 get_bits(const void *from, size_t i, bool bf16) {

@@ -1,9 +1,5 @@
 #include "engine/backend/cpu/vec/vec_members.h"
 
-#if VEC_LANES == 16
-#include <immintrin.h>
-#endif
-
 /* Pixels whose sums are in registers at a time; the last few pixels go one by one. */
 enum { TILE = VEC_LANES, FEW = 4 };
 
@@ -13,20 +9,6 @@ VEC_INLINE void finish(const struct vec_pointwise *it, size_t at, vec_f32 y, boo
     vec_put(it->y, at, vec_activate(it->act, y), bf16);
 }
 
-/* sum + the products of two bf16 in each lane; VEC_BF16 stands before functions that use it. */
-#if VEC_LANES == 16
-#define VEC_BF16 __attribute__((target("avx512bf16")))
-VEC_BF16 VEC_INLINE vec_f32 vec_dot(vec_f32 sum, vec_u32 a, vec_u32 b) {
-    return (vec_f32)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-}
-#else
-#define VEC_BF16
-VEC_INLINE vec_f32 vec_dot(vec_f32 sum, vec_u32 a, vec_u32 b) {
-    sum += (vec_f32)(a << 16) * (vec_f32)(b << 16);
-    return sum + (vec_f32)(a & 0xffff0000) * (vec_f32)(b & 0xffff0000);
-}
-#endif
-
 /* sum[pixel] += a channel of x, or in bf16 a pair of channels, times its weights. */
 VEC_INLINE void add_channel(vec_f32 *sum, const float *x, const float *weight, int count) {
     const vec_f32 w = vec_load(weight);
@@ -34,8 +16,7 @@ VEC_INLINE void add_channel(vec_f32 *sum, const float *x, const float *weight, i
         sum[i] += x[i * VEC_LANES] * w;
 }
 
-VEC_BF16 VEC_INLINE void add_pair(vec_f32 *sum, const uint16_t *x, const uint16_t *weight,
-                                  int count) {
+VEC_INLINE void add_pair(vec_f32 *sum, const uint16_t *x, const uint16_t *weight, int count) {
     vec_u32 w;
     uint32_t pair;
     memcpy(&w, weight, sizeof w);
@@ -57,8 +38,7 @@ VEC_INLINE void add_f32(vec_f32 *sum, const struct vec_pointwise *it, size_t x_a
     }
 }
 
-VEC_BF16 VEC_INLINE void add_bf16(vec_f32 *sum, const struct vec_pointwise *it, size_t x_at,
-                                  int count) {
+VEC_INLINE void add_bf16(vec_f32 *sum, const struct vec_pointwise *it, size_t x_at, int count) {
     const uint16_t *weight = it->weight;
     for (int c = it->first; c < it->last;) {
         const uint16_t *x =
@@ -71,9 +51,9 @@ VEC_BF16 VEC_INLINE void add_bf16(vec_f32 *sum, const struct vec_pointwise *it, 
     }
 }
 
-#define TILE_OF(type, is_bf16, attribute)                                                          \
-    attribute VEC_INLINE void tile_##type(const struct vec_pointwise *it, size_t x_at,             \
-                                          size_t y_at, int count) {                                \
+#define TILE_OF(type, is_bf16)                                                                     \
+    VEC_INLINE void tile_##type(const struct vec_pointwise *it, size_t x_at, size_t y_at,          \
+                                int count) {                                                       \
         vec_f32 sum[TILE];                                                                         \
         const vec_f32 bias = it->bias ? vec_load(it->bias) : vec_set(0);                           \
         for (int i = 0; i < count; i++)                                                            \
@@ -83,8 +63,7 @@ VEC_BF16 VEC_INLINE void add_bf16(vec_f32 *sum, const struct vec_pointwise *it, 
             finish(it, y_at + (size_t)i * VEC_LANES, sum[i], is_bf16);                             \
     }                                                                                              \
                                                                                                    \
-    attribute void VEC(pointwise_##type)(const struct vec_pointwise *it, size_t y_at,              \
-                                         int pixels) {                                             \
+    void VEC(pointwise_##type)(const struct vec_pointwise *it, size_t y_at, int pixels) {          \
         size_t i = 0, end = (size_t)pixels * VEC_LANES;                                            \
         for (; i + TILE * VEC_LANES <= end; i += TILE * VEC_LANES)                                 \
             tile_##type(it, i, y_at + i, TILE);                                                    \
@@ -94,8 +73,8 @@ VEC_BF16 VEC_INLINE void add_bf16(vec_f32 *sum, const struct vec_pointwise *it, 
             tile_##type(it, i, y_at + i, 1);                                                       \
     }
 
-TILE_OF(f32, false, )
-TILE_OF(bf16, true, VEC_BF16)
+TILE_OF(f32, false)
+TILE_OF(bf16, true)
 
 VEC_INLINE void products(const struct vec_products *it, float *sums, bool bf16) {
     vec_f32 sum[VEC_LANES];

@@ -11,10 +11,26 @@ enum {
     DOT_ROWS = 4
 };
 
-/* So many rows and vectors of columns in registers; of the last vector, width columns are there. */
-VEC_INLINE void tile(const struct vec_product *p, int i, int j, int rows, int vecs, int width) {
+/* sum + a b, of a number or a pair in each lane. */
+VEC_INLINE vec_f32 multiply_add(vec_f32 sum, const float *a, vec_f32 b, bool pairs) {
+    uint32_t word;
+    memcpy(&word, a, sizeof word);
+    return pairs ? vec_dot(sum, (vec_u32){0} + word, (vec_u32)b) : sum + *a * b;
+}
+
+/* What the compiler knows of a tile: its vectors of columns, how many columns of the last one are
+ * there, and whether words are pairs. */
+struct shape_of_tile {
+    int vecs, width;
+    bool pairs;
+};
+
+/* So many rows in registers. */
+VEC_INLINE void tile(const struct vec_product *p, int i, int j, int rows,
+                     struct shape_of_tile shape) {
     vec_f32 sum[TILE_ROWS][TILE_VECS] = {{{0}}};
     const float *left[TILE_ROWS], *right = p->right + j;
+    const int vecs = shape.vecs, width = shape.width;
     for (int r = 0; r < rows; r++)
         left[r] = p->left + (size_t)(i + r) * p->left_row;
     for (int k = 0; k < p->depth; k++, right += p->right_row) {
@@ -25,7 +41,8 @@ VEC_INLINE void tile(const struct vec_product *p, int i, int j, int rows, int ve
                        : vec_load_part(right + v * VEC_LANES, width, 0);
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vecs; v++)
-                sum[r][v] += left[r][(size_t)k * p->left_step] * b[v];
+                sum[r][v] =
+                    multiply_add(sum[r][v], left[r] + (size_t)k * p->left_step, b[v], shape.pairs);
     }
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vecs; v++) {
@@ -37,23 +54,38 @@ VEC_INLINE void tile(const struct vec_product *p, int i, int j, int rows, int ve
         }
 }
 
-/* The rows of a strip of columns; what is left over goes row by row. */
-VEC_INLINE void strip(const struct vec_product *p, int i, int i_end, int j, int vecs, int width) {
+/* The rows of a strip of columns; what is left over goes in smaller tiles. */
+VEC_INLINE void strip(const struct vec_product *p, int i, int i_end, int j,
+                      struct shape_of_tile shape) {
     for (; i + TILE_ROWS <= i_end; i += TILE_ROWS)
-        tile(p, i, j, TILE_ROWS, vecs, width);
+        tile(p, i, j, TILE_ROWS, shape);
+    for (; i + 4 <= i_end; i += 4)
+        tile(p, i, j, 4, shape);
     for (; i + 2 <= i_end; i += 2)
-        tile(p, i, j, 2, vecs, width);
+        tile(p, i, j, 2, shape);
     if (i < i_end)
-        tile(p, i, j, 1, vecs, width);
+        tile(p, i, j, 1, shape);
+}
+
+/* The columns from j on. */
+VEC_INLINE void strips(const struct vec_product *p, int i, int i_end, int j, int j_end,
+                       bool pairs) {
+    for (; j + TILE_COLUMNS <= j_end; j += TILE_COLUMNS)
+        strip(p, i, i_end, j, (struct shape_of_tile){TILE_VECS, VEC_LANES, pairs});
+    for (; j + VEC_LANES <= j_end; j += VEC_LANES)
+        strip(p, i, i_end, j, (struct shape_of_tile){1, VEC_LANES, pairs});
+    if (j < j_end)
+        strip(p, i, i_end, j, (struct shape_of_tile){1, j_end - j, pairs});
 }
 
 void VEC(product)(const struct vec_product *p, int i, int i_end, int j, int j_end) {
-    for (; j + TILE_COLUMNS <= j_end; j += TILE_COLUMNS)
-        strip(p, i, i_end, j, TILE_VECS, VEC_LANES);
-    for (; j + VEC_LANES <= j_end; j += VEC_LANES)
-        strip(p, i, i_end, j, 1, VEC_LANES);
-    if (j < j_end)
-        strip(p, i, i_end, j, 1, j_end - j);
+    strips(p, i, i_end, j, j_end, false);
+}
+
+/* left and right hold words of two bf16 numbers that follow each other along depth; depth counts
+ * words. */
+void VEC(product_of_pairs)(const struct vec_product *p, int i, int i_end, int j, int j_end) {
+    strips(p, i, i_end, j, j_end, true);
 }
 
 /* DOT_ROWS x DOT_ROWS dot products along depth. */

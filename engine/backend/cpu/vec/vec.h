@@ -191,7 +191,8 @@ static inline size_t vec_loss_scratch_floats(int classes) {
     return 2 * (((size_t)classes + VEC_MAX_LANES - 1) & ~(size_t)(VEC_MAX_LANES - 1));
 }
 
-/* The best table this processor runs, with 16 lanes if wide, else 8. */
-const struct vec_kernels *vec_choose(bool wide);
+/* The best table this processor runs: with 16 lanes if wide, else 8; with its instructions for bf16
+ * if wide and bf16. */
+const struct vec_kernels *vec_choose(bool wide, bool bf16);
 
 #endif

@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
 #define VEC_JOIN_(name, isa) name##_##isa
 #define VEC_JOIN(name, isa) VEC_JOIN_(name, isa)
 #define VEC(name) VEC_JOIN(name, VEC_ISA)
@@ -86,13 +90,16 @@ VEC_INLINE vec_f32 vec_get(const void *from, size_t i, bool bf16) {
     return (vec_f32)(__builtin_convertvector(half, vec_u32) << 16);
 }
 
-/* Rounds to nearest even; what is not a number stays so. Where the vectors are AVX-512's the
- * processor has an instruction for it, or else it is given no bf16. */
-#if VEC_LANES == 16
+/* To the nearest bf16, to even between two; what is not a number stays so. And sum + a b, where
+ * each lane of a and b is two bf16 numbers. */
+#ifdef __AVX512BF16__
+/* The instructions take numbers below the smallest normal one for zero. */
 VEC_INLINE vec_u16 vec_round(vec_f32 v) {
-    vec_u16 half;
-    __asm__("vcvtneps2bf16 %1, %0" : "=v"(half) : "v"(v));
-    return half;
+    return (vec_u16)_mm512_cvtneps_pbh((__m512)v);
+}
+
+VEC_INLINE vec_f32 vec_dot(vec_f32 sum, vec_u32 a, vec_u32 b) {
+    return (vec_f32)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 }
 #else
 VEC_INLINE vec_u16 vec_round(vec_f32 v) {
@@ -101,7 +108,18 @@ VEC_INLINE vec_u16 vec_round(vec_f32 v) {
     bits = (rounded & ~nan) | ((bits | 0x400000) & nan);
     return __builtin_convertvector(bits >> 16, vec_u16);
 }
+
+VEC_INLINE vec_f32 vec_dot(vec_f32 sum, vec_u32 a, vec_u32 b) {
+    sum += (vec_f32)(a << 16) * (vec_f32)(b << 16);
+    return sum + (vec_f32)(a & 0xffff0000) * (vec_f32)(b & 0xffff0000);
+}
 #endif
+
+/* Two bf16 numbers in each lane. */
+VEC_INLINE vec_f32 vec_pairs(vec_f32 low, vec_f32 high) {
+    vec_u32 first = __builtin_convertvector(vec_round(low), vec_u32);
+    return (vec_f32)(first | (__builtin_convertvector(vec_round(high), vec_u32) << 16));
+}
 
 VEC_INLINE void vec_put(void *to, size_t i, vec_f32 v, bool bf16) {
     if (!bf16) {
@@ -148,13 +166,6 @@ VEC_INLINE vec_i32 vec_beyond(int width) {
     return v;
 }
 
-VEC_INLINE float vec_sum(vec_f32 v) {
-    float sum = 0;
-    for (int lane = 0; lane < VEC_LANES; lane++)
-        sum += v[lane];
-    return sum;
-}
-
 /* sums[lane] += v[lane]. */
 VEC_INLINE void vec_add_to(double *sums, vec_f32 v) {
     for (int lane = 0; lane < VEC_LANES; lane++)
@@ -176,11 +187,6 @@ VEC_INLINE vec_f32 vec_exp(vec_f32 x) {
     return (vec_f32)((vec_i32)e & ~(x < vec_set(-87.33654f)));
 }
 
-VEC_INLINE float vec_largest(vec_f32 v) {
-    float top = v[0];
-    for (int lane = 1; lane < VEC_LANES; lane++)
-        top = v[lane] > top ? v[lane] : top;
-    return top;
-}
+#include "engine/backend/cpu/vec/vec_shuffle.h"
 
 #endif

@@ -36,6 +36,7 @@ VEC_BOTH(tile_out, const struct vec_tile *it);
 void VEC(taps_in)(const struct vec_taps *it, int k, int c);
 void VEC(taps_out)(const struct vec_taps *it, int k, int c);
 void VEC(product)(const struct vec_product *product, int i, int i_end, int j, int j_end);
+void VEC(product_of_pairs)(const struct vec_product *product, int i, int i_end, int j, int j_end);
 void VEC(product_by_dot)(const struct vec_product *product, int i, int i_end, int j, int j_end);
 void VEC(column_sums)(const float *x, int rows, size_t stride, float *sum, int n);
 void VEC(loss)(const struct vec_loss *loss, int begin, int end, float *scratch);

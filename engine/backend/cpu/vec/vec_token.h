@@ -45,7 +45,15 @@ struct vec_attention {
     int tokens, queries, heads, width;
 };
 
-/* Some queries of a head. */
+enum { VEC_QUERIES = 64 }; /* of a head that are attended to at once, at most */
+
+/* How many at once make even parts; a multiple of 8, as product has tiles of so many rows. */
+static inline int vec_queries_at_once(int queries) {
+    int parts = (queries + VEC_QUERIES - 1) / VEC_QUERIES;
+    return ((queries + parts - 1) / parts + 7) & ~7;
+}
+
+/* At most VEC_QUERIES queries of a head. */
 struct vec_queries {
     int head; /* counted over all pictures */
     int begin, end;

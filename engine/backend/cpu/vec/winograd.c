@@ -8,7 +8,6 @@
  * size, so that sums are a third as coarse as with the usual 1 and 2.
  */
 #include "engine/backend/cpu/vec/vec_members.h"
-#include "engine/backend/cpu/vec/vec_transpose.h"
 
 enum { OUT = 4, IN = 6, WINDOW = 3, TAPS = WINDOW * WINDOW };
 

@@ -39,7 +39,7 @@ static struct job job_of(const struct kernel_context *context) {
         job.from[i] = blocked_of(context, context_in(context, i));
     for (int i = 0; i < 2 && op->out[i] != NO_VALUE; i++)
         job.to[i] = blocked_of(context, context_out(context, i));
-    job.lanes = (size_t)job.from[0].lanes;
+    job.lanes = (size_t)job.vec->lanes;
     job.pixels = job.from[0].plane / job.lanes;
     int groups = (int)((job.pixels + job.lanes - 1) / job.lanes);
     job.groups = groups < TILE_GROUPS ? groups : TILE_GROUPS;

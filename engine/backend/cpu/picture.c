@@ -40,7 +40,7 @@ void picture_free(struct picture *it) {
 
 /* Numbers of a window, of a line of x with its padding, and of the lines that a window needs. */
 static size_t taps_of(const struct picture *it) {
-    return (size_t)(it->weight.h * it->weight.w * it->weight.c);
+    return (size_t)it->weight.h * (size_t)it->weight.w * (size_t)it->weight.c;
 }
 
 static size_t line_of(const struct picture *it) {
@@ -82,8 +82,8 @@ static void pack(const struct picture *it, const float *weight, const float *bia
 /* The lines of picture n that the windows of line h of y see, with zeros around them. */
 static void copy_lines(const struct job *job, float *lines, int n, int h) {
     const struct picture *it = job->it;
-    size_t line = line_of(it), width = (size_t)(it->x.w * it->x.c);
-    size_t pad = (size_t)(it->attr.pad * it->x.c);
+    size_t line = line_of(it), width = (size_t)it->x.w * (size_t)it->x.c;
+    size_t pad = (size_t)it->attr.pad * (size_t)it->x.c;
     memset(lines, 0, lines_of(it) * sizeof *lines);
     for (int i = 0; i < it->weight.h; i++) {
         int from = h * it->attr.stride - it->attr.pad + i;

@@ -355,7 +355,7 @@ static void transform_dy(const struct job *job, float *forms, int first, int i) 
 static void add_products(const struct job *job, const float *in, float *sums, int number,
                          int count) {
     const struct winograd *it = job->it;
-    size_t square = (size_t)(it->in.lanes * it->in.lanes);
+    size_t lanes = (size_t)it->in.lanes, square = lanes * lanes;
     const float *dy = in + WINOGRAD_NUMBERS * tile_step(it, &it->in);
     struct vec_products products = {.x = in + (size_t)number * tile_step(it, &it->in),
                                     .dy = dy + (size_t)number * tile_step(it, &it->out),

@@ -99,8 +99,8 @@ static const struct loss_case {
     {AMPERE, 1, 8, 21843, false, METHOD_WTTM, 4, 0, TWO_LAUNCHES, 1, NOTHING},
     {AMPERE, 108, 2, 200000, false, METHOD_KD, 4, 0.1, TWO_LAUNCHES, 32, NOTHING},
     {TURING, 2, 8, 12289, false, METHOD_WTTM, 4, 0.1, TWO_LAUNCHES, 2, NOTHING},
-    {TURING, 40, 2, 60000, true, METHOD_TTM, 4, 0, TWO_LAUNCHES, 9, NOTHING},
-    {TURING, 40, 2, 60000, false, METHOD_CE, 1, 0, TWO_LAUNCHES, 19, GRADIENT},
+    {TURING, 40, 2, 60000, true, METHOD_TTM, 4, 0, TWO_LAUNCHES, 11, NOTHING},
+    {TURING, 40, 2, 60000, false, METHOD_CE, 1, 0, TWO_LAUNCHES, 23, GRADIENT},
 };
 
 /* --- data --- */

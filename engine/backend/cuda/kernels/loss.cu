@@ -15,7 +15,7 @@
 #include "engine/backend/cuda/kernels/loss_row.cuh"
 
 enum {
-    SLICE_BLOCK = 384, /* threads that stream a slice of a row; two blocks with 80 registers each */
+    SLICE_BLOCK = 320, /* threads that stream a slice of a row; two blocks with 96 registers each */
     SLICE_WARPS = SLICE_BLOCK / WARP,
     SLICE_CLASSES = 16,                       /* that a streaming thread reads at once */
     SLICES_MOST = WARP,                       /* of a row: one a lane */

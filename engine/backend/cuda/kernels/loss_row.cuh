@@ -5,7 +5,7 @@
  *
  *     Z = sum exp(z - z')    N = sum exp((z - z') / tau)    G = sum exp(g (t - t'))
  *     D = sum exp(g (t - t')) (g tau t - z), z and t about the label's logits
- *     KL = D / (tau G) - g t' + z' / tau - ln G + ln N      (the label's logits taken off z', t')
+ *     KL = (D / G - g tau t' + z') / tau + ln (N / G)       (the label's logits taken off z', t')
  *     dL/dz = (a / Z) exp(z - z') + (c / N) exp((z - z') / tau) - (c / G) exp(g (t - t')) - a y'
  *
  * so that one sweep gives the sums, a second one the gradient. Only differences to a maximum are
@@ -33,10 +33,22 @@
 #define LOWEST (-3.402823466e38f) /* of a maximum: differences to it are no NaN */
 #define SLACK 20.0f               /* exp(SLACK) is far from overflow, and so is a sum of such */
 
-enum row_sum { SUM_Z, SUM_TAU, SUM_GAMMA, SUM_T, SUM_CROSS, SUM_LOGITS, SUM_ABOVE, ROW_SUMS };
+enum row_sum {
+    SUM_Z,
+    SUM_TAU,
+    SUM_GAMMA,
+    SUM_T,
+    SUM_CROSS,
+    SUM_RATIO,
+    SUM_LOGITS,
+    SUM_ABOVE,
+    ROW_SUMS
+};
 
-/* Sums over some classes of a row. SUM_T is of exp(t - t'), for the power sum; SUM_LOGITS of z, for
- * label smoothing; SUM_ABOVE counts classes that rank above the label, infinite if a z is -inf. */
+/* Sums over some classes of a row. SUM_T is of exp(t - t'), for the power sum; SUM_RATIO is
+ * N - G about the label's logits, with errors of its own size, where tau is not 1 and KL is
+ * multiplied by its square; SUM_LOGITS of z, for label smoothing; SUM_ABOVE counts classes that
+ * rank above the label, infinite if a z is -inf. */
 struct row_sums {
     float top_z, top_t;
     float sum[ROW_SUMS];
@@ -104,6 +116,7 @@ __device__ static void raise(const logit_row<T> &row, row_sums &sums, float top_
     sums.sum[SUM_GAMMA] *= by_gamma;
     sums.sum[SUM_T] *= exp2_fast(up_t * LOG2_E);
     sums.sum[SUM_CROSS] *= by_gamma;
+    sums.sum[SUM_RATIO] *= by_gamma;
     sums.top_z = top_z;
     sums.top_t = top_t;
 }
@@ -165,8 +178,11 @@ __device__ static void add_extras(const logit_row<T> &row, row_sums &sums, const
                                   const float (&t)[V]) {
     if (row.soft)
 #pragma unroll
-        for (int i = 0; i < V; i++)
+        for (int i = 0; i < V; i++) {
+            float ratio = (z[i] - row.at_z - row.lift * (t[i] - row.at_t)) * (row.by_tau / LOG2_E);
             sums.sum[SUM_TAU] += exp2_fast((z[i] - sums.top_z) * row.by_tau);
+            sums.sum[SUM_RATIO] += exp2_fast((t[i] - sums.top_t) * row.by_gamma) * expm1f(ratio);
+        }
     if (row.power)
 #pragma unroll
         for (int i = 0; i < V; i++)
@@ -240,6 +256,12 @@ __device__ static void store_row(const loss_args &args, int n, float ce, float d
     row[ROW_FINITE] = finite;
 }
 
+/* ln (a / b), exact to its own size where a and b are near. */
+__device__ static float log_ratio(float a, float b) {
+    float part = (a - b) / b;
+    return fabsf(part) < 0.5f ? log1pf(part) : logf(a / b);
+}
+
 /* Turns a row's sums into its factors; one thread stores what is told of the row. */
 template <class T>
 __device__ static row_factors end_row(const loss_args &args, const logit_row<T> &row,
@@ -258,9 +280,12 @@ __device__ static row_factors end_row(const loss_args &args, const logit_row<T> 
         float ce = log_z + (1.0f - args.label_smoothing) * (sums.top_z - row.label_z);
         if (row.smooth)
             ce += args.label_smoothing * (top_z - sums.sum[SUM_LOGITS] / (float)args.classes);
-        float divergence = sums.sum[SUM_CROSS] / (args.tau * sums.sum[SUM_GAMMA]) -
-                           args.gamma * (sums.top_t - row.at_t) + top_z / args.tau - log_gamma +
-                           logf(sum_tau);
+        float cross = sums.sum[SUM_CROSS] / sums.sum[SUM_GAMMA] -
+                      (row.lift * (sums.top_t - row.at_t) - top_z);
+        float divergence = cross / args.tau + log_ratio(sum_tau, sums.sum[SUM_GAMMA]);
+        float ratio = sums.sum[SUM_RATIO] / sums.sum[SUM_GAMMA];
+        if (row.soft && ratio > -0.5f && ratio < 2.0f)
+            divergence = sums.sum[SUM_CROSS] / (args.tau * sums.sum[SUM_GAMMA]) + log1pf(ratio);
         if (divergence < 0.0f) /* by rounding */
             divergence = 0.0f;
         store_row(args, n, ce, row.distils ? weight * divergence : 0.0f, sums.sum[SUM_ABOVE]);

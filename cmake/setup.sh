@@ -26,14 +26,21 @@ available() {
     done
 }
 
-# cuDNN's headers, which the CUDA module is compiled with, out of the wheel that has them. Only where
-# there is nvcc; without them the build leaves the module out and says so.
+# The headers of cuDNN and cuBLASLt, which the CUDA module is compiled with, out of the wheels that
+# have them. Only where there is nvcc; without them the build leaves the module out and says so.
+has_header() {
+    for folder in /usr/include /usr/include/*-linux-gnu /usr/local/cuda/include \
+        "${CUDNN_INCLUDE_DIR:-}" "${CUBLASLT_INCLUDE_DIR:-}" build/cudnn/nvidia/*/include; do
+        [ ! -e "$folder/$1" ] || return 0
+    done
+    return 1
+}
+
 cudnn_headers() {
     command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || return 0
-    for folder in /usr/include /usr/include/*-linux-gnu /usr/local/cuda/include \
-        "${CUDNN_INCLUDE_DIR:-}" build/cudnn/nvidia/cudnn/include; do
-        [ ! -e "$folder/cudnn_graph.h" ] || return 0
-    done
+    if has_header cudnn_graph.h && has_header cublasLt.h; then
+        return 0
+    fi
     cmake/cudnn.sh headers || echo "setup: no headers of cuDNN, the CUDA module is left out" >&2
 }
 

@@ -1,26 +1,25 @@
 /*
  * Convolutions: by cuDNN where it has a plan, by own kernels where it has none and for groups.
+ * Those that are products (1x1, without stride) may be cuBLASLt's.
  *
- * In bf16 cuDNN wants weights in bf16 and the channels of x filled up to a multiple of 8. Weights
- * are converted on every run, those that are constant once by refresh; x is filled up in the
- * workspace.
+ * In bf16 cuDNN wants weights in bf16 (weight.h) and the channels of x filled up to a multiple of
+ * 8, which is done in the workspace.
  */
-#include "engine/backend/cuda/cuda_internal.h"
+#include "engine/backend/cuda/product.h"
 #include "engine/base/mem.h"
 
 #include <stdlib.h>
 
-enum { ALIGNMENT = 256, TENSOR_CORE_CHANNELS = 8 };
+enum { TENSOR_CORE_CHANNELS = 8 };
 
 struct conv_state {
+    struct product product;      /* its plan NULL: no product */
     const struct dnn_plan *plan; /* NULL: own kernels */
     struct device *device;
-    void *weight;                   /* converted once, the bias behind it; or NULL */
-    void *zeros;                    /* where the plan has a bias and the op has none, or NULL */
-    int channels;                   /* of x, filled up */
-    size_t weight_offset, x_offset; /* in the workspace */
-    size_t weight_bytes;            /* converted, with channels filled up, aligned */
-    size_t bias_bytes;              /* converted, aligned; 0: none */
+    struct weight weight;
+    void *zeros;     /* where the plan has a bias and the op has none, or NULL */
+    int channels;    /* of x, filled up */
+    size_t x_offset; /* in the workspace */
 };
 
 static struct conv_args geometry(const struct kernel_context *context, struct shape x,
@@ -58,10 +57,6 @@ static struct conv_args conv_dw_geometry(const struct kernel_context *context) {
 
 /* --- prepare --- */
 
-static size_t aligned(size_t bytes) {
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
 static const struct dnn_plan *find_plan(const struct kernel_context *context,
                                         struct conv_args *conv, struct dnn_problem problem) {
     if (!cuda_of(context)->dnn || conv->groups > 1)
@@ -83,18 +78,32 @@ static const struct dnn_plan *find_plan(const struct kernel_context *context,
 /* Places converted weights, their bias and filled-up x behind what the plan itself needs. */
 static size_t lay_out(struct conv_state *state, const struct conv_args *conv,
                       const struct dnn_problem *problem) {
-    size_t each = sizeof(uint16_t), channels = (size_t)state->channels;
-    size_t taps = (size_t)conv->k * (size_t)conv->r * (size_t)conv->s;
+    struct shape weight = {conv->k, conv->r, conv->s, conv->c};
     size_t pixels = (size_t)conv->n * (size_t)conv->h * (size_t)conv->w;
-    state->weight_offset = aligned(state->plan->workspace_bytes);
+    size_t end = weight_aligned(state->plan->workspace_bytes);
     if (problem->bf16)
-        state->weight_bytes = aligned(taps * channels * each);
-    if (problem->bf16 && problem->bias)
-        state->bias_bytes = aligned((size_t)conv->k * each);
-    state->x_offset = state->weight_offset + state->weight_bytes + state->bias_bytes;
-    bool fills = state->channels != conv->c;
-    return state->x_offset + (fills ? aligned(pixels * channels * each) : 0);
+        end = weight_lay_out(&state->weight, weight, state->channels, problem->bias, end);
+    state->x_offset = end;
+    if (state->channels == conv->c)
+        return end;
+    return end + weight_aligned(pixels * (size_t)state->channels * sizeof(uint16_t));
 }
+
+/* Is a convolution computed as a product? 1x1 ones without stride can be. Which library is faster
+ * at them nobody has measured (bench_gpu.py has rows for it), so cuDNN gets those that it need not
+ * compile a kernel for. */
+static bool takes_product(const struct kernel_context *context, const struct conv_args *conv,
+                          const struct dnn_plan *plan) {
+    enum pointwise pointwise = cuda_of(context)->pointwise;
+    if (conv->r != 1 || conv->s != 1 || conv->stride != 1 || conv->pad || conv->groups != 1)
+        return false;
+    if (pointwise == POINTWISE_BEST)
+        return !plan || plan->compiled_late;
+    return pointwise == POINTWISE_CUBLASLT;
+}
+
+static const enum product_kind product_kinds[] = {
+    [DNN_CONV] = PRODUCT_Y, [DNN_CONV_DX] = PRODUCT_DX, [DNN_CONV_DW] = PRODUCT_DW};
 
 static enum status prepare(const struct kernel_context *context, struct conv_args conv,
                            struct dnn_problem problem, void **out, size_t *workspace_bytes,
@@ -108,7 +117,12 @@ static enum status prepare(const struct kernel_context *context, struct conv_arg
             (conv.c + TENSOR_CORE_CHANNELS - 1) / TENSOR_CORE_CHANNELS * TENSOR_CORE_CHANNELS;
     state->channels = filled.c;
     state->plan = find_plan(context, &filled, problem);
-    if (state->plan)
+    if (takes_product(context, &conv, state->plan))
+        *workspace_bytes =
+            product_prepare(&state->product, context, product_kinds[problem.kind], problem.relu);
+    if (state->product.plan)
+        state->plan = NULL;
+    else if (state->plan)
         *workspace_bytes = lay_out(state, &conv, &problem);
     else if (problem.kind == DNN_CONV_DW)
         *workspace_bytes = launch_conv_dw_workspace_bytes(&cuda_of(context)->queue, &conv);
@@ -123,7 +137,7 @@ static enum status add_zeros(struct conv_state *state, const struct kernel_conte
     enum status status = device->backend->alloc(device, &state->zeros, bytes, "no bias", err);
     if (status == STATUS_OK)
         device->backend->fill(device, state->zeros, 0, bytes);
-    state->bias_bytes = 0;
+    state->weight.bias_bytes = 0;
     return status;
 }
 
@@ -137,7 +151,8 @@ enum status cuda_conv_prepare(const struct kernel_context *context, void **state
                                   .relu = context->op->attr.conv.act == ACT_RELU};
     enum status status =
         prepare(context, conv_geometry(context), problem, state, workspace_bytes, err);
-    if (status == STATUS_OK && problem.bias && context->op->in[2] == NO_VALUE)
+    const struct conv_state *conv = *state;
+    if (status == STATUS_OK && conv->plan && problem.bias && context->op->in[2] == NO_VALUE)
         status = add_zeros(*state, context, err);
     return status;
 }
@@ -163,8 +178,8 @@ enum status cuda_conv_dw_prepare(const struct kernel_context *context, void **st
 
 void cuda_conv_release(void *state) {
     struct conv_state *conv = state;
-    if (conv->weight)
-        conv->device->backend->free(conv->device, conv->weight);
+    product_release(&conv->product, conv->device);
+    weight_release(&conv->weight, conv->device);
     if (conv->zeros)
         conv->device->backend->free(conv->device, conv->zeros);
     free(conv);
@@ -176,56 +191,18 @@ static void *at(const struct kernel_args *args, size_t offset) {
     return (char *)args->workspace + offset;
 }
 
-/* Copies from_channels of each pixel, and zeros up to to_channels or fewer of them. */
-static void copy_channels(const struct kernel_args *args, struct array from, int from_channels,
-                          struct array to, int to_channels, uint32_t pixels) {
-    int count = from_channels < to_channels ? from_channels : to_channels;
-    launch_channels(queue_of(args), &(struct channels_args){.x = from,
-                                                            .y = to,
-                                                            .pixels = pixels,
-                                                            .x_channels = from_channels,
-                                                            .y_channels = to_channels,
-                                                            .count = count,
-                                                            .fill = to_channels - count,
-                                                            .groups = 1});
-}
-
-static void convert_weight(const struct conv_state *state, const struct kernel_args *args,
-                           void *to) {
-    struct shape weight = context_in(args->context, 1)->shape;
-    copy_channels(args, array_in(args, 1), weight.c, (struct array){to, true}, state->channels,
-                  (uint32_t)(weight.n * weight.h * weight.w));
-    if (state->bias_bytes)
-        launch_convert(queue_of(args), array_in(args, 2),
-                       (struct array){(char *)to + state->weight_bytes, true}, (uint32_t)weight.n);
-}
-
-/* Only where there is a plan in bf16; without memory weights are converted on every run. */
 void cuda_conv_refresh(void *state, const struct kernel_args *args) {
     struct conv_state *conv = state;
-    const struct backend *backend = conv->device->backend;
-    size_t bytes = conv->weight_bytes + conv->bias_bytes;
-    if (!conv->weight_bytes)
-        return;
-    if (!conv->weight &&
-        backend->alloc(conv->device, &conv->weight, bytes, "converted weights", NULL) != STATUS_OK)
-        conv->weight = NULL;
-    if (conv->weight)
-        convert_weight(conv, args, conv->weight);
+    weight_refresh(&conv->weight, args);
+    weight_refresh(&conv->product.weight, args);
 }
 
 /* Sets weights and bias as the plan wants them. */
 static void plan_weight(const struct conv_state *state, const struct kernel_args *args,
                         struct dnn_operands *operands) {
-    operands->w = args->in[1];
-    operands->bias = state->zeros ? state->zeros : args->in[2];
-    if (!state->weight_bytes)
-        return;
-    operands->w = state->weight ? state->weight : at(args, state->weight_offset);
-    if (!state->zeros)
-        operands->bias = (char *)operands->w + state->weight_bytes;
-    if (!state->weight)
-        convert_weight(state, args, operands->w);
+    weight_operands(&state->weight, args, &operands->w, &operands->bias);
+    if (state->zeros)
+        operands->bias = state->zeros;
 }
 
 /* x as the plan wants it. */
@@ -250,6 +227,12 @@ static void act_behind(const struct kernel_args *args) {
 
 void cuda_conv(void *state, const struct kernel_args *args) {
     const struct conv_state *conv = state;
+    if (conv->product.plan) {
+        product_run(&conv->product, args);
+        if (args->context->op->attr.conv.act == ACT_RELU6)
+            act_behind(args);
+        return;
+    }
     if (conv->plan) {
         struct dnn_operands operands = {.x = plan_x(conv, args, 0),
                                         .y = args->out[0],
@@ -272,6 +255,10 @@ void cuda_conv(void *state, const struct kernel_args *args) {
 
 void cuda_conv_dx(void *state, const struct kernel_args *args) {
     const struct conv_state *conv = state;
+    if (conv->product.plan) {
+        product_run(&conv->product, args);
+        return;
+    }
     if (conv->plan) {
         struct dnn_operands operands = {
             .x = args->out[0], .y = args->in[0], .workspace = args->workspace};
@@ -292,17 +279,19 @@ static void plan_dw(const struct conv_state *conv, const struct kernel_args *arg
                                     .w = args->out[0],
                                     .y = args->in[0],
                                     .workspace = args->workspace};
-    if (conv->weight_bytes)
-        operands.w = at(args, conv->weight_offset);
+    if (conv->weight.bytes)
+        operands.w = at(args, conv->weight.offset);
     dnn_run(cuda_of(args->context)->dnn, conv->plan, &operands);
-    if (conv->weight_bytes)
+    if (conv->weight.bytes)
         copy_channels(args, (struct array){operands.w, true}, conv->channels, array_out(args, 0),
                       dw.c, (uint32_t)(dw.n * dw.h * dw.w));
 }
 
 void cuda_conv_dw(void *state, const struct kernel_args *args) {
     const struct conv_state *conv = state;
-    if (conv->plan) {
+    if (conv->product.plan) {
+        product_run(&conv->product, args);
+    } else if (conv->plan) {
         plan_dw(conv, args);
     } else {
         struct conv_args launch = conv_dw_geometry(args->context);

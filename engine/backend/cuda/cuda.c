@@ -1,6 +1,7 @@
 #include "engine/backend/cuda/cuda_internal.h"
 
 #include <limits.h>
+#include <stdlib.h>
 
 const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_GATHER] = {.run = cuda_gather}, /* of a data set that may have more elements */
@@ -18,9 +19,12 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_FOLD_BN] = {cuda_formats, cuda_prepare, .run = cuda_fold_bn},
     [OP_BN_SCALE] = {cuda_formats, cuda_prepare, .run = cuda_bn_scale},
     [OP_SCALE_ACT] = {cuda_formats, cuda_prepare, .run = cuda_scale_act},
-    [OP_LINEAR] = {cuda_formats, cuda_prepare, .run = cuda_linear},
-    [OP_LINEAR_DX] = {cuda_formats, cuda_prepare, .run = cuda_linear_dx},
-    [OP_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw},
+    [OP_LINEAR] = {cuda_formats, cuda_linear_prepare, cuda_linear_refresh, cuda_linear,
+                   cuda_linear_release},
+    [OP_LINEAR_DX] = {cuda_formats, cuda_linear_dx_prepare, .run = cuda_linear,
+                      .release = cuda_linear_release},
+    [OP_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw,
+                      .release = cuda_linear_release},
     [OP_GLOBAL_POOL] = {cuda_formats, cuda_prepare, .run = cuda_global_pool},
     [OP_GLOBAL_POOL_BWD] = {cuda_formats, cuda_prepare, .run = cuda_global_pool_bwd},
     [OP_POOL] = {cuda_formats, cuda_prepare, .run = cuda_pool},
@@ -35,9 +39,12 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_FIRST_TOKEN_BWD] = {cuda_formats, cuda_prepare, .run = cuda_first_token_bwd},
     [OP_LAYER_NORM] = {cuda_formats, cuda_prepare, .run = cuda_layer_norm},
     [OP_LAYER_NORM_BWD] = {cuda_formats, cuda_layer_norm_bwd_prepare, .run = cuda_layer_norm_bwd},
-    [OP_TOKEN_LINEAR] = {cuda_formats, cuda_prepare, .run = cuda_linear},
-    [OP_TOKEN_LINEAR_DX] = {cuda_formats, cuda_prepare, .run = cuda_linear_dx},
-    [OP_TOKEN_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw},
+    [OP_TOKEN_LINEAR] = {cuda_formats, cuda_linear_prepare, cuda_linear_refresh, cuda_linear,
+                         cuda_linear_release},
+    [OP_TOKEN_LINEAR_DX] = {cuda_formats, cuda_linear_dx_prepare, .run = cuda_linear,
+                            .release = cuda_linear_release},
+    [OP_TOKEN_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw,
+                            .release = cuda_linear_release},
     [OP_GELU] = {cuda_formats, cuda_prepare, .run = cuda_gelu},
     [OP_GELU_BWD] = {cuda_formats, cuda_prepare, .run = cuda_gelu_bwd},
     [OP_ATTENTION] = {cuda_formats, cuda_attention_prepare, .run = cuda_attention},
@@ -67,6 +74,19 @@ void cuda_formats(const struct kernel_context *context, enum format *in, enum fo
     for (int i = 0; i < OP_MAX_OUT; i++)
         if (context->op->out[i] != NO_VALUE)
             out[i] = format_of(context_out(context, i), true);
+}
+
+enum status cuda_read_pointwise(enum pointwise *out, struct error *err) {
+    static const char *const words[] = {
+        [POINTWISE_BEST] = "", [POINTWISE_CUDNN] = "cudnn", [POINTWISE_CUBLASLT] = "cublaslt"};
+    const char *word = getenv("DISTILL_CUDA_POINTWISE");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_equal(words[i], word ? word : "")) {
+            *out = (enum pointwise)i;
+            return STATUS_OK;
+        }
+    return error_set(err, STATUS_INVALID,
+                     "DISTILL_CUDA_POINTWISE is \"%.40s\", not cudnn or cublaslt", word);
 }
 
 static enum status check_size(const struct kernel_context *context, int value, struct error *err) {

@@ -3,22 +3,31 @@
  * emulation of its kernels under tests/gpu.
  *
  * NATIVE is NHWC in bf16, of values that are bf16; all others are PLAIN. The files that include
- * this know no header of CUDA: they turn an op into calls of launch.h and dnn.h. device.c alone
- * talks to the runtime, dnn*.c to cuDNN.
+ * this know no header of CUDA: they turn an op into calls of launch.h, dnn.h and blas.h. device.c
+ * alone talks to the runtime, dnn*.c to cuDNN, blas.c to cuBLASLt.
  */
 #ifndef ENGINE_BACKEND_CUDA_CUDA_INTERNAL_H
 #define ENGINE_BACKEND_CUDA_CUDA_INTERNAL_H
 
 #include "engine/backend/backend.h"
+#include "engine/backend/cuda/blas.h"
 #include "engine/backend/cuda/dnn.h"
 #include "engine/backend/cuda/launch.h"
+
+/* Who computes 1x1 convolutions: whoever is thought best, or always the one (for measurements). */
+enum pointwise { POINTWISE_BEST, POINTWISE_CUDNN, POINTWISE_CUBLASLT };
 
 /* What kernels need of the device; the first member of its state. */
 struct cuda {
     struct queue queue;
     const struct step *step; /* on the device: the slot that kernels enqueued now read */
     struct dnn *dnn;         /* NULL: without a library */
+    struct blas *blas;       /* the same */
+    enum pointwise pointwise;
 };
+
+/* What DISTILL_CUDA_POINTWISE says: cudnn, cublaslt, or nothing. INVALID for another word. */
+MUST_CHECK enum status cuda_read_pointwise(enum pointwise *out, struct error *err);
 
 static inline const struct cuda *cuda_of(const struct kernel_context *context) {
     return context->device->state;
@@ -64,8 +73,10 @@ kernel_prepare_fn cuda_conv_prepare, cuda_conv_dx_prepare, cuda_conv_dw_prepare;
 kernel_refresh_fn cuda_conv_refresh;
 kernel_run_fn cuda_conv, cuda_conv_dx, cuda_conv_dw;
 kernel_release_fn cuda_conv_release;
-kernel_prepare_fn cuda_linear_dw_prepare;
-kernel_run_fn cuda_linear, cuda_linear_dx, cuda_linear_dw;
+kernel_prepare_fn cuda_linear_prepare, cuda_linear_dx_prepare, cuda_linear_dw_prepare;
+kernel_refresh_fn cuda_linear_refresh;
+kernel_run_fn cuda_linear, cuda_linear_dw;
+kernel_release_fn cuda_linear_release;
 kernel_run_fn cuda_embed, cuda_embed_bwd, cuda_first_token, cuda_first_token_bwd;
 kernel_prepare_fn cuda_layer_norm_bwd_prepare, cuda_residual_bwd_prepare;
 kernel_run_fn cuda_layer_norm, cuda_layer_norm_bwd, cuda_gelu, cuda_gelu_bwd;

@@ -90,6 +90,7 @@ static void gpu_fill(struct device *device, void *ptr, int byte, size_t bytes) {
 static enum status gpu_synchronize(struct device *device, struct error *err) {
     struct gpu *gpu = gpu_of(device);
     const char *library = dnn_failure(gpu->cuda.dnn);
+    library = library ? library : blas_failure(gpu->cuda.blas);
     note(gpu, cudaStreamSynchronize(gpu->stream), "the GPU");
     note(gpu, cudaGetLastError(), "a launch");
     if (gpu->status == STATUS_OK && library)
@@ -175,10 +176,10 @@ static enum status describe(struct device *device, struct error *err) {
     gpu->cuda.queue.shared_bytes = properties.sharedMemPerBlockOptin;
     gpu->cuda.queue.cluster_most = properties.clusterLaunch ? CLUSTER_MOST : 1;
     snprintf(device->identity, sizeof device->identity,
-             "cuda %.100s sm_%d%d %d processors, driver of CUDA %d.%d, runtime %d.%d, %s",
+             "cuda %.100s sm_%d%d %d processors, driver of CUDA %d.%d, runtime %d.%d, %s, %s",
              properties.name, properties.major, properties.minor, properties.multiProcessorCount,
              driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10,
-             dnn_version(gpu->cuda.dnn));
+             dnn_version(gpu->cuda.dnn), blas_version(gpu->cuda.blas));
     return STATUS_OK;
 }
 
@@ -196,6 +197,7 @@ static enum status make_stream(struct gpu *gpu, struct error *err) {
 static void gpu_close(struct device *device) {
     struct gpu *gpu = gpu_of(device);
     dnn_close(gpu->cuda.dnn);
+    blas_close(gpu->cuda.blas);
     if (gpu->steps)
         note(gpu, cudaFree(gpu->steps), "close");
     if (gpu->stream)
@@ -211,6 +213,10 @@ static enum status gpu_open(struct device *device, struct error *err) {
     device->state = gpu;
     status = make_stream(gpu, err);
     if (status == STATUS_OK)
+        status = cuda_read_pointwise(&gpu->cuda.pointwise, err);
+    if (status == STATUS_OK)
+        status = blas_open(&gpu->cuda.blas, gpu->stream, err);
+    if (status == STATUS_OK)
         status = dnn_open(&gpu->cuda.dnn, gpu->stream, NULL, err);
     if (status == STATUS_OK)
         status = describe(device, err);
@@ -221,7 +227,7 @@ static enum status gpu_open(struct device *device, struct error *err) {
 
 static const struct backend backend_gpu = {
     .name = "cuda",
-    .sentence = "an NVIDIA GPU: cuDNN's convolutions and own kernels, steps as CUDA graphs",
+    .sentence = "an NVIDIA GPU: cuDNN, cuBLASLt and own kernels, steps as CUDA graphs",
     .bf16 = true,
     .open = gpu_open,
     .close = gpu_close,

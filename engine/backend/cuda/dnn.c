@@ -33,12 +33,11 @@ struct dnn {
 
 /* cuDNN looks for cuBLASLt by its name alone and ends the program without it: it must be there. */
 static enum status load_api(struct dnn_api *api, struct error *err) {
-    static const char *const owner[] = {"cuBLAS 13 (libcublas-13-0, or pip's nvidia-cublas)",
-                                        "cuDNN 9 (libcudnn9-cuda-13, or pip's nvidia-cudnn-cu13)"};
+    static const char owner[] = "cuDNN 9 (libcudnn9-cuda-13, or pip's nvidia-cudnn-cu13)";
     void *library = NULL;
-    enum status status = library_open(&library, "libcublasLt.so.13", owner[0], err);
+    enum status status = library_open_blas(&library, err);
     if (status == STATUS_OK)
-        status = library_open(&library, "libcudnn.so.9", owner[1], err);
+        status = library_open(&library, "libcudnn.so.9", owner, err);
 #define DNN_LOAD(name)                                                                             \
     if (status == STATUS_OK)                                                                       \
         status = library_function((void **)&api->name, library, #name, err);

@@ -96,10 +96,15 @@ enum status library_open(void **out, const char *file, const char *what_has_it, 
                            what_has_it);
 }
 
+enum status library_open_blas(void **out, struct error *err) {
+    return library_open(out, "libcublasLt.so.13",
+                        "cuBLAS 13 (libcublas-13-0, or pip's nvidia-cublas)", err);
+}
+
 enum status library_function(void **out, void *library, const char *name, struct error *err) {
     *out = dlsym(library, name);
     if (*out)
         return STATUS_OK;
-    return error_set_field(err, STATUS_UNSUPPORTED, "device", "device=cuda: cuDNN has no %s: %s",
+    return error_set_field(err, STATUS_UNSUPPORTED, "device", "device=cuda: there is no %s: %s",
                            name, dlerror());
 }

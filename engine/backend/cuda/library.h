@@ -15,6 +15,9 @@
 MUST_CHECK enum status library_open(void **out, const char *file, const char *what_has_it,
                                     struct error *err);
 
+/* cuBLASLt, which cuDNN wants to find loaded. */
+MUST_CHECK enum status library_open_blas(void **out, struct error *err);
+
 /* The address of a function; UNSUPPORTED when the library has no such one. */
 MUST_CHECK enum status library_function(void **out, void *library, const char *name,
                                         struct error *err);

@@ -41,7 +41,7 @@ static enum status load(void **out, struct error *err) {
     }
     return error_set_field(err, STATUS_UNSUPPORTED, "device",
                            "%s is not beside this program; building it takes nvcc and the headers "
-                           "of cuDNN 9 (docs/engine.md)",
+                           "of cuDNN 9 and cuBLASLt (docs/engine.md)",
                            module_file);
 }
 
@@ -67,7 +67,7 @@ static enum status module_open(struct device *device, struct error *err) {
 /* Only name, sentence and open are used: an open device has the module's own table. */
 const struct backend backend_cuda = {
     .name = "cuda",
-    .sentence = "an NVIDIA GPU: cuDNN's convolutions and own kernels, a step as one CUDA graph",
+    .sentence = "an NVIDIA GPU: cuDNN, cuBLASLt and own kernels, a step as one CUDA graph",
     .bf16 = true,
     .open = module_open,
 };

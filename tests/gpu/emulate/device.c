@@ -1,7 +1,8 @@
 /*
- * The cuda backend on an emulated device: host memory, kernels as compiled by emulate.h, no cuDNN.
- * It has the name cuda in the table of the tests that are linked against it, so that they run the
- * very kernels and the very host code on every problem line; its identity says what it is.
+ * The cuda backend on an emulated device: host memory, kernels as compiled by emulate.h, no cuDNN;
+ * with DISTILL_EMULATE_BLAS=1 in the environment cuBLASLt's products, as blas.c beside this has
+ * them. It has the name cuda in the table of the tests that are linked against it, so that they run
+ * the very kernels and the very host code on every problem line; its identity says what it is.
  */
 #include "engine/backend/cuda/cuda_internal.h"
 #include "engine/base/mem.h"
@@ -20,19 +21,24 @@ struct emulated {
 
 static enum status emulated_open(struct device *device, struct error *err) {
     struct emulated *emulated = xcalloc(1, sizeof *emulated);
-    (void)err;
+    enum status status = STATUS_OK;
     emulated->cuda.queue.processors = 1;
     emulated->cuda.queue.shared_bytes = 227 << 10;
     emulated->cuda.queue.cluster_most = 16;
     emulated->cuda.step = emulated->step;
     device->state = emulated;
+    if (getenv("DISTILL_EMULATE_BLAS"))
+        status = blas_open(&emulated->cuda.blas, NULL, err);
     snprintf(device->identity, sizeof device->identity,
-             "the kernels of cuda, emulated on the host: no GPU");
-    return STATUS_OK;
+             "the kernels of cuda%s, emulated on the host: no GPU",
+             emulated->cuda.blas ? " and products of cuBLASLt" : "");
+    return status;
 }
 
 static void emulated_close(struct device *device) {
-    free(device->state);
+    struct emulated *emulated = device->state;
+    blas_close(emulated->cuda.blas);
+    free(emulated);
 }
 
 static enum status emulated_alloc(struct device *device, void **out, size_t bytes, const char *what,

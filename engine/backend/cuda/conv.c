@@ -18,6 +18,7 @@ struct conv_state {
     struct device *device;
     struct weight weight;
     void *zeros;     /* where the plan has a bias and the op has none, or NULL */
+    bool copies_x;   /* as the plan wants it, in bf16 and filled up */
     int channels;    /* of x, filled up */
     size_t x_offset; /* in the workspace */
 };
@@ -57,9 +58,27 @@ static struct conv_args conv_dw_geometry(const struct kernel_context *context) {
 
 /* --- prepare --- */
 
+/* cuDNN's operands have one type. Only x may be f32 where it is bf16: pictures are, and weights. */
+static bool types_fit(const struct kernel_context *context, const struct dnn_problem *problem) {
+    bool residual_fits =
+        context->op->in[3] == NO_VALUE || (context->in[3] == FORMAT_NATIVE) == (problem->bf16 != 0);
+    if (problem->kind == DNN_CONV_DX)
+        return (context->out[0] == FORMAT_NATIVE) == (problem->bf16 != 0);
+    bool x_bf16 = context->in[problem->kind == DNN_CONV ? 0 : 1] == FORMAT_NATIVE;
+    return residual_fits && (problem->bf16 || !x_bf16);
+}
+
+static bool copies_x(const struct kernel_context *context, const struct conv_args *conv,
+                     const struct conv_args *filled, const struct dnn_problem *problem) {
+    if (!problem->bf16 || problem->kind == DNN_CONV_DX)
+        return false;
+    int x = problem->kind == DNN_CONV ? 0 : 1;
+    return filled->c != conv->c || context->in[x] != FORMAT_NATIVE;
+}
+
 static const struct dnn_plan *find_plan(const struct kernel_context *context,
                                         struct conv_args *conv, struct dnn_problem problem) {
-    if (!cuda_of(context)->dnn || conv->groups > 1)
+    if (!cuda_of(context)->dnn || conv->groups > 1 || !types_fit(context, &problem))
         return NULL;
     problem.n = conv->n;
     problem.h = conv->h;
@@ -84,7 +103,7 @@ static size_t lay_out(struct conv_state *state, const struct conv_args *conv,
     if (problem->bf16)
         end = weight_lay_out(&state->weight, weight, state->channels, problem->bias, end);
     state->x_offset = end;
-    if (state->channels == conv->c)
+    if (!state->copies_x)
         return end;
     return end + weight_aligned(pixels * (size_t)state->channels * sizeof(uint16_t));
 }
@@ -116,6 +135,7 @@ static enum status prepare(const struct kernel_context *context, struct conv_arg
         filled.c =
             (conv.c + TENSOR_CORE_CHANNELS - 1) / TENSOR_CORE_CHANNELS * TENSOR_CORE_CHANNELS;
     state->channels = filled.c;
+    state->copies_x = copies_x(context, &conv, &filled, &problem);
     state->plan = find_plan(context, &filled, problem);
     if (takes_product(context, &conv, state->plan))
         *workspace_bytes =
@@ -208,7 +228,7 @@ static void plan_weight(const struct conv_state *state, const struct kernel_args
 /* x as the plan wants it. */
 static void *plan_x(const struct conv_state *state, const struct kernel_args *args, int in) {
     struct shape x = context_in(args->context, in)->shape;
-    if (state->channels == x.c)
+    if (!state->copies_x)
         return args->in[in];
     void *to = at(args, state->x_offset);
     copy_channels(args, array_in(args, in), x.c, (struct array){to, true}, state->channels,

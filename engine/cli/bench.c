@@ -131,6 +131,7 @@ static enum status launch_steps(void *ctx, struct error *err) {
 static void print_step(const struct bench_command *command, const struct rig *rig,
                        const struct measurement *measured) {
     static const char *const methods[] = {"ce", "kd", "ttm", "wttm"};
+    static const char *const precisions[PRECISION_COUNT] = {"f32", "bf16", "tf32"};
     const struct program *program = &rig->plan->run.program;
     struct exec_memory memory = exec_memory(rig->exec);
     struct line line = {0};
@@ -146,7 +147,7 @@ static void print_step(const struct bench_command *command, const struct rig *ri
     line_integer(&line, "height", rig->plan->student.height);
     line_integer(&line, "width", rig->plan->student.width);
     line_integer(&line, "classes", rig->plan->student.classes);
-    line_text(&line, "precision", command->rig.precision == PRECISION_BF16 ? "bf16" : "f32");
+    line_text(&line, "precision", precisions[command->rig.precision]);
     add_measurement(&line, &rig->device, measured);
     line_number(&line, "images_per_s", (double)command->rig.batch_size / measured->median_ms * 1e3);
     line_number(&line, "gflop_per_s", flops / measured->median_ms / 1e6);
@@ -231,7 +232,9 @@ static enum status bench_step(const struct bench_command *command, struct error 
     struct rig_plan plan;
     struct rig rig = {0};
     struct measurement measured;
-    enum status status = rig_plan_open(&plan, &command->rig, err);
+    enum status status = train_spec_check_precision(command->rig.precision, command->device, err);
+    if (!status)
+        status = rig_plan_open(&plan, &command->rig, err);
     if (status)
         return status;
     status = rig_open(&rig, &plan, (enum device_kind)command->device, err);

@@ -27,7 +27,8 @@ static const struct field rows[] = {
     {ROW(backend), .type = FIELD_TEXTS, .min = 1, .max = 8, .fallback = "ref,cpu",
      .doc = "The two to compare; the first one is taken for right."},
     {ROW(tolerance), .type = FIELD_FLOAT, .min = 0, .max = 1,
-     .doc = "Largest relative difference of an output; 1e-4 for f32, 0.1 for bf16."},
+     .doc = "Largest relative difference of an output; 1e-4 for f32, 5e-3 for tf32, 0.1 for "
+            "bf16."},
 };
 static const struct field_table table = OPTION_TABLE("diff", rows);
 
@@ -177,6 +178,8 @@ static enum status compare_devices(const struct rig_plan *plan, const enum devic
 
 static enum status run(void *options, const struct names *names, struct error *err) {
     const struct diff_command *command = options;
+    static const double tolerances[PRECISION_COUNT] = {
+        [PRECISION_F32] = 1e-4, [PRECISION_BF16] = 0.1, [PRECISION_TF32] = 5e-3};
     double tolerance = command->tolerance;
     enum device_kind kinds[2];
     struct rig_plan plan;
@@ -190,8 +193,10 @@ static enum status run(void *options, const struct names *names, struct error *e
     if (status)
         return status;
     if (isnan(tolerance))
-        tolerance = command->rig.precision == PRECISION_BF16 ? 0.1 : 1e-4;
-    status = rig_plan_open(&plan, &command->rig, err);
+        tolerance = tolerances[command->rig.precision];
+    status = train_spec_check_precision(command->rig.precision, (int)kinds[1], err);
+    if (!status)
+        status = rig_plan_open(&plan, &command->rig, err);
     if (status)
         return status;
     status = compare_devices(&plan, kinds, tolerance, err);

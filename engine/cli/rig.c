@@ -24,6 +24,8 @@ static enum status fill_spec(struct train_spec *spec, const struct rig_options *
     spec->batch_size = options->batch_size;
     spec->threads = options->threads;
     spec->precision = options->precision;
+    if (spec->precision == PRECISION_TF32)
+        spec->device = DEVICE_CUDA; /* the command checks the one that it opens */
     spec->optimizer = options->optimizer;
     spec->clip_norm = options->clip_norm;
     return train_spec_finish(spec, err);

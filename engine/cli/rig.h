@@ -45,7 +45,7 @@ enum rig_mode { RIG_TRAIN, RIG_INFER };
         RIG_NUMBER(height, 0, 1024, "0", "Height of the pictures; 0: as the student's original."), \
         RIG_NUMBER(width, 0, 1024, "0", "Width of the pictures; 0: as the student's original."),   \
         RIG_NUMBER(channels, 1, MODEL_MAX_CHANNELS, "3", "Channels of the pictures."),             \
-        {RIG_ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16", .fallback = "f32",         \
+        {RIG_ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16 tf32", .fallback = "f32",    \
          .doc = "Numbers to compute with."},                                                       \
         {RIG_ROW(optimizer), .type = FIELD_ENUM, .choices = "sgd adamw", .fallback = "sgd",        \
          .doc = "What updates the weights."},                                                      \

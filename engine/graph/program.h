@@ -89,6 +89,7 @@ struct program {
     struct op *op;
     int n_ops, op_capacity;
     int n_nets;
+    bool tf32; /* products of values in f32 may round their operands to TF32 */
     bool sealed;
 };
 

@@ -116,6 +116,7 @@ static int add_teacher(struct run_program *out, const struct program_plan *plan,
 void train_program_build(struct run_program *out, const struct program_plan *plan) {
     const struct train_spec *spec = plan->spec;
     memset(out, 0, sizeof *out);
+    out->program.tf32 = plan->spec->precision == PRECISION_TF32;
     struct builder student =
         begin(&out->program, plan->student, BUILD_TRAIN, NET_STUDENT, activation_type(spec));
     student.drop_path = (float)spec->drop_path;
@@ -136,6 +137,7 @@ void train_program_build(struct run_program *out, const struct program_plan *pla
 
 void eval_program_build(struct run_program *out, const struct program_plan *plan) {
     memset(out, 0, sizeof *out);
+    out->program.tf32 = plan->spec->precision == PRECISION_TF32;
     struct builder student =
         begin(&out->program, plan->student, BUILD_INFER, NET_STUDENT, activation_type(plan->spec));
     add_batch(out, plan, false);

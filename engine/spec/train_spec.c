@@ -101,8 +101,10 @@ static const struct field rows[] = {
      .doc = "Seed of order and augmentation; -1: the same as seed."},
     {ROW(threads), .type = FIELD_INT, .min = 1, .max = 256, .fallback = "2",
      .doc = "Threads of the CPU backend; part of the result, as sums depend on it."},
-    {ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16", .fallback = "f32",
-     .doc = "Numbers to compute with; weights, statistics and loss are always f32."},
+    {ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16 tf32", .fallback = "f32",
+     .doc =
+         "Numbers to compute with; weights, statistics and loss are always f32. tf32 is f32 whose "
+         "products round their operands to 10 bits, and is for device cuda alone."},
     {ROW(device), .type = FIELD_ENUM, .choices = "auto cpu ref cuda", .fallback = "auto",
      .flags = FIELD_UNHASHED, .doc = "Backend to run on."},
     {ROW(report_every), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
@@ -296,6 +298,13 @@ static enum status check_schedule(const struct train_spec *spec, struct error *e
     return check_milestones(&spec->milestones, err);
 }
 
+enum status train_spec_check_precision(int precision, int device, struct error *err) {
+    if (precision != PRECISION_TF32 || device == DEVICE_CUDA)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, "precision",
+                           "precision tf32 is for device cuda alone; give device=cuda, or f32");
+}
+
 enum status train_spec_finish(struct train_spec *spec, struct error *err) {
     enum status status = fields_check_required(&train_spec_table, spec, err);
     if (!status)
@@ -306,6 +315,8 @@ enum status train_spec_finish(struct train_spec *spec, struct error *err) {
         status = check_schedule(spec, err);
     if (!status)
         status = check_sizes(spec, err);
+    if (!status)
+        status = train_spec_check_precision(spec->precision, spec->device, err);
     if (status)
         return status;
     if (spec->data_seed < 0)

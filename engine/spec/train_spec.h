@@ -15,7 +15,7 @@
 enum method { METHOD_CE, METHOD_KD, METHOD_TTM, METHOD_WTTM, METHOD_COUNT };
 enum optimizer { OPTIMIZER_SGD, OPTIMIZER_ADAMW, OPTIMIZER_COUNT };
 enum schedule_kind { SCHEDULE_MULTISTEP, SCHEDULE_COSINE, SCHEDULE_CONSTANT };
-enum precision { PRECISION_F32, PRECISION_BF16 };
+enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_TF32, PRECISION_COUNT };
 enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_REF, DEVICE_CUDA };
 enum graph_use { GRAPH_ON, GRAPH_OFF }; /* off: op by op where steps could be captured */
 enum augment_kind { AUGMENT_STANDARD, AUGMENT_NONE };
@@ -82,9 +82,12 @@ extern const struct field_table train_spec_table;
 /* Checks the fields against each other and fills what follows from others: kd gets temperature 4,
  * ce_weight 0.1, beta 0.9; ttm and wttm need temperature or gamma (not both) and beta, and get
  * ce_weight 1; ce refuses teacher, temperature, gamma and beta; all but ce require a teacher;
- * student and dataset are required; augment=none clears crop_padding, flip,
- * rand_augment and erase. Idempotent. */
+ * student and dataset are required; tf32 requires device=cuda; augment=none clears crop_padding,
+ * flip, rand_augment and erase. Idempotent. */
 MUST_CHECK enum status train_spec_finish(struct train_spec *spec, struct error *err);
+
+/* INVALID for tf32 on any device but cuda: no other one rounds like that. */
+MUST_CHECK enum status train_spec_check_precision(int precision, int device, struct error *err);
 
 /* Appends the hashed fields of a finished spec as canonical JSON: sorted by table order, all
  * defaults filled in. The SHA-256 of this text identifies the run. */

@@ -32,7 +32,9 @@ WRONG_FIELDS = [
     ("crop_padding", 17, "0 to 16"),
     ("flip", "yes", "true or false"), ("seed", -1, "0 to"), ("seed", 2 ** 53, "0 to"),
     ("seed", 2 ** 100, "0 to"), ("priority", -(2 ** 90), "0 to 9"),
-    ("threads", 0, "1 to 256"), ("precision", "f16", "bf16"), ("device", "tpu", "cpu"),
+    ("threads", 0, "1 to 256"), ("precision", "f16", "bf16"),
+    ("precision", "tf32", ""),  # for device=cuda alone
+    ("device", "tpu", "cpu"),
     ("name", "n" * 121, "120"), ("tags", ["x"] * 17, "16"), ("tags", [""], "1 to 63"),
     ("tags", [1], ""), ("priority", 10, "0 to 9"), ("checkpoint_every", -1, "0 to"),
     ("temperature", 4, ""), ("beta", 1, ""),  # not for ce

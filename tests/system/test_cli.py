@@ -399,6 +399,13 @@ class Programs(Case):
         self.assertEqual((line["steps"], line["steps_per_launch"]), (8, 8))
         self.assertEqual(line["allocations_per_step"], 0)
 
+    def test_tf32_is_of_the_gpu_alone(self):
+        for device in "cpu", "ref", "auto":
+            self.refuse(2, "tf32 is for device cuda alone", "bench", *self.SMALL, "precision=tf32",
+                        f"device={device}")
+        self.refuse(2, "tf32 is for device cuda alone", "diff", *self.SMALL, "precision=tf32",
+                    "backend=ref,ref")
+
     def test_bench_of_the_loss(self):
         line = json.loads(self.succeed("bench", "loss=8x100", "method=wttm", "device=ref",
                                        "steps=3"))

@@ -91,6 +91,7 @@ static const struct dnn_plan *find_plan(const struct kernel_context *context,
     problem.s = conv->s;
     problem.stride = conv->stride;
     problem.pad = conv->pad;
+    problem.tf32 = !problem.bf16 && context->program->tf32;
     return dnn_plan_of(cuda_of(context)->dnn, &problem);
 }
 

@@ -124,45 +124,42 @@ const char *dnn_failure(const struct dnn *dnn) {
 /* What is known of a candidate before it becomes a plan. */
 struct engine {
     int64_t index;
+    unsigned notes; /* as bits */
     bool allowed, compiled_late;
 };
 
-static bool has_note(const int32_t *note, int64_t count, int32_t wanted) {
-    for (int64_t i = 0; i < count; i++)
-        if (note[i] == wanted)
-            return true;
-    return false;
-}
-
-/* Reads the notes of an attribute; -1 if it cannot be read. */
-static int64_t read_notes(const struct dnn_api *api, cudnnBackendDescriptor_t engine,
-                          cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
-                          int32_t note[CANDIDATES]) {
+/* Reads the notes of an attribute as bits; false if it cannot be read. */
+static bool read_notes(const struct dnn_api *api, cudnnBackendDescriptor_t engine,
+                       cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
+                       unsigned *bits) {
+    int32_t note[CANDIDATES];
     int64_t count = 0;
+    *bits = 0;
     if (api->cudnnBackendGetAttribute(engine, name, type, CANDIDATES, &count, note) !=
         CUDNN_STATUS_SUCCESS)
-        return -1;
-    return count;
+        return false;
+    for (int64_t i = 0; i < count && i < CANDIDATES; i++)
+        *bits |= 1u << note[i];
+    return true;
 }
 
-/* Deterministic, sums in f32, and in f32 no tensor cores (they would round to TF32). */
-static bool numbers_allowed(const struct dnn_problem *problem, const int32_t *note, int64_t count) {
-    static const int32_t banned[] = {CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC,
-                                     CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
-    static const int32_t banned_f32[] = {CUDNN_NUMERICAL_NOTE_TENSOR_CORE,
-                                         CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS};
-    for (int i = 0; i < 2; i++)
-        if (has_note(note, count, banned[i]) ||
-            (!problem->bf16 && has_note(note, count, banned_f32[i])))
-            return false;
-    return count >= 0;
+/* Deterministic, sums in f32, and operands in f32 are not rounded: by tensor cores to TF32, unless
+ * that is wanted, and never to 16 bits. */
+static bool numbers_allowed(const struct dnn_problem *problem, unsigned notes) {
+    unsigned banned = 1u << CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC |
+                      1u << CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION;
+    if (!problem->bf16)
+        banned |= 1u << CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS;
+    if (!problem->bf16 && !problem->tf32)
+        banned |= 1u << CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
+    return !(notes & banned);
 }
 
 static struct engine engine_of(const struct dnn *dnn, cudnnBackendDescriptor_t config,
                                const struct dnn_problem *problem) {
     struct bag bag = {.api = &dnn->api};
-    struct engine out = {-1, false, false};
-    int32_t note[CANDIDATES];
+    struct engine out = {.index = -1};
+    unsigned behaviour = 0;
     int64_t count = 0;
     cudnnBackendDescriptor_t engine = bag_create(&bag, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
     const struct dnn_api *api = &dnn->api;
@@ -172,12 +169,12 @@ static struct engine engine_of(const struct dnn *dnn, cudnnBackendDescriptor_t c
                                       &engine) == CUDNN_STATUS_SUCCESS &&
         api->cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1,
                                       &count, &out.index) == CUDNN_STATUS_SUCCESS) {
-        count = read_notes(api, engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
-                           note);
-        out.allowed = numbers_allowed(problem, note, count);
-        count = read_notes(api, engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE,
-                           note);
-        out.compiled_late = has_note(note, count, CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION);
+        out.allowed = read_notes(api, engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                 CUDNN_TYPE_NUMERICAL_NOTE, &out.notes) &&
+                      numbers_allowed(problem, out.notes);
+        read_notes(api, engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE,
+                   &behaviour);
+        out.compiled_late = behaviour >> CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION & 1;
     }
     bag_release(&bag);
     return out;
@@ -214,6 +211,7 @@ static bool try_plan(const struct dnn *dnn, cudnnBackendDescriptor_t config,
     }
     out->workspace_bytes = (size_t)bytes;
     out->engine = (int)engine->index;
+    out->notes = engine->notes;
     out->compiled_late = engine->compiled_late;
     out->state->bag = bag;
     out->state->plan = plan;
@@ -281,11 +279,13 @@ const struct dnn_plan *dnn_plan_of(struct dnn *dnn, const struct dnn_problem *pr
     return dnn->plan[i]->state->plan ? dnn->plan[i] : NULL;
 }
 
-int dnn_count(const struct dnn *dnn, int planned) {
-    int count = 0;
-    for (int i = 0; i < dnn->plans; i++)
-        count += (dnn->plan[i]->state->plan != NULL) == (planned != 0);
-    return count;
+bool dnn_listed(const struct dnn *dnn, int i, struct dnn_problem *problem,
+                const struct dnn_plan **plan) {
+    if (i >= dnn->plans)
+        return false;
+    *problem = dnn->plan[i]->state->problem;
+    *plan = dnn->plan[i]->state->plan ? dnn->plan[i] : NULL;
+    return true;
 }
 
 /* --- run --- */

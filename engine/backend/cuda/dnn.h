@@ -3,7 +3,8 @@
  *
  * The library is found at run time (library.h). Plans come from its heuristics alone, never from
  * timings, so that the same library and card choose the same engine; engines that are not
- * deterministic, reduce in less than f32, or, in f32, use tensor cores, are passed over.
+ * deterministic, reduce in less than f32, round operands in f32 to 16 bits, or, without tf32, use
+ * tensor cores in f32, are passed over.
  * Precompiled engines come first: others compile for about a second.
  *
  * Ownership: plans belong to the struct dnn, which keeps one for each problem.
@@ -24,11 +25,13 @@ struct dnn_problem {
     int n, h, w, c, yh, yw, k, r, s;
     int stride, pad;
     int bf16, bias, residual, relu; /* each 0 or 1 */
+    int tf32;                       /* operands, if f32, may be rounded to TF32 */
 };
 
 struct dnn_plan {
     size_t workspace_bytes;
-    int engine; /* cuDNN's number of it */
+    int engine;     /* cuDNN's number of it */
+    unsigned notes; /* a bit for each of its numerical notes (cudnnBackendNumericalNote_t) */
     int compiled_late;
     struct dnn_plan_state *state;
 };
@@ -47,8 +50,9 @@ const char *dnn_version(const struct dnn *dnn);
 /* The plan of a problem, or NULL: the library has none that is allowed. */
 const struct dnn_plan *dnn_plan_of(struct dnn *dnn, const struct dnn_problem *problem);
 
-/* How many problems were asked for that have a plan, or that have none. */
-int dnn_count(const struct dnn *dnn, int planned);
+/* Problem i of those asked for and its plan, NULL if it has none; false behind the last. */
+bool dnn_listed(const struct dnn *dnn, int i, struct dnn_problem *problem,
+                const struct dnn_plan **plan);
 
 /* Where operands lie on the device; of a gradient, y is dy and what is computed is x or w. */
 struct dnn_operands {

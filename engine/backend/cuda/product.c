@@ -61,6 +61,7 @@ static struct blas_problem problem_of(const struct kernel_context *context,
                                  .b_column = shape->b_column,
                                  .bf16 = bf16,
                                  .c_bf16 = context->out[0] == FORMAT_NATIVE,
+                                 .tf32 = !bf16 && context->program->tf32,
                                  .bias = context->op->in[2] != NO_VALUE,
                                  .residual = context->op->in[3] != NO_VALUE,
                                  .relu = relu};

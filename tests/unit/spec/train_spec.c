@@ -42,6 +42,9 @@ static void test_refusals_name_the_field(void) {
         {"student=s dataset=d beta1=0.9", "beta1"},
         {"student=s dataset=d optimizer=sgd beta2=0.9", "beta2"},
         {"student=s dataset=d epsilon=1e-8", "epsilon"},
+        {"student=s dataset=d precision=tf32", "precision"},
+        {"student=s dataset=d precision=tf32 device=cpu", "precision"},
+        {"student=s dataset=d precision=tf32 device=ref", "precision"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         T_INT(finish(cases[i].arguments), STATUS_INVALID);
@@ -104,6 +107,18 @@ static void test_finish_is_idempotent_for_every_gamma(void) {
     }
 }
 
+static void test_tf32_is_a_run_of_its_own(void) {
+    struct str f32 = STR_INIT, tf32 = STR_INIT;
+    T_INT(finish("student=s dataset=d device=cuda"), STATUS_OK);
+    train_spec_add_canonical(&spec, &f32);
+    T_INT(finish("student=s dataset=d device=cuda precision=tf32"), STATUS_OK);
+    train_spec_add_canonical(&spec, &tf32);
+    T_CONTAINS(str_text(&tf32), "\"precision\":\"tf32\"");
+    T_CHECK(strcmp(str_text(&f32), str_text(&tf32)) != 0);
+    str_release(&f32);
+    str_release(&tf32);
+}
+
 static void test_contradiction_is_refused(void) {
     T_INT(finish("method=kd student=s dataset=d teacher=t temperature=4"), STATUS_OK);
     spec.gamma = 0.5;
@@ -150,6 +165,7 @@ int main(void) {
     T_RUN(test_optimizer_defaults);
     T_RUN(test_dependent_fields);
     T_RUN(test_finish_is_idempotent_for_every_gamma);
+    T_RUN(test_tf32_is_a_run_of_its_own);
     T_RUN(test_contradiction_is_refused);
     T_RUN(test_canonical_holds_what_decides_the_result);
     T_RUN(test_json_shows_a_job);

@@ -1,4 +1,4 @@
-"""The CUDA backend beside PyTorch on the same card.
+"""The CUDA backend beside PyTorch on the same card; and cuDNN beside cuBLASLt at 1x1 convolutions.
 
     bench_gpu.py [rows=NAME,...] [rounds=3] [out=FILE]
 
@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -25,6 +26,12 @@ STEPS = {
     "resnet56": {"teacher": "resnet56", "student": "resnet20", "batch_size": 64},
     "resnet34": {"teacher": "resnet34", "student": "resnet18", "batch_size": 256},
 }
+STEP_PRECISIONS = ("bf16", "tf32", "f32")
+POINTWISE = ("resnet50_cifar", "resnet50", "mobilenetv2")
+LIBRARIES = ("cudnn", "cublaslt")
+# What explain says of a 1x1 convolution without stride, and bench of the time of an op.
+POINTWISE_OP = re.compile(r"^ *(\d+) (?:conv|conv_dx|conv_dw) .* stride=1 pad=0(?! groups)", re.M)
+OP_TIME = re.compile(r"^ *(\d+) (\S+) +(\S+) +([\d.]+) ms .* (\S+)$", re.M)
 LOSSES = {"loss_64x100": (64, 100), "loss_1024x1000": (1024, 1000),
           "loss_1024x21843": (1024, 21843), "loss_256x200000": (256, 200000)}
 LOGIT_BYTES = {"f32": 12, "bf16": 6}  # moved for a logit: student's, teacher's, gradient
@@ -80,7 +87,7 @@ def row_of(name, result):
 
 
 def step_row(name, precision, rounds):
-    """bf16, or f32: PyTorch's f32 is without TF32, as ours is."""
+    """PyTorch's f32 is without TF32, as ours is; tf32 allows it in convolutions and products."""
     networks = STEPS[name]
     few = {"steps": 40 if networks["batch_size"] > 64 else 400}
     theirs = {"precision": precision, "steps_per_launch": STEPS_PER_LAUNCH, **networks, **few}
@@ -122,10 +129,45 @@ def loss_row(name, precision, rounds):
     return row
 
 
+def run_text(command):
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS).stdout
+
+
+def op_times(command):
+    """Index of an op -> name, shape, ms, name of its output."""
+    return {int(index): (name, shape, float(ms), out)
+            for index, name, shape, ms, out in OP_TIME.findall(run_text(command))}
+
+
+def pointwise_row(name, precision, rounds):
+    """A training step with all 1x1 convolutions by either library, and each of them alone."""
+    network = {"student": name, "batch_size": 64, "precision": precision}
+    commands = {library: ["env", f"DISTILL_CUDA_POINTWISE={library}", *ours(steps=50, **network)]
+                for library in LIBRARIES}
+    result = take_turns(commands, rounds)
+    row = {"row": f"pointwise_{name}_{precision}", "participants": result}
+    if any("failed" in one for one in result.values()):
+        return row
+    explained = run_text([str(BUILD / "distill"), "explain", *words(network)])
+    times = {library: op_times([*commands[library], "ops=1"]) for library in LIBRARIES}
+    row["ops"] = [{"op": times["cudnn"][op][0], "y": times["cudnn"][op][1],
+                   "name": times["cudnn"][op][3],
+                   **{f"{library}_ms": times[library][op][2] for library in LIBRARIES}}
+                  for op in map(int, POINTWISE_OP.findall(explained))]
+    for library in LIBRARIES:
+        row[f"{library}_ops_ms"] = sum(op[f"{library}_ms"] for op in row["ops"])
+    row["best_ops_ms"] = sum(min(op[f"{library}_ms"] for library in LIBRARIES)
+                             for op in row["ops"])
+    return row
+
+
 KINDS = {
     **{f"{name}_{precision}": (lambda rounds, name=name, precision=precision:
                                step_row(name, precision, rounds))
-       for name in STEPS for precision in ("bf16", "f32")},
+       for name in STEPS for precision in STEP_PRECISIONS},
+    **{f"pointwise_{name}_{precision}": (lambda rounds, name=name, precision=precision:
+                                         pointwise_row(name, precision, rounds))
+       for name in POINTWISE for precision in STEP_PRECISIONS},
     **{f"{name}_{precision}": (lambda rounds, name=name, precision=precision:
                                loss_row(name, precision, rounds))
        for name in LOSSES for precision in LOGIT_BYTES},
@@ -150,4 +192,5 @@ def main():
                 file.write(line + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -131,7 +131,7 @@ __device__ static void store_edge(const logit_row<T> &row, const row_factors &fa
 
 /* GROUP threads have a row, each E classes and one of the edge. */
 template <class T, int GROUP, int E>
-__global__ void __launch_bounds__(BLOCK, E > 16 ? 2 : 3) loss_in_registers(loss_args args) {
+__global__ void __launch_bounds__(BLOCK, 2) loss_in_registers(loss_args args) {
     __shared__ row_sums scratch[GROUP / WARP];
     constexpr int V = logit_row<T>::V, P = E / V;
     int n = (int)(blockIdx.x * (blockDim.x / GROUP) + threadIdx.x / GROUP);

@@ -5,6 +5,7 @@
  */
 #include "engine/backend/cuda/blas.h"
 #include "engine/base/mem.h"
+#include "tests/gpu/emulate/record.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -86,13 +87,24 @@ static float element(const struct blas_problem *problem, const struct blas_view 
     return problem->relu && sum < 0 ? 0 : sum;
 }
 
-void blas_run(struct blas *blas, const struct blas_plan *plan,
-              const struct blas_operands *operands) {
-    const struct blas_problem *problem = &plan->state->problem;
+struct product {
+    struct blas_problem problem;
+    struct blas_operands operands;
+};
+
+static void run_product(const void *args) {
+    const struct product *product = args;
+    const struct blas_problem *problem = &product->problem;
     struct blas_view view = blas_view_of(problem);
-    (void)blas;
     for (int column = 0; column < view.out.columns; column++)
         for (int row = 0; row < view.out.rows; row++)
-            store(operands->c, problem->c_bf16, place(&view.out, row, column),
-                  element(problem, &view, operands, row, column));
+            store(product->operands.c, problem->c_bf16, place(&view.out, row, column),
+                  element(problem, &view, &product->operands, row, column));
+}
+
+void blas_run(struct blas *blas, const struct blas_plan *plan,
+              const struct blas_operands *operands) {
+    struct product product = {plan->state->problem, *operands};
+    (void)blas;
+    record_work(run_product, &product, sizeof product);
 }

@@ -201,6 +201,12 @@ extern "C" void record_free(void *graph) {
     delete (std::vector<launch> *)graph;
 }
 
+extern "C" void record_work(void (*work)(const void *args), const void *args, size_t bytes) {
+    std::vector<unsigned char> copy((const unsigned char *)args,
+                                    (const unsigned char *)args + bytes);
+    emulate({dim3(1), dim3(1)}, false, [work, copy] { work(copy.data()); });
+}
+
 void __syncthreads() {
     barrier &at = blocks[block_of(now)];
     wait(at, arrive(at));

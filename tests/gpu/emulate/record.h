@@ -6,6 +6,8 @@
 #ifndef TESTS_GPU_EMULATE_RECORD_H
 #define TESTS_GPU_EMULATE_RECORD_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -14,6 +16,9 @@ void record_begin(void); /* From here on launches are kept instead of run. */
 void *record_end(void);
 void record_replay(const void *graph); /* Runs them in their order. */
 void record_free(void *graph);
+
+/* Runs what a library would do, or keeps it with a copy of its arguments like a launch. */
+void record_work(void (*work)(const void *args), const void *args, size_t bytes);
 
 #ifdef __cplusplus
 }

@@ -94,7 +94,7 @@ class Cuda(unittest.TestCase):
                       [os.path.normpath(f"{programs}/{place}") for place in places])
 
     def test_the_base_has_its_libraries(self):
-        source = (ROOT / "engine/backend/cuda/dnn.c").read_text()
+        source = (ROOT / "engine/backend/cuda/library.c").read_text()
         major = re.search(r'"libcublasLt\.so\.(\d+)"', source)[1]
         bases = re.findall(r"FROM nvidia/cuda:(\d+)\.\S+-cudnn-(\w+)-", self.text)
         self.assertEqual(bases, [(major, "devel"), (major, "runtime")])

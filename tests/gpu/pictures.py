@@ -1,4 +1,5 @@
-"""pictures.py FOLDER: a data set of CIFAR's shape, of random pictures that a network can tell apart."""
+"""pictures.py FOLDER [TRAIN TEST]: a data set of CIFAR's shape with so many random pictures (2000 and
+500) that a network can tell apart."""
 
 import pathlib
 import sys
@@ -20,8 +21,9 @@ def split(count, seed):
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    safetensors_io.save(folder / "train.safetensors", split(2000, 1))
-    safetensors_io.save(folder / "test.safetensors", split(500, 2))
+    train, test = map(int, sys.argv[2:] or ("2000", "500"))
+    safetensors_io.save(folder / "train.safetensors", split(train, 1))
+    safetensors_io.save(folder / "test.safetensors", split(test, 2))
 
 
 main()

@@ -194,8 +194,58 @@ def networks():
                   "f32", "bf16"], rows)
 
 
+# Of the SXM card by its datasheet, dense: TFLOP/s by precision, TB/s.
+CARDS = {"H100": ({"bf16": 989, "tf32": 495, "f32": 67}, 3.35),
+         "H200": ({"bf16": 989, "tf32": 495, "f32": 67}, 4.8)}
+
+
+def work_of_step(pair, precision):
+    """FLOPs and bytes of a step's ops, each with its operands once."""
+    distill = os.environ.get("DISTILL", str(ROOT / "build/distill"))
+    # explain has no tf32: its numbers lie as those of f32
+    given = {**pair, "precision": "bf16" if precision == "bf16" else "f32", "method": "wttm"}
+    text = subprocess.run([distill, "explain", *[f"{key}={value}" for key, value in given.items()]],
+                          capture_output=True, text=True, check=True).stdout
+    totals = re.findall(r"^total (?!prologue).* ([\d.]+) MFLOP +([\d.]+) KiB$", text, re.MULTILINE)
+    return sum(float(flop) for flop, _ in totals) * 1e6, sum(float(kib) for _, kib in totals) * 1024
+
+
+def gpu_work():
+    """Every row of the GPU bench -> precision, FLOPs (0: bound by memory alone), bytes."""
+    sys.path.insert(0, str(ROOT / "tests/bench"))
+    import bench_gpu
+    work = {f"{name}_{precision}": (precision, *work_of_step(pair, precision))
+            for name, pair in bench_gpu.STEPS.items() for precision in bench_gpu.STEP_PRECISIONS}
+    for name, (rows, classes) in bench_gpu.LOSSES.items():
+        for precision, each in bench_gpu.LOGIT_BYTES.items():
+            work[f"{name}_{precision}"] = (precision, 0, rows * classes * each)
+    return work
+
+
+def gpu():
+    """Work, floor by the card's datasheet, and what has been measured: the newest record wins."""
+    rows, found = [], {}
+    for path in sorted((ROOT / "tests/bench/records").glob("*-gpu*.jsonl")):
+        found.update({row["row"]: row for row in map(json.loads, path.read_text().splitlines())})
+    for name, (precision, flops, moved) in gpu_work().items():
+        row = found.get(name, {})
+        device = row.get("participants", {}).get("distill", {}).get("device", "")
+        card = next((card for card in CARDS if card in device), "H100")
+        rate, bandwidth = CARDS[card]
+        floor = max(flops / rate[precision] / 1e9, moved / bandwidth / 1e9)
+        measured = ["unmeasured", "", "", ""]
+        if "ms" in row:
+            measured = [f"{row['ms']:.3g}", f"{100 * floor / row['ms']:.0f} %",
+                        *[f"{row[ratio]:.2f}" if ratio in row else ""
+                          for ratio in ("ratio_to_eager", "ratio_to_best")]]
+        rows.append([f"`{name}`", f"{flops / 1e9:,.1f}" if flops else "", f"{moved / 1e6:,.1f}", card,
+                     f"{floor:.3g}", *measured])
+    return table(["row", "GFLOP", "MB", "card", "floor, ms", "measured, ms", "share of the floor",
+                  "times eager PyTorch", "times its best"], rows)
+
+
 MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions,
-          "statuses": statuses, "networks": networks, "speed": speed,
+          "statuses": statuses, "networks": networks, "speed": speed, "gpu": gpu,
           "job": lambda: fields("TrainSpec"),
           "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"),
           "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}

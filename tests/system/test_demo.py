@@ -73,7 +73,7 @@ class Demo(unittest.TestCase):
 
     def test_job_that_ends_otherwise(self):
         """Somebody cancels the first job while the demo waits for it."""
-        dataset = write_dataset(self.folder / "tiny", train=2000)
+        dataset = write_dataset(self.folder / "tiny", train=20000)  # many seconds of work
         canceller = threading.Thread(target=self.cancel_first_job)
         canceller.start()
         done = self.demo(dataset)

@@ -3,6 +3,7 @@
 
 #include "tests/gpu/emulate/record.h"
 
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -22,9 +23,10 @@ struct barrier {
 };
 
 struct fiber {
-    ucontext_t context;
+    ucontext_t context; /* where it starts */
+    jmp_buf place;      /* where it has waited since */
     emulated_thread thread;
-    bool done;
+    bool started, done;
     unsigned exchanges, cluster_generation;
     uint32_t bits[2]; /* offered to the other lanes, in turns */
 };
@@ -47,7 +49,7 @@ std::vector<fiber> ring; /* the threads of a cluster, block by block */
 std::vector<barrier> warps, blocks;
 barrier whole;
 buffer stacks, shared;
-ucontext_t scheduler;
+jmp_buf scheduler;
 unsigned now, members, left, idle;
 emulated_shape shape;
 const std::function<void()> *work;
@@ -56,22 +58,34 @@ unsigned block_of(unsigned fiber) {
     return fiber / shape.block.x;
 }
 
+/* Changing contexts asks the kernel for the signal mask each time: only starts do. */
+[[noreturn]] void go_on(fiber &to) {
+    emulated = &to.thread;
+    if (to.started)
+        _longjmp(to.place, 1);
+    to.started = true;
+    setcontext(&to.context);
+    abort();
+}
+
 /* From the fiber that runs to the next one that is not done, or back to the scheduler. */
 void give_way() {
-    ucontext_t *from = &ring[now].context, *to = &scheduler;
-    if (left > 0) {
+    fiber *from = &ring[now];
+    if (left > 0)
         do
             now = now + 1 < members ? now + 1 : 0;
         while (ring[now].done);
-        to = &ring[now].context;
-        emulated = &ring[now].thread;
-    }
     if (++idle > FOR_EVER) {
         fprintf(stderr, "emulate: threads wait for each other for ever\n");
         abort();
     }
-    if (from != to)
-        swapcontext(from, to);
+    if (left > 0 && from == &ring[now])
+        return;
+    if (_setjmp(from->place) != 0)
+        return;
+    if (left == 0)
+        _longjmp(scheduler, 1);
+    go_on(ring[now]);
 }
 
 void complete(barrier &at) {
@@ -115,7 +129,7 @@ void prepare_fiber(unsigned i, const emulated_thread &first) {
     getcontext(&at.context);
     at.context.uc_stack.ss_sp = stacks.data.get() + (size_t)i * STACK_BYTES;
     at.context.uc_stack.ss_size = STACK_BYTES;
-    at.done = false;
+    at.started = at.done = false;
     at.exchanges = 0;
     at.thread = first;
     at.thread.block.x = first.block.x + block_of(i);
@@ -140,8 +154,8 @@ void run_together(const emulated_thread &first) {
     for (unsigned i = 0; i < members; i++)
         prepare_fiber(i, first);
     now = 0;
-    emulated = &ring[0].thread;
-    swapcontext(&scheduler, &ring[0].context);
+    if (_setjmp(scheduler) == 0)
+        go_on(ring[0]);
 }
 
 void run_apart(const emulated_thread &first) {

@@ -214,7 +214,7 @@ static int launch_steps(const struct trainer *trainer) {
 static enum status train_steps(struct trainer *trainer, struct error *err) {
     int64_t begin_ns = clock_mono_ns();
     int count = launch_steps(trainer);
-    struct step steps[STEP_SLOTS];
+    struct step steps[STEP_SLOTS] = {0};
     for (int i = 0; i < count; i++)
         steps[i] = step_of(trainer, trainer->checkpoint.step + i);
     bool full = steps[0].n_valid == trainer->spec->batch_size;

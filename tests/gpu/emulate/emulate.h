@@ -24,6 +24,7 @@
 #include <tuple>
 
 using std::isfinite;
+using std::isnan;
 using std::max;
 using std::min;
 
@@ -57,7 +58,7 @@ struct emulated_shape {
 };
 
 /* Runs body for every thread of a grid, with fibers if threads work together; or records it. */
-void emulate(const emulated_shape &shape, bool together, const std::function<void()> &body);
+void emulate(const emulated_shape &wanted, bool together, const std::function<void()> &body);
 
 /* A launch as something to call; its arguments are copied now, as CUDA does it. */
 #define EMULATED_LAUNCH(kernel, ...)                                                               \

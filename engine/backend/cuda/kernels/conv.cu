@@ -144,11 +144,11 @@ static const struct conv_kind conv_plain = {fits_always, plain, plain_dx, plain_
                                             plain_dw_workspace_bytes};
 
 static const struct conv_kind &kind_of(const struct conv_args *args) {
-    static const struct conv_kind *const kinds[] = {&conv_depthwise, &conv_grouped, &conv_plain};
-    int i = 0;
-    while (!kinds[i]->fits(args))
-        i++;
-    return *kinds[i];
+    static const struct conv_kind *const special[] = {&conv_depthwise, &conv_grouped};
+    for (const struct conv_kind *kind : special)
+        if (kind->fits(args))
+            return *kind;
+    return conv_plain;
 }
 
 extern "C" void launch_conv(const struct queue *queue, const struct conv_args *args) {

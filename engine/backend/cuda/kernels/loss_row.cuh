@@ -318,15 +318,16 @@ __device__ static row_factors lowered(const logit_row<T> &row, row_factors facto
 template <class T, int V>
 __device__ static void store_gradient(const logit_row<T> &row, const row_factors &factors,
                                       float (&z)[V], const float (&t)[V], int k) {
-    if (row.soft)
+    if (row.soft) {
 #pragma unroll
         for (int i = 0; i < V; i++)
             z[i] =
                 factors.z * exp2_fast(z[i] * LOG2_E) + factors.tau * exp2_fast(z[i] * row.by_tau);
-    else
+    } else {
 #pragma unroll
         for (int i = 0; i < V; i++)
             z[i] *= factors.z;
+    }
 #pragma unroll
     for (int i = 0; i < V; i++)
         z[i] -= factors.gamma * t[i] + factors.even;

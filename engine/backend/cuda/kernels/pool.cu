@@ -36,7 +36,7 @@ template <class T, int V> struct largest {
                 load_pack(value, (const T *)args.x.data + index_of(args, n, h, w, c));
 #pragma unroll
                 for (int v = 0; v < V; v++) {
-                    bool larger = value[v] > top[v] || value[v] != value[v];
+                    bool larger = value[v] > top[v] || isnan(value[v]);
                     top[v] = larger ? value[v] : top[v];
                     pixel[v] = larger ? h * args.w + w : pixel[v];
                 }

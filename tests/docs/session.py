@@ -61,7 +61,9 @@ def run(commands, places, timeout_s=1800):
 
 
 def main():
-    places = dict(zip(("url", "distill", "dataset"), sys.argv[1:4]))
+    url, distill, dataset = sys.argv[1:4]
+    # the session runs in a folder of its own
+    places = {"url": url, "distill": str(pathlib.Path(distill).resolve()), "dataset": dataset}
     commands = [command for command, _ in steps_of_readme()]
     outputs = run(list(commands), places)
     session = "".join(PROMPT + command + "\n" + output

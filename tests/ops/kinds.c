@@ -4,7 +4,6 @@
  */
 #include "tests/ops/kinds.h"
 
-#include <math.h>
 #include <string.h>
 
 struct shape picture_shape(struct problem *problem) {
@@ -366,75 +365,6 @@ static void setup_augment(struct problem *problem) {
     problem_op(problem, &op, 0);
 }
 
-/* --- loss and what follows it --- */
-
-static enum method method_of(struct problem *problem) {
-    static const char *const names[METHOD_COUNT] = {"ce", "kd", "ttm", "wttm"};
-    int found = METHOD_CE;
-    for (int i = 0; i < METHOD_COUNT; i++)
-        if (problem_int(problem, names[i], 0))
-            found = i;
-    return (enum method)found;
-}
-
-/* The sum to differentiate is the mean of the rows' losses. */
-static void check_mean_loss(struct problem *problem, int rows, int n) {
-    int dy = problem_input(problem, DTYPE_F32, (struct shape){n, 1, 1, ROW_FIELDS},
-                           (struct range){0, 0});
-    float *weight = problem->data[dy];
-    for (int i = 0; i < n; i++)
-        weight[i * ROW_FIELDS + ROW_LOSS] = 1 / (float)n;
-    problem_sum(problem, rows, dy, NO_VALUE);
-}
-
-static void setup_distill_loss(struct problem *problem) {
-    int n = problem_int(problem, "n", 1), k = problem_int(problem, "k", 2);
-    enum method method = method_of(problem);
-    double spread = problem_number(problem, "spread", 4);
-    struct range logits = {-spread, spread};
-    struct op op = op_new(OP_DISTILL_LOSS, SECTION_FORWARD);
-    op.attr.loss.student = problem_int(problem, "slot", 0);
-    op.attr.loss.terms = loss_terms_of(method, problem_number(problem, "temperature", 4), 1, 1,
-                                       problem_number(problem, "smoothing", 0));
-    op.in[0] = problem_activation(problem, (struct shape){n, 1, 1, k}, logits);
-    if (method != METHOD_CE) {
-        int rows = problem_int(problem, "teacher", n);
-        op.in[1] = problem_activation(problem, (struct shape){rows, 1, 1, k}, logits);
-    }
-    op.in[2] = problem_input(problem, DTYPE_I32, (struct shape){n, 1, 1, 1}, (struct range){0, k});
-    for (int i = 0; method == METHOD_CE && i < PROBLEM_STEPS; i++)
-        problem->step[i].student[op.attr.loss.student].distill_weight = 0;
-    int broken = problem_int(problem, "nan", -1);
-    int broken_teacher = problem_int(problem, "teachernan", -1);
-    if (broken >= 0)
-        problem_set(problem, op.in[0], (int64_t)broken * k + k / 2, NAN);
-    if (broken_teacher >= 0)
-        problem_set(problem, op.in[1], (int64_t)broken_teacher * k + k / 2, NAN);
-    bool forward_only = problem_int(problem, "forward", 0) != 0;
-    op = problem_op(problem, &op, forward_only ? 1u << 1 : 0);
-    if (forward_only || broken >= 0 || broken_teacher >= 0)
-        return;
-    problem_pair(problem, op.in[0], op.out[1]);
-    check_mean_loss(problem, op.out[0], n);
-}
-
-static void setup_tally(struct problem *problem) {
-    int n = problem_int(problem, "n", 1), bad = problem_int(problem, "bad", -1);
-    struct op op = op_new(OP_TALLY, SECTION_UPDATE);
-    op.in[0] = problem_input(problem, DTYPE_F32, (struct shape){n, 1, 1, ROW_FIELDS},
-                             (struct range){0.5, 3});
-    op.out[0] =
-        problem_input(problem, DTYPE_F64, vector_shape(TALLY_FIELDS), (struct range){1, 100});
-    problem->program.value[op.out[0]].kind = VALUE_TALLY;
-    double *tally = problem->data[op.out[0]];
-    tally[TALLY_BAD_STEP] = problem_number(problem, "seen", 0);
-    if (bad >= 0)
-        ((float *)problem->data[op.in[0]])[bad * ROW_FIELDS + ROW_FINITE] = 0;
-    for (int i = 0; i < PROBLEM_STEPS; i++)
-        problem->step[i].n_valid = problem_int(problem, "valid", n) - i;
-    problem_op(problem, &op, 0);
-}
-
 static const struct problem_kind kinds[] = {
     {"gather", setup_gather, false},
     {"normalize", setup_normalize, false},
@@ -450,19 +380,14 @@ static const struct problem_kind kinds[] = {
     {"channel_shuffle", setup_channel_shuffle, true},
     {"mix", setup_mix, true},
     {"add", setup_add, true},
-    {"distill_loss", setup_distill_loss, true},
-    {"tally", setup_tally, false},
+    {0},
 };
 
 const struct problem_kind *problem_kind_find(const char *name) {
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].name, name) == 0)
-            return &kinds[i];
-    for (const struct problem_kind *row = token_kinds; row->name; row++)
-        if (strcmp(row->name, name) == 0)
-            return row;
-    for (const struct problem_kind *row = optimizer_kinds; row->name; row++)
-        if (strcmp(row->name, name) == 0)
-            return row;
+    const struct problem_kind *const tables[] = {kinds, loss_kinds, token_kinds, optimizer_kinds};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const struct problem_kind *row = tables[i]; row->name; row++)
+            if (strcmp(row->name, name) == 0)
+                return row;
     return NULL;
 }

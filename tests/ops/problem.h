@@ -30,6 +30,7 @@ struct problem {
     int n_settings;
     enum dtype dtype; /* of activations */
     bool chained;
+    bool series; /* of ops: in bf16 each goes on from what the one before has rounded */
     struct program program;
     struct param_table table;        /* sizes of the arenas only */
     void *data[PROBLEM_VALUES];      /* what value i holds before a run, PLAIN; NULL: poison */

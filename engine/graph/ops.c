@@ -62,6 +62,8 @@ const struct op_info op_table[OP_COUNT] = {
 #define ROW_SGD .infer = NULL
 #define ROW_ADAMW .infer = NULL
 #define ROW_REORDER .infer = like_input
+#define ROW_HEAD .infer = NULL
+#define ROW_HEAD_BWD .infer = NULL
 #include "engine/graph/ops.def"
 #undef OP
 };

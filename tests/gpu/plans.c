@@ -59,6 +59,7 @@ static const struct backend backend_paper = {.name = "cuda",
                                              .alloc = paper_alloc,
                                              .free = paper_free,
                                              .fill = paper_fill,
+                                             .merge = cuda_merge,
                                              .native_bytes = cuda_native_bytes,
                                              .kernels = cuda_kernels};
 

@@ -69,6 +69,8 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_ADAMW] = {cuda_formats, cuda_prepare, .run = cuda_adamw},
     [OP_SGD] = {cuda_formats, cuda_prepare, .run = cuda_sgd},
     [OP_REORDER] = {.run = cuda_reorder},
+    [OP_HEAD] = {cuda_formats, cuda_prepare, .run = cuda_head},
+    [OP_HEAD_BWD] = {cuda_formats, cuda_prepare, .run = cuda_head_bwd},
 };
 
 /* What is seen from outside is PLAIN, so an op may only write activations in bf16. */

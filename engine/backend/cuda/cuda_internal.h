@@ -12,7 +12,7 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/cuda/blas.h"
 #include "engine/backend/cuda/dnn.h"
-#include "engine/backend/cuda/launch.h"
+#include "engine/backend/cuda/launch_update.h"
 
 /* Who computes 1x1 convolutions: whoever is thought best, or always the one (for measurements). */
 enum pointwise { POINTWISE_BEST, POINTWISE_CUDNN, POINTWISE_CUBLASLT };
@@ -59,6 +59,12 @@ kernel_formats_fn cuda_formats;
 /* TOO_LARGE when an operand has more elements than kernels count. */
 kernel_prepare_fn cuda_prepare;
 
+/* What is of the loss in the op's attributes and the device; shape: of the logits. */
+struct loss_args loss_args_of(const struct kernel_context *context, struct shape shape);
+
+/* global_pool, linear and distill_loss of few classes are head, their way back head_bwd. */
+backend_merge_fn cuda_merge;
+
 /* Bytes of a value in the NATIVE format. */
 size_t cuda_native_bytes(const struct device *device, const struct value *value);
 
@@ -87,5 +93,6 @@ kernel_formats_fn cuda_distill_loss_formats;
 kernel_prepare_fn cuda_distill_loss_prepare, cuda_clip_norm_prepare;
 kernel_release_fn cuda_distill_loss_release;
 kernel_run_fn cuda_distill_loss, cuda_tally, cuda_clip_norm, cuda_sgd, cuda_adamw;
+kernel_run_fn cuda_head, cuda_head_bwd;
 
 #endif

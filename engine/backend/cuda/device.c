@@ -243,6 +243,7 @@ static const struct backend backend_gpu = {
     .capture_end = gpu_capture_end,
     .replay = gpu_replay,
     .free_graph = gpu_free_graph,
+    .merge = cuda_merge,
     .native_bytes = cuda_native_bytes,
     .kernels = cuda_kernels,
 };

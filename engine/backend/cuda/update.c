@@ -1,5 +1,4 @@
 #include "engine/backend/cuda/cuda_internal.h"
-#include "engine/backend/cuda/launch_update.h"
 #include "engine/base/mem.h"
 
 #include <stdlib.h>
@@ -17,9 +16,8 @@ void cuda_distill_loss_formats(const struct kernel_context *context, enum format
         in[0] = in[1] = out[1] = FORMAT_PLAIN;
 }
 
-static struct loss_args loss_of(const struct kernel_context *context) {
+struct loss_args loss_args_of(const struct kernel_context *context, struct shape shape) {
     const struct loss_attr *attr = &context->op->attr.loss;
-    struct shape shape = context_in(context, 0)->shape;
     return (struct loss_args){.step = cuda_of(context)->step,
                               .n = shape.n,
                               .classes = shape.c,
@@ -47,7 +45,7 @@ enum status cuda_distill_loss_prepare(const struct kernel_context *context, void
 }
 
 void cuda_distill_loss(void *state, const struct kernel_args *args) {
-    struct loss_args launch = loss_of(args->context);
+    struct loss_args launch = loss_args_of(args->context, context_in(args->context, 0)->shape);
     launch.student = array_in(args, 0);
     launch.teacher = array_in(args, 1);
     launch.label = args->in[2];

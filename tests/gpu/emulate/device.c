@@ -116,6 +116,7 @@ static const struct backend backend_emulated = {
     .capture_end = emulated_capture_end,
     .replay = emulated_replay,
     .free_graph = emulated_free_graph,
+    .merge = cuda_merge,
     .native_bytes = cuda_native_bytes,
     .kernels = cuda_kernels,
 };

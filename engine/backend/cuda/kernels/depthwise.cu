@@ -1,15 +1,15 @@
 /*
  * Depthwise 3x3 convolutions, and their gradients, in NHWC: stencils that wait for memory.
  *
- * A thread has a pack of up to 16 bytes of neighbouring channels and goes from strip to strip,
- * PIXELS neighbours of a row of the output each: a pixel that is read serves all outputs of the
- * strip from registers. The block's weights lie in shared memory as [tap][channel], because those
+ * A thread has a pack of up to 16 bytes of neighbouring channels and goes from strip to strip, some
+ * neighbours of a row of the output each: a pixel that is read serves all outputs of the strip from
+ * registers. The block's weights lie in shared memory as [tap][channel], because those
  * of a thread, 9 x 8 floats, would leave it too few registers for loads in flight. A block has
  * neighbouring strips, so that rows that are read again, by the rows below, are in L1.
  *
  * Bytes: forward and dx read one side of the conv once and write the other once (36 bytes of
  * weights a channel come on top), dw reads both: the least there is. Of L1, a strip asks for 4.5
- * pixels an output (6.75 with stride 2; dx of stride 2: 1.1 an output).
+ * pixels an output (7.5 with stride 2; dx of stride 2: 1.1 an output).
  *
  * MobileNetV2 at 224 pixels, batch 64, bf16, MB of x and y together: 112 pixels: 32 channels 103,
  * 96 with stride 2 193; 56: 144 116, with stride 2 72; 28: 192 39 (2 layers), with stride 2 24; 14:
@@ -23,7 +23,7 @@
 
 #include <algorithm>
 
-enum { TAPS = 3, PIXELS = 4 };
+enum { TAPS = 3 };
 
 /* Blocks of forward and dx, which add nothing up, follow the device; those of dw decide in what
  * order sums are added, so they follow the shape alone. */
@@ -83,6 +83,7 @@ template <int P> __device__ static strip strip_at(const strips &s, uint32_t i, i
 /* Which pixels a strip is made of, by which taps. The gradient of stride 1 is a forward conv with
  * its taps turned round. */
 template <int STRIDE> struct forward {
+    static constexpr int PIXELS = 4 / STRIDE; /* more of stride 2 would not fit into registers */
     static constexpr int COLUMNS = (PIXELS - 1) * STRIDE + TAPS, STEP = 1;
     __device__ static constexpr int first_tap(int) {
         return 0;
@@ -100,6 +101,7 @@ template <int STRIDE> struct forward {
 
 /* The gradient of stride 2 and padding 1: every other tap meets a pixel. */
 struct backward {
+    static constexpr int PIXELS = 4;
     static constexpr int COLUMNS = PIXELS / 2 + 1, STEP = 2;
     __device__ static constexpr int first_tap(int h) {
         return (h + 1) % 2;
@@ -140,7 +142,7 @@ __device__ static void load_weights(stencil_weights<V> &to, const stencil_args &
 
 /* Adds what row r of the taps gives; pixels outside of the picture are zeros. */
 template <class T, int V, class G>
-__device__ static void add_row(float (&sum)[PIXELS][V], const stencil_args &args,
+__device__ static void add_row(float (&sum)[G::PIXELS][V], const stencil_args &args,
                                const stencil_weights<V> &weights, const strip &at, int r, int lane,
                                int c) {
     int h = G::row(at.h, r, args.pad), w = G::column(at.w, args.pad);
@@ -158,7 +160,7 @@ __device__ static void add_row(float (&sum)[PIXELS][V], const stencil_args &args
     for (int s = 0; s < TAPS; s++) {
         pack<float, V> weight = weights.at[r * TAPS + s][lane];
 #pragma unroll
-        for (int p = 0; p < PIXELS; p++)
+        for (int p = 0; p < G::PIXELS; p++)
 #pragma unroll
             for (int q = 0; q < G::COLUMNS; q++)
 #pragma unroll
@@ -168,16 +170,16 @@ __device__ static void add_row(float (&sum)[PIXELS][V], const stencil_args &args
     }
 }
 
-template <class T, int V>
-__device__ static void store_strip(float (&sum)[PIXELS][V], const stencil_args &args,
-                                   const strip &at, int c) {
+template <class T, int V, int P>
+__device__ static void store_strip(float (&sum)[P][V], const stencil_args &args, const strip &at,
+                                   int c) {
     uint32_t first = ((uint32_t)(at.n * args.h + at.h) * args.w + at.w) * args.c + c;
     const T *residual = (const T *)args.residual;
     float bias[V] = {0};
     if (args.bias)
         load_pack(bias, args.bias + c);
 #pragma unroll
-    for (int p = 0; p < PIXELS; p++) {
+    for (int p = 0; p < P; p++) {
         float other[V] = {0};
         if (at.w + p >= args.w)
             break;
@@ -201,8 +203,8 @@ __global__ void __launch_bounds__(BLOCK, 2) stencil(stencil_args args) {
     if (c >= args.c)
         return;
     for (uint32_t i = blockIdx.y * s.chunk + threadIdx.x / s.lanes; i < end; i += s.rows) {
-        strip at = strip_at<PIXELS>(s, i, args.h);
-        float sum[PIXELS][V] = {};
+        strip at = strip_at<G::PIXELS>(s, i, args.h);
+        float sum[G::PIXELS][V] = {};
 #pragma unroll 1
         for (int r = G::first_tap(at.h); r < TAPS; r += G::STEP)
             add_row<T, V, G>(sum, args, weights, at, r, lane, c);
@@ -216,7 +218,7 @@ static void launch_stencil(const struct queue *queue, stencil_args args, int n, 
         using T = typename decltype(type)::type;
         constexpr int V = decltype(type)::width;
         uint32_t blocks = (uint32_t)queue->processors * BLOCKS_OF_PROCESSOR;
-        args.strips = strips_of(args.c / V, PIXELS, n, args.h, args.w, blocks, 1);
+        args.strips = strips_of(args.c / V, G::PIXELS, n, args.h, args.w, blocks, 1);
         dim3 grid(args.strips.tiles, args.strips.chunks);
         unsigned threads = args.strips.lanes * args.strips.rows;
         LAUNCH_BLOCK((stencil<T, V, G>), grid, threads, queue, args);
@@ -350,7 +352,7 @@ __global__ void __launch_bounds__(BLOCK, 2) depthwise_dw_sums(dw_args args) {
 
 /* Sums of nine taps take the registers of the wide packs' longer strips. */
 static constexpr int dw_pixels(int width) {
-    return width > 4 ? 2 : PIXELS;
+    return width > 4 ? 2 : 4;
 }
 
 static struct strips dw_strips(const struct conv_args *args, int width) {

@@ -14,6 +14,8 @@
 #include "service/http/telemetry.h"
 #include "service/store/redis.h"
 
+#include <stdatomic.h>
+
 struct app {
     const struct config *config;
     struct redis_pool *pool;
@@ -23,6 +25,7 @@ struct app {
     struct crew *loaders; /* load models, estimate jobs */
     struct crew *imports; /* import data sets */
     struct model_cache *models;
+    atomic_bool device_lost; /* nothing can be classified any more: the process ends as failed */
 };
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "api/cards.h"
 #include "engine/base/mem.h"
+#include "service/common/log.h"
+#include "service/common/signals.h"
 #include "service/http/app.h"
 
 #include <stdio.h>
@@ -70,8 +72,18 @@ static void reply_predictions(const struct work *work, struct reply *reply) {
     telemetry_predictions(work->request->app->telemetry, work->asked.image_count);
 }
 
+/* What the device has in this process is gone, but another process may find it well. */
+static void end_without_device(struct app *app, const struct error *err) {
+    if (atomic_exchange(&app->device_lost, true))
+        return;
+    log_fail("device_lost", log_error_field(err));
+    signals_request_stop();
+}
+
 static void reply_work(struct request *request, struct reply *reply) {
     const struct work *work = request->state;
+    if (work->status == STATUS_DEVICE_LOST)
+        end_without_device(request->app, &work->err);
     if (work->is_full)
         reply_problem(reply, PROBLEM_TOO_MANY_REQUESTS, "too many pictures wait for model %s",
                       work->asked.model);

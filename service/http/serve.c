@@ -114,7 +114,7 @@ int serve_main(const struct config *config) {
     enum status status = app_open(&app, config, &err);
     if (status) {
         log_fail("serve_failed", log_error_field(&err));
-        return 1;
+        return EXIT_FAILURE;
     }
     status = run(&app, config, &err);
     if (status == STATUS_TIMEOUT) { /* threads still use the app: leave it as it is */
@@ -124,8 +124,8 @@ int serve_main(const struct config *config) {
     app_close(&app);
     if (status) {
         log_fail("serve_failed", log_error_field(&err));
-        return 1;
+        return EXIT_FAILURE;
     }
     log_info("stopped");
-    return 0;
+    return app.device_lost ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,6 +3,7 @@
  * what is killed, stopped, cut off or cancelled must lead to one end and the same weights.
  */
 #include "service/worker/work.h"
+#include "engine/backend/backend.h"
 #include "service/common/signals.h"
 #include "service/store/datasets.h"
 #include "service/store/folders.h"
@@ -15,6 +16,19 @@ static struct id_source ids;
 static struct config config;
 static struct error why;
 static char plain_sha256[80];
+
+/* --- a device that is lost --- */
+
+extern const struct backend backend_ref;
+static struct backend frail; /* ref, which is lost once when it finds a file of this name */
+static char loss_path[300];
+const struct backend *const backend_table[] = {&frail, NULL};
+
+static enum status frail_synchronize(struct device *device, struct error *err) {
+    if (unlink(loss_path) == 0)
+        return error_set(err, STATUS_DEVICE_LOST, "unplugged");
+    return backend_ref.synchronize(device, err);
+}
 
 enum { LEASE_MS = 1500, EPOCHS = 12, BATCH = 16 };
 enum { TRAIN_COUNT = 10 * BATCH - 1, STEPS = 10 * EPOCHS, EARLY = STEPS / 6, SIDE = 8 };
@@ -207,6 +221,22 @@ static void test_kill_9_of_the_worker(void) {
     stop_worker(worker);
 }
 
+static void test_a_lost_device_ends_the_worker(void) {
+    char id[ID_BYTES];
+    submit(id);
+    pid_t worker = start_worker();
+    wait_until(id, has_step, EARLY);
+    must(file_write(loss_path, "", 0, &why), "loss");
+    int how = end_of(worker);
+    T_CHECK(WIFEXITED(how) && WEXITSTATUS(how) == EXIT_FAILURE);
+    T_CHECK(!file_exists(loss_path));
+    T_INT(get(id).state, JOB_RUNNING);
+    worker = start_worker();
+    expect_success(id);
+    T_INT(get(id).attempt, 2);
+    stop_worker(worker);
+}
+
 static void test_sigterm_gives_the_job_back(void) {
     char id[ID_BYTES];
     submit(id);
@@ -367,9 +397,13 @@ int main(void) {
     must(config_parse(&config, 3, argv, &why), "config");
     must(folders_prepare(config.data, 0, &why), "prepare");
     setenv("DISTILLD_LOG", "error", 0);
+    snprintf(loss_path, sizeof loss_path, "%s/lost", fixture.dir);
+    frail = backend_ref;
+    frail.synchronize = frail_synchronize;
     import_digits();
     T_RUN(test_a_job_is_trained);
     T_RUN(test_kill_9_of_the_worker);
+    T_RUN(test_a_lost_device_ends_the_worker);
     T_RUN(test_sigterm_gives_the_job_back);
     T_RUN(test_redis_away_for_less_than_the_lease);
     T_RUN(test_redis_away_for_longer_than_the_lease);

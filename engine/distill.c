@@ -158,7 +158,7 @@ static int help_main(const char *name) {
 }
 
 int main(int argc, char **argv) {
-    process_wait_passively(argv);
+    process_wait_briefly(argv);
     if (argc < 2) {
         print_help();
         return EXIT_USAGE;

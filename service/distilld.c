@@ -67,7 +67,7 @@ static bool asks_for_help(int argc, char *const *argv) {
 }
 
 int main(int argc, char **argv) {
-    process_wait_passively(argv);
+    process_wait_briefly(argv);
     const char *name = argc > 1 ? argv[1] : "";
     if (asks_for_help(argc, argv)) {
         print_help(stdout);

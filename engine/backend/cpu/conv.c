@@ -51,7 +51,7 @@ static struct dnn_tensor tensor_of(const struct kernel_context *context, const s
 
 /* Waking the threads takes as long as this many operations on one. */
 static int threads_for(const struct kernel_context *context, const struct dnn_problem *problem) {
-    const double fewest_flops = 8e6;
+    const double fewest_flops = 1e6;
     const struct shape *w = &problem->weight;
     double outputs = (double)shape_elements(problem->y.shape);
     return 2 * outputs * w->h * w->w * w->c < fewest_flops ? 1 : context->device->threads;

@@ -7,7 +7,7 @@ int omp_get_num_threads(void);
 void omp_set_num_threads(int threads);
 void omp_set_dynamic(int enabled);
 
-enum { PARALLEL_MIN_ELEMENTS = 50000 };
+enum { PARALLEL_MIN_ELEMENTS = 10000 };
 
 struct job {
     parallel_task_fn *run;

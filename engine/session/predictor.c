@@ -13,6 +13,10 @@ enum input_kind { INPUT_PIXELS, INPUT_NORMALISED, INPUT_KINDS };
 static const int batch_sizes[] = {1, 8, PREDICTOR_MAX_BATCH};
 enum { BATCH_SIZES = sizeof batch_sizes / sizeof batch_sizes[0] };
 
+/* Bytes of pixels of a batch whose activations a processor's caches hold for the most part; larger
+ * batches are slower on it, not faster. */
+enum { HOST_PIXEL_BYTES = 2 << 20 };
+
 /* One program at one batch size, made when it is first needed. */
 struct lane {
     struct program program;
@@ -88,10 +92,13 @@ static enum status lane_open(struct predictor *predictor, enum input_kind kind, 
     return status;
 }
 
-/* The largest batch of which at most half would be padding. */
-static int batch_size_for(int count) {
+/* The largest batch that suits the device and of which at most half would be padding. */
+static int batch_size_for(const struct predictor *predictor, int count) {
+    size_t bytes = picture_input_bytes(predictor, INPUT_PIXELS);
+    bool host = predictor->device.backend->host;
     int size = BATCH_SIZES - 1;
-    while (size > 0 && batch_sizes[size] > 2 * count)
+    while (size > 0 && (batch_sizes[size] > 2 * count ||
+                        (host && (size_t)batch_sizes[size] * bytes > HOST_PIXEL_BYTES)))
         size--;
     return size;
 }
@@ -120,7 +127,7 @@ static enum status run_all(struct predictor *predictor, enum input_kind kind, co
     size_t picture_bytes = picture_input_bytes(predictor, kind);
     const uint8_t *next = input;
     while (count > 0) {
-        int size = batch_size_for(count);
+        int size = batch_size_for(predictor, count);
         int part = count < batch_sizes[size] ? count : batch_sizes[size];
         enum status status = STATUS_OK;
         if (!predictor->lane[kind][size].exec)

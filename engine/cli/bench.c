@@ -232,9 +232,7 @@ static enum status bench_step(const struct bench_command *command, struct error 
     struct rig_plan plan;
     struct rig rig = {0};
     struct measurement measured;
-    enum status status = train_spec_check_precision(command->rig.precision, command->device, err);
-    if (!status)
-        status = rig_plan_open(&plan, &command->rig, err);
+    enum status status = rig_plan_open(&plan, &command->rig, err);
     if (status)
         return status;
     status = rig_open(&rig, &plan, (enum device_kind)command->device, err);
@@ -359,7 +357,9 @@ static enum status run(void *options, const struct names *names, struct error *e
         return bench_loss(command, err);
     if (!command->rig.student[0])
         return error_set_field(err, STATUS_INVALID, "student", "student= or loss= is required");
-    enum status status = choose_feed(command, err);
+    enum status status = train_spec_check_precision(command->rig.precision, command->device, err);
+    if (!status)
+        status = choose_feed(command, err);
     return status ? status : bench_step(command, err);
 }
 

@@ -40,6 +40,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
     struct link *link = *socket_context;
     exchange_free(link->exchange);
     watch_remove(&server->watch, link);
+    acceptor_forget(&server->acceptor);
 }
 
 /* The request line has arrived. */
@@ -80,13 +81,14 @@ static size_t keep_escaped(void *ctx, struct MHD_Connection *connection, char *t
     return strlen(text);
 }
 
-static enum status start_daemon(struct server *server, int listener, struct error *err) {
+/* The acceptor keeps to the limit. libmicrohttpd has more room in each thread, because it counts a
+ * connection until some time after it has told of its end. */
+static enum status start_daemon(struct server *server, struct error *err) {
     const struct config *config = server->config;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_daemon, NULL},
-        {MHD_OPTION_LISTEN_SOCKET, listener, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, config->threads > 1 ? config->threads : 0, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, config->connections, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, 2 * config->connections + config->threads, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, LIMIT_CONNECTION_BYTES, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, LIMIT_INACTIVE_S, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
@@ -95,7 +97,8 @@ static enum status start_daemon(struct server *server, int listener, struct erro
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escaped, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     MHD_USE_NO_LISTEN_SOCKET;
     server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY,
                                       options, MHD_OPTION_END);
     if (!server->daemon)
@@ -115,8 +118,9 @@ enum status server_create(struct server **out, const struct config *config, stru
     enum status status = listen_open(&listener, config->host, (int)config->port, server->url,
                                      sizeof server->url, err);
     if (!status)
-        status = start_daemon(server, listener, err);
+        status = start_daemon(server, err);
     if (!status) {
+        acceptor_start(&server->acceptor, server->daemon, listener, config->connections);
         *out = server;
         return STATUS_OK;
     }
@@ -143,17 +147,13 @@ static bool is_busy(struct server *server) {
 void server_drain(struct server *server, int64_t max_ms) {
     enum { STEP_MS = 10 };
     atomic_store(&server->draining, true);
-    int listener = MHD_quiesce_daemon(server->daemon);
-    if (listener >= 0)
-        shutdown(listener, SHUT_RDWR); /* refuses at once; it may be closed only at the end */
+    acceptor_stop(&server->acceptor);
     int64_t end_ns = clock_mono_ns() + max_ms * NS_PER_MS;
     while (is_busy(server) && clock_mono_ns() < end_ns) {
         watch_close_idle(&server->watch);
         watch_sweep(&server->watch);
         clock_sleep_ms(STEP_MS);
     }
-    if (listener >= 0)
-        close(listener);
 }
 
 enum status server_stop(struct server *server, struct error *err) {

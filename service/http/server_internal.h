@@ -8,6 +8,7 @@
 #define SERVICE_HTTP_SERVER_INTERNAL_H
 
 #include "service/common/config.h"
+#include "service/http/acceptor.h"
 #include "service/http/body.h"
 #include "service/http/framing.h"
 #include "service/http/router.h"
@@ -19,6 +20,7 @@ struct server {
     const struct config *config;
     struct app *app;
     struct MHD_Daemon *daemon;
+    struct acceptor acceptor;
     struct watch watch;
     struct body_budget budget;
     atomic_bool draining;

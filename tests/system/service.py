@@ -306,3 +306,5 @@ class Service:
             shutil.rmtree(self.folder, ignore_errors=True)
         if any(words in log for words in SANITIZERS):
             raise AssertionError(f"a sanitizer complains:\n{log[-20000:]}")
+        if any(error):
+            print(f"--- log of {self.role} when it failed\n{log[-8000:]}", file=sys.stderr)

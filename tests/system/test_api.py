@@ -346,6 +346,27 @@ class WaitingTest(unittest.TestCase):
             self.assertEqual(service.process.wait(20), 0)
 
 
+class ConnectionsTest(unittest.TestCase):
+    def ask(self, service):
+        connection = http.client.HTTPConnection(service.host, service.port, timeout=20)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/healthz")
+        return connection
+
+    def test_those_above_the_limit_wait(self):
+        with Service("serve", redis="unix:///nowhere/r.sock", connections=4) as service:
+            first = [self.ask(service) for _ in range(4)]
+            for connection in first:
+                self.assertEqual(connection.getresponse().read(), b'{"status":"ok"}')
+            late = self.ask(service)
+            late.sock.settimeout(0.5)
+            with self.assertRaises(TimeoutError):
+                late.sock.recv(1)
+            first[2].close()
+            late.sock.settimeout(20)
+            self.assertTrue(late.sock.recv(4096).startswith(b"HTTP/1.1 200 "))
+
+
 class DrainTest(unittest.TestCase):
     def connect(self, service):
         connection = http.client.HTTPConnection(service.host, service.port, timeout=20)

@@ -104,6 +104,7 @@ class EditTest(JobCase):
 
     def test_name_and_tags(self):
         running = self.submit(**LONG)
+        self.wait_for_points(running)
         job_id = self.submit(epochs=1, name="old", tags=["a", "b"], priority=2)
         spec = self.edit(job_id, tags=["b", "c"])["spec"]
         self.assertEqual((spec["name"], spec["tags"], spec["priority"]), ("old", ["b", "c"], 2))

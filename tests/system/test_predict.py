@@ -7,6 +7,7 @@ import concurrent.futures
 import http.client
 import json
 import random
+import re
 import socket
 import struct
 import time
@@ -150,6 +151,61 @@ class PredictTest(unittest.TestCase):
         self.assertEqual(codes, {200: CLIENTS * REQUESTS})
         text = self.service.get("/metrics").body.decode()
         self.assertIn("distilld_models_loaded 2\n", text)
+
+
+class BudgetTest(unittest.TestCase):
+    """Servers with little memory for models, beside one that has made two models."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service("up")
+        cls.service.start()
+        cls.addClassCleanup(cls.service.__exit__)
+        source = pictures.save_dataset(cls.service.folder / "quadrants")
+        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
+        jobs = [cls.service.post("/jobs", {**SPEC, "seed": seed}).json() for seed in range(2)]
+        cls.models = [cls.service.wait_for_job(job["id"])["model"] for job in jobs]
+
+    def serve(self, **settings):
+        return Service("serve", data=self.service.data, redis="unix:///nowhere/r.sock", **settings)
+
+    def gauge(self, service, name):
+        text = service.get("/metrics").body.decode()
+        return int(re.search(rf"^distilld_{name} (\d+)$", text, re.MULTILINE).group(1))
+
+    def ask(self, service, model):
+        answer = service.post(f"/predict?model={model}", pictures.png(0), headers=PNG)
+        self.assertEqual(answer.status, 200, answer)
+        return self.gauge(service, "models_loaded"), self.gauge(service, "models_bytes")
+
+    def test_budget(self):
+        first, second = self.models
+        with self.serve() as service:
+            count, one = self.ask(service, first)
+            self.assertEqual(count, 1)
+            self.assertGreater(one, 1 << 20)
+            count, both = self.ask(service, second)
+            self.assertEqual(count, 2)
+            self.assertEqual(self.ask(service, first), (2, both))  # all batch sizes were there
+            self.assertEqual(service.predict(first, [pictures.png(0)] * 64).status, 200)
+            self.assertEqual(self.gauge(service, "models_bytes"), both)
+        with self.serve(models_bytes=both - 1) as service:
+            for model in (first, second, second, first):
+                self.assertEqual(self.ask(service, model)[0], 1)
+            self.assertEqual(service.log().count("model_loaded"), 3)
+            self.assertEqual(service.log().count("model_unloaded"), 2)
+        with self.serve(models_bytes=both) as service:
+            for model in (first, second, first):
+                self.ask(service, model)
+            self.assertEqual(self.gauge(service, "models_loaded"), 2)
+            self.assertNotIn("model_unloaded", service.log())
+
+    def test_too_large_for_it(self):
+        with self.serve(models_bytes=1 << 20) as service:
+            answer = service.post(f"/predict?model={self.models[0]}", pictures.png(0), headers=PNG)
+            self.assertEqual(answer.status, 503, answer)
+            self.assertIn("models_bytes allows 1048576", answer.json()["detail"])
+            self.assertEqual(self.gauge(service, "models_loaded"), 0)
 
 
 class QueueTest(unittest.TestCase):

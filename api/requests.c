@@ -1,6 +1,7 @@
 /* The bodies of POST /datasets and POST /predict. */
 #include "api/cards.h"
 
+#include "api/base64.h"
 #include "api/codec.h"
 #include "api/json_internal.h"
 
@@ -46,39 +47,6 @@ enum status dataset_request_decode(struct dataset_request *request, const char *
     if (request->path[0] != '/')
         refuse_shape(errors, "path", request->path, "an absolute path");
     return field_errors_status(errors, err);
-}
-
-/* ---- base64 ---- */
-
-/* 0 to 63, or -1. */
-static int base64_digit(char c) {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(alphabet, c) : NULL;
-    return at ? (int)(at - alphabet) : -1;
-}
-
-/* Strict RFC 4648 with padding: no white space, no stray bits. Room for len / 4 * 3 bytes. */
-static bool base64_decode(const char *text, size_t len, uint8_t *out, size_t *out_len) {
-    if (len == 0 || len % 4)
-        return false;
-    size_t padding = (text[len - 1] == '=') + (text[len - 1] == '=' && text[len - 2] == '=');
-    size_t n = 0;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < len; i++) {
-        int digit = i < len - padding ? base64_digit(text[i]) : 0;
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4 != 3)
-            continue;
-        out[n++] = (uint8_t)(bits >> 16);
-        out[n++] = (uint8_t)(bits >> 8);
-        out[n++] = (uint8_t)bits;
-    }
-    bool stray = padding && (bits & ((1u << 8 * padding) - 1));
-    *out_len = n - padding;
-    return !stray;
 }
 
 /* ---- predictions ---- */

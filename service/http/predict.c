@@ -3,6 +3,7 @@
 #include "api/cards.h"
 #include "engine/base/mem.h"
 #include "service/http/classify.h"
+#include "service/http/multipart.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,13 @@ enum { HTTP_OK = 200 };
 struct work {
     struct classification base; /* first */
     struct predict_request asked;
-    bool is_raw; /* the pictures are in the body: not to be freed with asked */
+    bool is_raw;     /* the body is the picture */
+    bool is_in_body; /* the pictures are in the body: not to be freed with asked */
 };
 
 static void work_free(void *state) {
     struct work *work = state;
-    if (work->is_raw)
+    if (work->is_in_body)
         work->asked.image_count = 0;
     predict_request_release(&work->asked);
     classification_release(&work->base);
@@ -44,6 +46,21 @@ static void add_picture(const struct work *work, int i, int top_k, struct str *o
     free(top);
 }
 
+static void add_logits(const struct work *work, struct str *out) {
+    int classes = work->base.model->info->classes;
+    str_add(out, ",\"logits\":[");
+    for (int i = 0; i < work->asked.image_count; i++) {
+        const float *row = work->base.logits + (size_t)i * (size_t)classes;
+        str_add(out, i ? ",[" : "[");
+        for (int c = 0; c < classes; c++) {
+            str_add(out, c ? "," : "");
+            str_add_float(out, row[c]);
+        }
+        str_add(out, "]");
+    }
+    str_add(out, "]");
+}
+
 static void reply_predictions(const struct classification *base, struct reply *reply) {
     const struct work *work = (const struct work *)base;
     int classes = work->base.model->info->classes;
@@ -54,7 +71,10 @@ static void reply_predictions(const struct classification *base, struct reply *r
     str_add(out, ",\"predictions\":[");
     for (int i = 0; i < work->asked.image_count; i++)
         add_picture(work, i, top_k, out);
-    str_add(out, "]}");
+    str_add(out, "]");
+    if (work->asked.output == PREDICT_LOGITS)
+        add_logits(work, out);
+    str_add(out, "}");
 }
 
 /* ---- pictures to logits ---- */
@@ -96,10 +116,10 @@ static enum status set_param(struct work *work, const struct field *field, const
 
 /* The parameters of a picture as body are in the query, with the same table as in JSON. */
 static enum status parse_query(struct work *work, struct error *err) {
-    static const char *const names[] = {"model", "top_k"};
+    static const char *const names[] = {"model", "top_k", "output"};
     const struct field_table *table = &predict_request_table;
     fields_default(table, &work->asked);
-    enum status status = request_check_query(work->base.request, "model top_k", err);
+    enum status status = request_check_query(work->base.request, "model top_k output", err);
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !status; i++) {
         const char *text = request_query(work->base.request, names[i]);
         if (text)
@@ -110,14 +130,40 @@ static enum status parse_query(struct work *work, struct error *err) {
     return status;
 }
 
+/* Notes a picture that is part of the body. */
+static void add_image(struct work *work, const char *bytes, size_t len) {
+    work->is_in_body = true;
+    work->asked.images[work->asked.image_count++] =
+        (struct predict_image){(uint8_t *)(uintptr_t)bytes, len};
+}
+
 static enum status parse_raw(struct work *work, struct error *err) {
     const struct request *request = work->base.request;
-    enum status status = parse_query(work, err);
     work->is_raw = true;
-    work->asked.image_count = 1;
-    work->asked.images[0].bytes = (uint8_t *)(uintptr_t)request->body;
-    work->asked.images[0].len = request->body_len;
-    return status;
+    add_image(work, request->body, request->body_len);
+    return parse_query(work, err);
+}
+
+/* Every part is a picture, whatever its name. */
+static enum status parse_form(struct work *work, struct error *err) {
+    const struct request *request = work->base.request;
+    struct multipart form;
+    struct multipart_part part;
+    enum status status = parse_query(work, err);
+    if (!status)
+        status = multipart_begin(&form, request_header(request, "Content-Type"), request->body,
+                                 request->body_len, err);
+    bool too_many = false;
+    while (!status && !form.is_done && !too_many) {
+        status = multipart_next(&form, &part, err);
+        too_many = !status && work->asked.image_count == PREDICT_MAX_IMAGES;
+        if (!status && !too_many)
+            add_image(work, part.bytes, part.len);
+    }
+    if (status || (work->asked.image_count && !too_many))
+        return status;
+    return error_set_field(err, STATUS_INVALID, "images", "the form must have 1 to %d pictures, %s",
+                           PREDICT_MAX_IMAGES, too_many ? "it has more" : "it has none");
 }
 
 static enum status parse_json(struct work *work, struct field_errors *errors, struct error *err) {
@@ -136,8 +182,13 @@ void handle_predict(struct request *request, struct reply *reply) {
     request->release = work_free;
     struct field_errors errors = {.count = 0};
     struct error err;
-    bool is_json = str_equal(request->content_type, "application/json");
-    enum status status = is_json ? parse_json(work, &errors, &err) : parse_raw(work, &err);
+    enum status status;
+    if (str_equal(request->content_type, "application/json"))
+        status = parse_json(work, &errors, &err);
+    else if (str_equal(request->content_type, "multipart/form-data"))
+        status = parse_form(work, &err);
+    else
+        status = parse_raw(work, &err);
     work->base.model_id = work->asked.model;
     work->base.count = work->asked.image_count;
     if (status)

@@ -105,17 +105,21 @@ MUST_CHECK enum status dataset_request_decode(struct dataset_request *request, c
 /* The text may name a data set: it is a file name without tricks. */
 bool dataset_name_is_valid(const char *name);
 
+/* What POST /predict answers of a picture beside its best classes. */
+enum predict_output { PREDICT_PROBABILITIES, PREDICT_LOGITS };
+
 /* POST /predict with JSON; the pictures are decoded from base64. */
 struct predict_request {
     char model[CARD_TEXT_BYTES]; /* model id or alias; required */
     int64_t top_k;
+    int output; /* enum predict_output */
     int image_count;
     struct predict_image {
         uint8_t *bytes; /* a JPEG or PNG file */
         size_t len;
     } images[PREDICT_MAX_IMAGES];
 };
-extern const struct field_table predict_request_table; /* model and top_k: also the query */
+extern const struct field_table predict_request_table; /* all but images: also the query */
 
 void predict_request_release(struct predict_request *request); /* Zeroed or decoded. */
 

@@ -131,3 +131,18 @@ int problem_add_error(const struct error *err, const struct field_errors *errors
     problem_add_json(kind, err->message, errors, out);
     return kind->http_code;
 }
+
+/* ---- the Open Inference Protocol ---- */
+
+void inference_error_add_text(const char *detail, struct str *out) {
+    str_add(out, "{\"error\":");
+    str_add_json(out, detail);
+    str_add(out, "}");
+}
+
+int inference_error_add(const struct error *err, struct str *out) {
+    inference_error_add_text(err->message, out);
+    if (err->status == STATUS_INVALID)
+        return problem_of_http(PROBLEM_MALFORMED)->http_code;
+    return problem_of_error(err)->http_code;
+}

@@ -74,4 +74,9 @@ void problem_add_json(const struct problem_kind *kind, const char *detail,
 /* The same for an error; returns the HTTP code to answer with. */
 int problem_add_error(const struct error *err, const struct field_errors *errors, struct str *out);
 
+/* Appends an error as the Open Inference Protocol writes it, {"error": "..."}; returns the HTTP
+ * code to answer with, in which a wrong field is 400 too. */
+int inference_error_add(const struct error *err, struct str *out);
+void inference_error_add_text(const char *detail, struct str *out); /* The same of a text. */
+
 #endif

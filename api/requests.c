@@ -1,6 +1,7 @@
 /* The bodies of POST /datasets and POST /predict. */
 #include "api/cards.h"
 
+#include "api/base64.h"
 #include "api/codec.h"
 #include "api/json_internal.h"
 
@@ -48,39 +49,6 @@ enum status dataset_request_decode(struct dataset_request *request, const char *
     return field_errors_status(errors, err);
 }
 
-/* ---- base64 ---- */
-
-/* 0 to 63, or -1. */
-static int base64_digit(char c) {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(alphabet, c) : NULL;
-    return at ? (int)(at - alphabet) : -1;
-}
-
-/* Strict RFC 4648 with padding: no white space, no stray bits. Room for len / 4 * 3 bytes. */
-static bool base64_decode(const char *text, size_t len, uint8_t *out, size_t *out_len) {
-    if (len == 0 || len % 4)
-        return false;
-    size_t padding = (text[len - 1] == '=') + (text[len - 1] == '=' && text[len - 2] == '=');
-    size_t n = 0;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < len; i++) {
-        int digit = i < len - padding ? base64_digit(text[i]) : 0;
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4 != 3)
-            continue;
-        out[n++] = (uint8_t)(bits >> 16);
-        out[n++] = (uint8_t)(bits >> 8);
-        out[n++] = (uint8_t)bits;
-    }
-    bool stray = padding && (bits & ((1u << 8 * padding) - 1));
-    *out_len = n - padding;
-    return !stray;
-}
-
 /* ---- predictions ---- */
 
 #define ROW(member) FIELD_MEMBER(struct predict_request, member)
@@ -89,6 +57,9 @@ static const struct field predict_rows[] = {
      .doc = "Model to ask."},
     {ROW(top_k), .type = FIELD_INT, .min = 1, .max = 1000, .fallback = "5",
      .doc = "How many classes to answer for a picture, best first."},
+    {ROW(output), .type = FIELD_ENUM, .choices = "probabilities logits",
+     .fallback = "probabilities",
+     .doc = "With logits, answer also those of all classes, before the softmax."},
 };
 #undef ROW
 const struct field_table predict_request_table = {

@@ -122,6 +122,13 @@ static enum status lane_run(struct lane *lane, const void *input, int count, flo
     return status;
 }
 
+/* The lane of a batch size, made if it is not there yet. */
+static enum status find_lane(struct predictor *predictor, enum input_kind kind, int size,
+                             struct lane **lane, struct error *err) {
+    *lane = &predictor->lane[kind][size];
+    return (*lane)->exec ? STATUS_OK : lane_open(predictor, kind, size, err);
+}
+
 static enum status run_all(struct predictor *predictor, enum input_kind kind, const void *input,
                            int count, float *logits, struct error *err) {
     size_t picture_bytes = picture_input_bytes(predictor, kind);
@@ -129,11 +136,10 @@ static enum status run_all(struct predictor *predictor, enum input_kind kind, co
     while (count > 0) {
         int size = batch_size_for(predictor, count);
         int part = count < batch_sizes[size] ? count : batch_sizes[size];
-        enum status status = STATUS_OK;
-        if (!predictor->lane[kind][size].exec)
-            status = lane_open(predictor, kind, size, err);
+        struct lane *lane;
+        enum status status = find_lane(predictor, kind, size, &lane, err);
         if (!status)
-            status = lane_run(&predictor->lane[kind][size], next, part, logits, err);
+            status = lane_run(lane, next, part, logits, err);
         if (status)
             return status;
         next += (size_t)part * picture_bytes;
@@ -213,6 +219,48 @@ enum status predictor_logits(struct predictor *predictor, const uint8_t *picture
 enum status predictor_forward(struct predictor *predictor, const float *x, int count, float *logits,
                               struct error *err) {
     return run_all(predictor, INPUT_NORMALISED, x, count, logits, err);
+}
+
+enum status predictor_warm(struct predictor *predictor, struct error *err) {
+    enum status status = STATUS_OK;
+    for (int size = 0; size < BATCH_SIZES && !status; size++) {
+        struct lane *lane;
+        status = find_lane(predictor, INPUT_PIXELS, size, &lane, err);
+        if (!status)
+            status = lane_run(lane, lane->input, batch_sizes[size], lane->output, err);
+    }
+    return status;
+}
+
+static size_t lane_bytes(const struct predictor *predictor, enum input_kind kind, int size) {
+    const struct lane *lane = &predictor->lane[kind][size];
+    if (!lane->exec)
+        return 0;
+    struct exec_memory memory = exec_memory(lane->exec);
+    size_t classes = (size_t)predictor->model.network.classes;
+    size_t row_bytes = picture_input_bytes(predictor, kind) + classes * sizeof *lane->output;
+    return memory.activation_bytes + memory.persistent_bytes + memory.workspace_bytes +
+           (size_t)batch_sizes[size] * row_bytes;
+}
+
+size_t predictor_bytes(const struct predictor *predictor) {
+    const struct param_table *table = &predictor->model.network.table;
+    size_t floats = table->weight_floats + table->state_floats;
+    size_t bytes = 2 * floats * sizeof(float); /* as they were read, and on the device */
+    for (int kind = 0; kind < INPUT_KINDS; kind++)
+        for (int size = 0; size < BATCH_SIZES; size++)
+            bytes += lane_bytes(predictor, (enum input_kind)kind, size);
+    return bytes;
+}
+
+void prediction_softmax(const float *logits, int classes, float *out) {
+    double highest = logits[0], sum = 0;
+    for (int c = 1; c < classes; c++)
+        highest = logits[c] > highest ? logits[c] : highest;
+    for (int c = 0; c < classes; c++)
+        sum += exp(logits[c] - highest);
+    for (int c = 0; c < classes; c++)
+        out[c] = (float)(exp(logits[c] - highest) / sum);
 }
 
 /* Insertion into the k best so far: k is small and the classes are met in order, so that a later

@@ -25,6 +25,12 @@ MUST_CHECK enum status predictor_own(struct predictor **out, struct loaded_model
 
 void predictor_free(struct predictor *predictor); /* NULL is allowed. */
 
+/* Runs each batch size once, on black pictures: afterwards predictor_logits allocates nothing. */
+MUST_CHECK enum status predictor_warm(struct predictor *predictor, struct error *err);
+
+/* Bytes that it holds by now: weights, and what the runs so far have needed. */
+size_t predictor_bytes(const struct predictor *predictor);
+
 /* Names, classes and input size of the loaded model. */
 const struct model_info *predictor_info(const struct predictor *predictor);
 
@@ -38,6 +44,9 @@ MUST_CHECK enum status predictor_logits(struct predictor *predictor, const uint8
 /* The same for f32 inputs that are already normalised, as the original network takes them. */
 MUST_CHECK enum status predictor_forward(struct predictor *predictor, const float *x, int count,
                                          float *logits, struct error *err);
+
+/* Softmax of one row of logits, into out [classes]. */
+void prediction_softmax(const float *logits, int classes, float *out);
 
 struct prediction {
     int index;

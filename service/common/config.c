@@ -37,6 +37,10 @@ static const struct field rows[] = {
      .doc = "Pictures that may wait for one model."},
     {ROW(models_loaded), .type = FIELD_INT, .min = 1, .max = 1024, .fallback = "8",
      .doc = "Models kept in memory."},
+    {ROW(models_bytes), .type = FIELD_INT, .min = 1 << 20, .max = 1LL << 50,
+     .fallback = "4294967296",
+     .doc = "Memory of these models, weights and activations together; a model that alone needs "
+            "more is refused."},
     {ROW(connections), .type = FIELD_INT, .min = 1, .max = 1 << 16, .fallback = "1000",
      .doc = "Connections at the same time."},
     {ROW(max_body_bytes), .type = FIELD_INT, .min = 1024, .max = 1 << 30, .fallback = "67108864",

@@ -28,6 +28,7 @@ struct config {
     int64_t predict_threads;               /* of one prediction */
     int64_t predict_queue;                 /* pictures that may wait for a model */
     int64_t models_loaded;                 /* models kept in memory */
+    int64_t models_bytes;                  /* of these models: weights and activations */
     int64_t connections;                   /* at the same time */
     int64_t max_body_bytes;                /* of a request */
     int64_t request_timeout_ms;            /* for receiving one request as a whole */

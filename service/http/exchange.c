@@ -110,7 +110,7 @@ static void copy_media_type(char out[CONTENT_TYPE_BYTES], const char *header) {
 
 static size_t body_limit(const struct exchange *exchange) {
     enum body_kind kind = exchange->route ? route_body(exchange->route) : BODY_UNUSED;
-    if (kind == BODY_PICTURES)
+    if (kind == BODY_PICTURES || kind == BODY_TENSORS)
         return (size_t)exchange->server->config->max_body_bytes;
     if (kind == BODY_FILE)
         return LIMIT_WEIGHTS_BYTES;
@@ -124,9 +124,17 @@ static bool is_coded(const struct exchange *exchange) {
            strcasecmp(coding, "identity") != 0;
 }
 
+/* Errors under /v2 are in that protocol's form. */
+static void choose_form(struct exchange *exchange) {
+    const struct target *target = &exchange->target;
+    if (target->segment_count > 0 && str_equal(target->segment[0], "v2"))
+        exchange->reply.form = REPLY_INFERENCE;
+}
+
 /* Finds the route, or fills the reply with why there is none. */
 static void find_route(struct exchange *exchange, const char *method) {
     struct route_match match;
+    choose_form(exchange);
     router_match(method, &exchange->target, &match);
     exchange->is_head = str_equal(method, MHD_HTTP_METHOD_HEAD);
     exchange->route = match.route;

@@ -20,9 +20,9 @@ void handle_ready(struct request *request, struct reply *reply) {
         str_add(reply_json(reply, HTTP_OK), "{\"status\":\"ready\"}");
 }
 
-static void add_gauge(struct str *out, const char *name, const char *help, int value) {
+static void add_gauge(struct str *out, const char *name, const char *help, int64_t value) {
     telemetry_add_help(out, name, "gauge", help);
-    str_addf(out, "%s %d\n", name, value);
+    str_addf(out, "%s %lld\n", name, (long long)value);
 }
 
 /* Jobs by state; when Redis is away, only that. */
@@ -45,6 +45,8 @@ void handle_prometheus(struct request *request, struct reply *reply) {
     add_jobs(app, out);
     add_gauge(out, "distilld_models_loaded", "Models ready to classify.",
               model_cache_count(app->models));
+    add_gauge(out, "distilld_models_bytes", "Memory of these models.",
+              model_cache_bytes(app->models));
     add_gauge(out, "distilld_predictions_waiting", "Pictures that wait to be classified.",
               model_cache_waiting(app->models));
     telemetry_add_text(app->telemetry, out);

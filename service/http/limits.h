@@ -51,8 +51,7 @@ enum {
     /* Work that does not fit a request's thread */
     LIMIT_IMPORTS_WAITING = 8,
     LIMIT_LOADS_WAITING = 256,
-    LIMIT_LOADERS = 2,
-    LIMIT_MODELS_MIB = 4096 /* weights of all models that are kept loaded */
+    LIMIT_LOADERS = 2
 };
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "engine/base/mem.h"
 #include "service/common/log.h"
-#include "service/http/limits.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@ struct model_cache {
     pthread_mutex_t lock;    /* for what follows */
     struct cached_model *models;
     int count;
-    int64_t weights_bytes;
+    int64_t bytes;
     uint64_t uses;
 };
 
@@ -33,7 +32,7 @@ static void cached_model_free(struct cached_model *model) {
 
 static bool is_over_limit(const struct model_cache *cache) {
     return cache->count > cache->config->models_loaded ||
-           cache->weights_bytes >> 20 > LIMIT_MODELS_MIB;
+           cache->bytes > cache->config->models_bytes;
 }
 
 /* Takes the model that was not used for longest off the list; NULL when all are in use. */
@@ -47,7 +46,7 @@ static struct cached_model *take_oldest(struct model_cache *cache) {
     struct cached_model *model = *oldest;
     *oldest = model->next;
     cache->count--;
-    cache->weights_bytes -= model->weights_bytes;
+    cache->bytes -= model->bytes;
     return model;
 }
 
@@ -86,6 +85,38 @@ struct cached_model *model_cache_find(struct model_cache *cache, const char *id)
     return model;
 }
 
+static enum status check_size(const struct model_cache *cache, const char *id, int64_t bytes,
+                              struct error *err) {
+    int64_t most = cache->config->models_bytes;
+    if (bytes <= most)
+        return STATUS_OK;
+    return error_set(err, STATUS_OUT_OF_MEMORY,
+                     "model %s needs %lld bytes of memory, models_bytes allows %lld", id,
+                     (long long)bytes, (long long)most);
+}
+
+/* A predictor that has run each batch size, and what it holds. */
+static enum status open_predictor(struct model_cache *cache, const struct model *files,
+                                  struct predictor **out, int64_t *bytes, struct error *err) {
+    const struct config *config = cache->config;
+    const char *id = files->card.id;
+    *out = NULL;
+    enum status status = check_size(cache, id, files->card.weights_bytes, err);
+    if (!status)
+        status = predictor_create(out, files->folder, (enum device_kind)config->device,
+                                  (int)config->predict_threads, err);
+    if (!status)
+        status = predictor_warm(*out, err);
+    if (status)
+        goto out;
+    *bytes = (int64_t)predictor_bytes(*out);
+    status = check_size(cache, id, *bytes, err);
+out:
+    if (status)
+        predictor_free(*out);
+    return status;
+}
+
 /* Reads the files and starts the model's thread. */
 static enum status open_model(struct model_cache *cache, const char *id, struct cached_model **out,
                               struct error *err) {
@@ -95,17 +126,15 @@ static enum status open_model(struct model_cache *cache, const char *id, struct 
     struct cached_model *model = xcalloc(1, sizeof *model);
     enum status status = models_find(&files, config->data, id, err);
     if (!status)
-        status = predictor_create(&predictor, files.folder, (enum device_kind)config->device,
-                                  (int)config->predict_threads, err);
+        status = open_predictor(cache, &files, &predictor, &model->bytes, err);
     if (status)
         goto out;
     model->info = predictor_info(predictor);
-    model->weights_bytes = files.card.weights_bytes;
     str_copy(model->id, sizeof model->id, files.card.id);
     status = batcher_create(&model->batcher, predictor, (int)config->predict_queue, err);
     if (status)
         goto out;
-    log_info("model_loaded", log_text("model", id));
+    log_info("model_loaded", log_text("model", id), log_int("bytes", model->bytes));
     *out = model;
     model = NULL;
 out:
@@ -120,7 +149,7 @@ static void add(struct model_cache *cache, struct cached_model *model) {
     model->next = cache->models;
     cache->models = model;
     cache->count++;
-    cache->weights_bytes += model->weights_bytes;
+    cache->bytes += model->bytes;
     pthread_mutex_unlock(&cache->lock);
 }
 
@@ -149,6 +178,13 @@ void model_cache_give(struct model_cache *cache, struct cached_model *model) {
     pthread_mutex_unlock(&cache->lock);
     if (over)
         trim(cache);
+}
+
+int64_t model_cache_bytes(struct model_cache *cache) {
+    pthread_mutex_lock(&cache->lock);
+    int64_t bytes = cache->bytes;
+    pthread_mutex_unlock(&cache->lock);
+    return bytes;
 }
 
 int model_cache_count(struct model_cache *cache) {

@@ -2,12 +2,15 @@
  * model_cache.h - models that are loaded and ready to classify, the most recently used of them.
  *
  * A model is loaded once, also when many ask for it at the same time, and stays until others need
- * its place: there is a limit to the number and to the bytes. A model in use is never dropped; for
- * its sake the limits may be exceeded for a moment.
+ * its place: there is a limit to the number and to the bytes, of weights and activations together.
+ * The one that was not used for longest goes first. A model in use is never dropped; for its sake
+ * the limits may be exceeded for a moment. It is warm before anyone gets it: each batch size has
+ * run.
  *
  * Ownership: each model_cache_find or model_cache_load is paired with one model_cache_give.
- * Errors:    NOT_FOUND for an unknown model, and what loading it says.
- * Threads:   any. Blocking: model_cache_load, while files are read.
+ * Errors:    NOT_FOUND for an unknown model, OUT_OF_MEMORY for one that alone is over the limit,
+ * and what loading it says. Threads:   any. Blocking: model_cache_load, while files are read and
+ * the model warms up.
  */
 #ifndef SERVICE_HTTP_MODEL_CACHE_H
 #define SERVICE_HTTP_MODEL_CACHE_H
@@ -23,7 +26,7 @@ struct cached_model {
     const struct model_info *info;
     struct batcher *batcher;
     /* from here on private */
-    int64_t weights_bytes;
+    int64_t bytes;
     int users;
     uint64_t used_at; /* count of uses when it was last given back */
     struct cached_model *next;
@@ -42,7 +45,8 @@ MUST_CHECK enum status model_cache_load(struct model_cache *cache, const char *i
 
 void model_cache_give(struct model_cache *cache, struct cached_model *model); /* NULL is fine. */
 
-int model_cache_count(struct model_cache *cache);   /* How many are loaded. */
-int model_cache_waiting(struct model_cache *cache); /* Pictures that wait for any of them. */
+int model_cache_count(struct model_cache *cache);     /* How many are loaded. */
+int64_t model_cache_bytes(struct model_cache *cache); /* What they hold. */
+int model_cache_waiting(struct model_cache *cache);   /* Pictures that wait for any of them. */
 
 #endif

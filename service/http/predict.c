@@ -2,51 +2,38 @@
 
 #include "api/cards.h"
 #include "engine/base/mem.h"
-#include "service/common/log.h"
-#include "service/common/signals.h"
-#include "service/http/app.h"
+#include "service/http/classify.h"
+#include "service/http/multipart.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { HTTP_OK = 200 };
 
-/*
- * One request on its way. Its thread decodes the pictures and hands them to the model's batcher;
- * when they come back it goes on. Only if the model must be loaded first does a thread of the crew
- * do the first half.
- */
+/* One request on its way. */
 struct work {
-    struct task task; /* first: a task is cast to its work */
-    struct request *request;
+    struct classification base; /* first */
     struct predict_request asked;
-    bool is_raw; /* the body is the picture: not to be freed with asked */
-    struct cached_model *model;
-    uint8_t *pictures; /* [image_count,h,w,c] */
-    float *logits;     /* [image_count,classes] */
-    struct batch_request batch;
-    bool is_full; /* the batcher's queue */
-    enum status status;
-    struct error err;
+    bool is_raw;     /* the body is the picture */
+    bool is_in_body; /* the pictures are in the body: not to be freed with asked */
 };
 
 static void work_free(void *state) {
     struct work *work = state;
-    if (work->is_raw)
+    if (work->is_in_body)
         work->asked.image_count = 0;
     predict_request_release(&work->asked);
-    model_cache_give(work->request->app->models, work->model);
-    mem_free_large(work->pictures);
-    mem_free_large(work->logits);
+    classification_release(&work->base);
     free(work);
 }
 
 /* ---- the answer ---- */
 
 static void add_picture(const struct work *work, int i, int top_k, struct str *out) {
-    const struct model_info *info = work->model->info;
+    const struct model_info *info = work->base.model->info;
     struct prediction *top = xcalloc((size_t)top_k, sizeof *top);
-    prediction_top(work->logits + (size_t)i * (size_t)info->classes, info->classes, top_k, top);
+    prediction_top(work->base.logits + (size_t)i * (size_t)info->classes, info->classes, top_k,
+                   top);
     str_add(out, i ? ",[" : "[");
     for (int k = 0; k < top_k; k++) {
         str_add(out, k ? ",{\"label\":" : "{\"label\":");
@@ -59,38 +46,35 @@ static void add_picture(const struct work *work, int i, int top_k, struct str *o
     free(top);
 }
 
-static void reply_predictions(const struct work *work, struct reply *reply) {
-    int classes = work->model->info->classes;
+static void add_logits(const struct work *work, struct str *out) {
+    int classes = work->base.model->info->classes;
+    str_add(out, ",\"logits\":[");
+    for (int i = 0; i < work->asked.image_count; i++) {
+        const float *row = work->base.logits + (size_t)i * (size_t)classes;
+        str_add(out, i ? ",[" : "[");
+        for (int c = 0; c < classes; c++) {
+            str_add(out, c ? "," : "");
+            str_add_float(out, row[c]);
+        }
+        str_add(out, "]");
+    }
+    str_add(out, "]");
+}
+
+static void reply_predictions(const struct classification *base, struct reply *reply) {
+    const struct work *work = (const struct work *)base;
+    int classes = work->base.model->info->classes;
     int top_k = (int)(work->asked.top_k < classes ? work->asked.top_k : classes);
     struct str *out = reply_json(reply, HTTP_OK);
     str_add(out, "{\"model\":");
-    str_add_json(out, work->model->id);
+    str_add_json(out, work->base.model->id);
     str_add(out, ",\"predictions\":[");
     for (int i = 0; i < work->asked.image_count; i++)
         add_picture(work, i, top_k, out);
-    str_add(out, "]}");
-    telemetry_predictions(work->request->app->telemetry, work->asked.image_count);
-}
-
-/* What the device has in this process is gone, but another process may find it well. */
-static void end_without_device(struct app *app, const struct error *err) {
-    if (atomic_exchange(&app->device_lost, true))
-        return;
-    log_fail("device_lost", log_error_field(err));
-    signals_request_stop();
-}
-
-static void reply_work(struct request *request, struct reply *reply) {
-    const struct work *work = request->state;
-    if (work->status == STATUS_DEVICE_LOST)
-        end_without_device(request->app, &work->err);
-    if (work->is_full)
-        reply_problem(reply, PROBLEM_TOO_MANY_REQUESTS, "too many pictures wait for model %s",
-                      work->asked.model);
-    else if (work->status)
-        reply_error(reply, &work->err);
-    else
-        reply_predictions(work, reply);
+    str_add(out, "]");
+    if (work->asked.output == PREDICT_LOGITS)
+        add_logits(work, out);
+    str_add(out, "}");
 }
 
 /* ---- pictures to logits ---- */
@@ -106,96 +90,13 @@ static enum status blame_picture(const struct work *work, int i, enum status sta
     return error_set_field(err, STATUS_INVALID, field, "%s: %s", field, cause.message);
 }
 
-static enum status decode_picture(struct work *work, int i, uint8_t *out) {
-    const struct input input = model_input(work->model->info);
+static enum status take_picture(const struct classification *base, int i, uint8_t *out,
+                                struct error *err) {
+    const struct work *work = (const struct work *)base;
+    const struct input input = model_input(base->model->info);
     const struct predict_image *image = &work->asked.images[i];
-    enum status status = input_decode(&input, image->bytes, image->len, out, &work->err);
-    return status ? blame_picture(work, i, status, &work->err) : STATUS_OK;
-}
-
-static enum status decode_pictures(struct work *work) {
-    const struct model_info *info = work->model->info;
-    size_t count = (size_t)work->asked.image_count;
-    size_t picture_bytes = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
-    void *logits = NULL, *pictures = NULL;
-    enum status status =
-        mem_alloc_large(&pictures, count * picture_bytes, "pictures of a request", &work->err);
-    work->pictures = pictures;
-    if (!status)
-        status = mem_alloc_large(&logits, count * (size_t)info->classes * sizeof(float),
-                                 "logits of a request", &work->err);
-    work->logits = logits;
-    for (size_t i = 0; i < count && !status; i++)
-        status = decode_picture(work, (int)i, work->pictures + i * picture_bytes);
-    return status;
-}
-
-/* Called on the batcher's thread. */
-static void take_logits(struct batch_request *batch) {
-    struct work *work = batch->ctx;
-    work->status = batch->status;
-    work->err = batch->err;
-    request_resume(work->request);
-}
-
-/* Hands the suspended request's pictures to the batcher; afterwards the work may be gone. */
-static void submit(struct work *work) {
-    work->batch = (struct batch_request){
-        .pictures = work->pictures,
-        .count = work->asked.image_count,
-        .logits = work->logits,
-        .done = take_logits,
-        .ctx = work,
-    };
-    struct error err;
-    enum status status = batcher_submit(work->model->batcher, &work->batch, &err);
-    if (!status)
-        return;
-    work->status = status;
-    work->err = err;
-    work->is_full = status == STATUS_TOO_LARGE;
-    request_resume(work->request);
-}
-
-/* Called on a thread of the crew, for a request that is suspended. */
-static void load_and_submit(struct task *task) {
-    struct work *work = (struct work *)task;
-    work->status =
-        model_cache_load(work->request->app->models, work->asked.model, &work->model, &work->err);
-    if (!work->status)
-        work->status = decode_pictures(work);
-    if (work->status)
-        request_resume(work->request);
-    else
-        submit(work);
-}
-
-/* Hands the suspended request to the crew, which sets status and err itself if it takes it. */
-static void load_later(struct work *work) {
-    struct error err;
-    enum status status = crew_submit(work->request->app->loaders, &work->task, &err);
-    if (!status)
-        return;
-    work->status = status;
-    work->err = err;
-    request_resume(work->request);
-}
-
-static void start(struct work *work, struct reply *reply) {
-    struct request *request = work->request;
-    work->model = model_cache_find(request->app->models, work->asked.model);
-    if (work->model)
-        work->status = decode_pictures(work);
-    if (work->status) {
-        reply_error(reply, &work->err);
-        return;
-    }
-    request_suspend(request, reply_work);
-    if (work->model) {
-        submit(work);
-        return;
-    }
-    load_later(work);
+    enum status status = input_decode(&input, image->bytes, image->len, out, err);
+    return status ? blame_picture(work, i, status, err) : STATUS_OK;
 }
 
 /* ---- POST /predict ---- */
@@ -207,7 +108,7 @@ static enum status set_param(struct work *work, const struct field *field, const
     if (status) {
         struct str range = STR_INIT;
         field_add_range(field, &range);
-        status = request_refuse(work->request, field->name, text, str_text(&range), err);
+        status = request_refuse(work->base.request, field->name, text, str_text(&range), err);
         str_release(&range);
     }
     return status;
@@ -215,12 +116,12 @@ static enum status set_param(struct work *work, const struct field *field, const
 
 /* The parameters of a picture as body are in the query, with the same table as in JSON. */
 static enum status parse_query(struct work *work, struct error *err) {
-    static const char *const names[] = {"model", "top_k"};
+    static const char *const names[] = {"model", "top_k", "output"};
     const struct field_table *table = &predict_request_table;
     fields_default(table, &work->asked);
-    enum status status = request_check_query(work->request, "model top_k", err);
+    enum status status = request_check_query(work->base.request, "model top_k output", err);
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !status; i++) {
-        const char *text = request_query(work->request, names[i]);
+        const char *text = request_query(work->base.request, names[i]);
         if (text)
             status = set_param(work, field_find(table, names[i]), text, err);
     }
@@ -229,18 +130,44 @@ static enum status parse_query(struct work *work, struct error *err) {
     return status;
 }
 
+/* Notes a picture that is part of the body. */
+static void add_image(struct work *work, const char *bytes, size_t len) {
+    work->is_in_body = true;
+    work->asked.images[work->asked.image_count++] =
+        (struct predict_image){(uint8_t *)(uintptr_t)bytes, len};
+}
+
 static enum status parse_raw(struct work *work, struct error *err) {
-    const struct request *request = work->request;
-    enum status status = parse_query(work, err);
+    const struct request *request = work->base.request;
     work->is_raw = true;
-    work->asked.image_count = 1;
-    work->asked.images[0].bytes = (uint8_t *)(uintptr_t)request->body;
-    work->asked.images[0].len = request->body_len;
-    return status;
+    add_image(work, request->body, request->body_len);
+    return parse_query(work, err);
+}
+
+/* Every part is a picture, whatever its name. */
+static enum status parse_form(struct work *work, struct error *err) {
+    const struct request *request = work->base.request;
+    struct multipart form;
+    struct multipart_part part;
+    enum status status = parse_query(work, err);
+    if (!status)
+        status = multipart_begin(&form, request_header(request, "Content-Type"), request->body,
+                                 request->body_len, err);
+    bool too_many = false;
+    while (!status && !form.is_done && !too_many) {
+        status = multipart_next(&form, &part, err);
+        too_many = !status && work->asked.image_count == PREDICT_MAX_IMAGES;
+        if (!status && !too_many)
+            add_image(work, part.bytes, part.len);
+    }
+    if (status || (work->asked.image_count && !too_many))
+        return status;
+    return error_set_field(err, STATUS_INVALID, "images", "the form must have 1 to %d pictures, %s",
+                           PREDICT_MAX_IMAGES, too_many ? "it has more" : "it has none");
 }
 
 static enum status parse_json(struct work *work, struct field_errors *errors, struct error *err) {
-    struct request *request = work->request;
+    struct request *request = work->base.request;
     enum status status = request_check_query(request, "", err);
     return status ? status
                   : predict_request_decode(&work->asked, request->body, request->body_len, errors,
@@ -249,16 +176,23 @@ static enum status parse_json(struct work *work, struct field_errors *errors, st
 
 void handle_predict(struct request *request, struct reply *reply) {
     struct work *work = xcalloc(1, sizeof *work);
-    work->request = request;
-    work->task.run = load_and_submit;
+    work->base = (struct classification){
+        .request = request, .take = take_picture, .answer = reply_predictions};
     request->state = work;
     request->release = work_free;
     struct field_errors errors = {.count = 0};
     struct error err;
-    bool is_json = str_equal(request->content_type, "application/json");
-    enum status status = is_json ? parse_json(work, &errors, &err) : parse_raw(work, &err);
+    enum status status;
+    if (str_equal(request->content_type, "application/json"))
+        status = parse_json(work, &errors, &err);
+    else if (str_equal(request->content_type, "multipart/form-data"))
+        status = parse_form(work, &err);
+    else
+        status = parse_raw(work, &err);
+    work->base.model_id = work->asked.model;
+    work->base.count = work->asked.image_count;
     if (status)
         request_fail(request, reply, &err, &errors);
     else
-        start(work, reply);
+        classify(&work->base, reply);
 }

@@ -19,7 +19,7 @@ void reply_release(struct reply *reply) {
     if (reply->file >= 0)
         close(reply->file);
     stream_close(reply->stream);
-    reply_init(reply);
+    *reply = (struct reply){.form = reply->form, .file = -1};
 }
 
 void reply_header(struct reply *reply, const char *name, const char *format, ...) {
@@ -57,8 +57,10 @@ void reply_field_errors(struct reply *reply, const struct error *err,
                         const struct field_errors *errors) {
     struct error out = publishable(err);
     reply_release(reply);
-    struct str *body = reply_body(reply, 0, PROBLEM_CONTENT_TYPE);
-    reply->code = problem_add_error(&out, errors, body);
+    if (reply->form == REPLY_INFERENCE)
+        reply->code = inference_error_add(&out, reply_json(reply, 0));
+    else
+        reply->code = problem_add_error(&out, errors, reply_body(reply, 0, PROBLEM_CONTENT_TYPE));
     if (reply->code == HTTP_UNAVAILABLE)
         reply_header(reply, "Retry-After", "%d", LIMIT_RETRY_AFTER_S);
 }
@@ -88,8 +90,11 @@ void reply_problem(struct reply *reply, enum problem problem, const char *format
     va_end(args);
     const struct problem_kind *kind = problem_of_http(problem);
     reply_release(reply);
-    struct str *body = reply_body(reply, kind->http_code, PROBLEM_CONTENT_TYPE);
-    problem_add_json(kind, detail, NULL, body);
+    if (reply->form == REPLY_INFERENCE)
+        inference_error_add_text(detail, reply_json(reply, kind->http_code));
+    else
+        problem_add_json(kind, detail, NULL,
+                         reply_body(reply, kind->http_code, PROBLEM_CONTENT_TYPE));
     if (kind->http_code == HTTP_TOO_MANY_REQUESTS)
         reply_header(reply, "Retry-After", "%d", LIMIT_RETRY_AFTER_S);
 }

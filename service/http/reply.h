@@ -19,7 +19,14 @@ struct reply_header {
     char value[REPLY_HEADER_BYTES];
 };
 
+/* How errors are written. */
+enum reply_form {
+    REPLY_PROBLEM,  /* problem details, RFC 9457 */
+    REPLY_INFERENCE /* {"error": "..."} of the Open Inference Protocol, for what is under /v2 */
+};
+
 struct reply {
+    enum reply_form form;     /* outlives reply_release */
     int code;                 /* HTTP status; 0: not filled yet */
     const char *content_type; /* a constant; NULL when there is no body */
     struct str body;
@@ -40,8 +47,8 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
 struct str *reply_body(struct reply *reply, int code, const char *content_type);
 struct str *reply_json(struct reply *reply, int code); /* The same for application/json. */
 
-/* Problem details for an error of any module; what was filled before is dropped. 503 and 429 get
- * Retry-After. */
+/* Problem details, or what its form says, for an error of any module; what was filled before is
+ * dropped. 503 and 429 get Retry-After. */
 void reply_error(struct reply *reply, const struct error *err);
 
 /* The same with all that is wrong with a body's fields. */

@@ -19,7 +19,7 @@ static const struct {
 } bodies[] = {
     {handle_job_create, BODY_JSON},     {handle_job_edit, BODY_JSON},
     {handle_dataset_create, BODY_JSON}, {handle_predict, BODY_PICTURES},
-    {handle_model_create, BODY_FILE},
+    {handle_model_create, BODY_FILE},   {handle_v2_infer, BODY_TENSORS},
 };
 
 enum body_kind route_body(const struct route *route) {
@@ -30,19 +30,25 @@ enum body_kind route_body(const struct route *route) {
 }
 
 const char *route_media(const struct route *route) {
-    static const char *const media[] = {[BODY_UNUSED] = "anything",
-                                        [BODY_JSON] = "application/json",
-                                        [BODY_PICTURES] = "application/json and image/*",
-                                        [BODY_FILE] = "application/octet-stream"};
+    static const char *const media[] = {
+        [BODY_UNUSED] = "anything",
+        [BODY_JSON] = "application/json",
+        [BODY_PICTURES] = "application/json, multipart/form-data and image/*",
+        [BODY_TENSORS] = "application/json and application/octet-stream",
+        [BODY_FILE] = "application/octet-stream"};
     return media[route_body(route)];
 }
 
 bool route_takes(const struct route *route, const char *content_type) {
     enum body_kind body = route_body(route);
-    if (body == BODY_FILE)
+    if (body == BODY_TENSORS && !content_type[0])
+        return true;
+    if (body == BODY_FILE ||
+        (body == BODY_TENSORS && str_equal(content_type, "application/octet-stream")))
         return str_equal(content_type, "application/octet-stream");
     return body == BODY_UNUSED || str_equal(content_type, "application/json") ||
-           (body == BODY_PICTURES && str_has_prefix(content_type, "image/"));
+           (body == BODY_PICTURES && (str_has_prefix(content_type, "image/") ||
+                                      str_equal(content_type, "multipart/form-data")));
 }
 
 /* Compares a pattern such as "/jobs/{id}" with a path part by part. */

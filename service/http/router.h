@@ -12,7 +12,8 @@
 enum body_kind {
     BODY_UNUSED,   /* read and dropped */
     BODY_JSON,     /* application/json, at most LIMIT_JSON_BYTES */
-    BODY_PICTURES, /* image/... or application/json, as large as the configuration allows */
+    BODY_PICTURES, /* image/..., a form or JSON, as large as the configuration allows */
+    BODY_TENSORS,  /* JSON, perhaps with bytes behind it; the type may be left out; as large */
     BODY_FILE      /* application/octet-stream, to a temporary file, at most LIMIT_WEIGHTS_BYTES */
 };
 

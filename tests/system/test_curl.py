@@ -81,6 +81,15 @@ class CurlTest(unittest.TestCase):
         picture.write_bytes(pictures.png(3))
         predictions = self.json("predict", model, picture, 2)["predictions"][0]
         self.assertEqual([len(predictions), predictions[0]["label"]], [2, "bottom right"])
+        many = self.json("predict_many", model, "logits", picture, picture)
+        self.assertEqual([len(many["predictions"]), len(many["logits"])], [2, 2])
+        self.assertEqual(many["predictions"][1][0]["label"], "bottom right")
+        self.json("predict_many", model, "x", picture, status=REFUSED)
+        self.assertEqual(self.json("warm", model), {"name": model, "ready": True})
+        self.assertEqual(self.json("warm", model, "tensors")["name"], model)
+        best = self.json("infer", model, picture, 2)["outputs"][0]["data"]
+        self.assertEqual([len(best), best[0].split(":")[1:]], [2, ["3", "bottom right"]])
+        self.assertIn("error", self.json("infer", "none", picture, status=REFUSED))
         self.check_weights(model, folder / "weights.safetensors")
         self.check_upload(model, folder / "weights.safetensors")
         self.check_changes()

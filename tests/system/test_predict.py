@@ -6,7 +6,9 @@ import collections
 import concurrent.futures
 import http.client
 import json
+import math
 import random
+import re
 import socket
 import struct
 import time
@@ -115,6 +117,57 @@ class PredictTest(unittest.TestCase):
         self.assertEqual(self.service.post("/predict", {"model": "none", "images": [good]}).status,
                          404)
 
+    def form(self, parts, query="", boundary="b", close=True):
+        """The answer to a form of (headers, bytes)."""
+        body = b"".join(b"--b\r\n" + head + b"\r\n\r\n" + data + b"\r\n"
+                        for head, data in parts) + (b"--b--\r\n" if close else b"")
+        return self.service.post(f"/predict?model={self.models[0]}{query}", body, headers={
+            "Content-Type": f"multipart/form-data; boundary={boundary}"})
+
+    def test_forms(self):
+        files = [pictures.png(label) for label in range(4)]
+        names = (b'Content-Disposition: form-data; name="a"; filename="x.png"', b"X: y",
+                 b'content-disposition: form-data; name="a"\r\nContent-Type: image/png', b"A: b")
+        answer = self.form(zip(names, files), "&top_k=2")
+        self.assertEqual(answer.status, 200, answer)
+        right = self.service.predict(self.models[0], files, top_k=2).json()
+        self.assertEqual(answer.json().keys(), {"model", "predictions"})
+        self.assertTrue(same_predictions(answer.json()["predictions"], right["predictions"]))
+        self.assertEqual(self.form([(b"A: b", files[0])] * 64).status, 200)
+
+    def test_forms_that_are_wrong(self):
+        good = pictures.png(0)
+        for parts, more, field in (([], {}, "images"), ([(b"A: b", good)] * 65, {}, "images"),
+                                   ([(b"A: b", good), (b"A: b", good[:30])], {}, "images[1]"),
+                                   ([(b"A: b", good)], {"query": "&k=1"}, "k"),
+                                   ([(b"A: b", good)], {"query": "&output=x"}, "output")):
+            answer = self.form(parts, **more)
+            self.assertEqual(answer.status, 422, answer)
+            self.assertEqual(answer.json()["errors"][0]["field"], field)
+        for more in ({"close": False}, {"boundary": ""}, {"boundary": "c"}):
+            answer = self.form([(b"A: b", good)], **more)
+            self.assertEqual(answer.status, 400, answer)
+            self.assertIn("boundary", answer.json()["detail"])
+        answer = self.predict(good, kind="multipart/mixed; boundary=b")
+        self.assertEqual(answer.status, 415, answer)
+
+    def test_logits(self):
+        """Of all classes, whatever top_k is, in each form of the body."""
+        file = pictures.png(2)
+        answers = [self.form([(b"A: b", file)], "&output=logits&top_k=1"),
+                   self.predict(file, model=self.models[0] + "&output=logits"),
+                   self.service.post("/predict", {
+                       "model": self.models[0], "output": "logits", "top_k": 1,
+                       "images": [base64.b64encode(file).decode()]})]
+        for answer in answers:
+            self.assertEqual(answer.status, 200, answer)
+            body = answer.json()
+            self.assertEqual([len(body["logits"]), len(body["logits"][0])], [1, 4])
+            best = body["predictions"][0][0]
+            powers = [math.exp(value) for value in body["logits"][0]]
+            self.assertAlmostEqual(powers[best["index"]] / sum(powers), best["score"], places=5)
+            self.assertEqual(body["logits"], answers[0].json()["logits"])
+
     def test_many_clients_and_few_places(self):
         """More models than may be loaded, clients that leave: each answer is of the right model."""
         files = [pictures.png(label) for label in range(4)]
@@ -150,6 +203,61 @@ class PredictTest(unittest.TestCase):
         self.assertEqual(codes, {200: CLIENTS * REQUESTS})
         text = self.service.get("/metrics").body.decode()
         self.assertIn("distilld_models_loaded 2\n", text)
+
+
+class BudgetTest(unittest.TestCase):
+    """Servers with little memory for models, beside one that has made two models."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service("up")
+        cls.service.start()
+        cls.addClassCleanup(cls.service.__exit__)
+        source = pictures.save_dataset(cls.service.folder / "quadrants")
+        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
+        jobs = [cls.service.post("/jobs", {**SPEC, "seed": seed}).json() for seed in range(2)]
+        cls.models = [cls.service.wait_for_job(job["id"])["model"] for job in jobs]
+
+    def serve(self, **settings):
+        return Service("serve", data=self.service.data, redis="unix:///nowhere/r.sock", **settings)
+
+    def gauge(self, service, name):
+        text = service.get("/metrics").body.decode()
+        return int(re.search(rf"^distilld_{name} (\d+)$", text, re.MULTILINE).group(1))
+
+    def ask(self, service, model):
+        answer = service.post(f"/predict?model={model}", pictures.png(0), headers=PNG)
+        self.assertEqual(answer.status, 200, answer)
+        return self.gauge(service, "models_loaded"), self.gauge(service, "models_bytes")
+
+    def test_budget(self):
+        first, second = self.models
+        with self.serve() as service:
+            count, one = self.ask(service, first)
+            self.assertEqual(count, 1)
+            self.assertGreater(one, 1 << 20)
+            count, both = self.ask(service, second)
+            self.assertEqual(count, 2)
+            self.assertEqual(self.ask(service, first), (2, both))  # all batch sizes were there
+            self.assertEqual(service.predict(first, [pictures.png(0)] * 64).status, 200)
+            self.assertEqual(self.gauge(service, "models_bytes"), both)
+        with self.serve(models_bytes=both - 1) as service:
+            for model in (first, second, second, first):
+                self.assertEqual(self.ask(service, model)[0], 1)
+            self.assertEqual(service.log().count("model_loaded"), 3)
+            self.assertEqual(service.log().count("model_unloaded"), 2)
+        with self.serve(models_bytes=both) as service:
+            for model in (first, second, first):
+                self.ask(service, model)
+            self.assertEqual(self.gauge(service, "models_loaded"), 2)
+            self.assertNotIn("model_unloaded", service.log())
+
+    def test_too_large_for_it(self):
+        with self.serve(models_bytes=1 << 20) as service:
+            answer = service.post(f"/predict?model={self.models[0]}", pictures.png(0), headers=PNG)
+            self.assertEqual(answer.status, 503, answer)
+            self.assertIn("models_bytes allows 1048576", answer.json()["detail"])
+            self.assertEqual(self.gauge(service, "models_loaded"), 0)
 
 
 class QueueTest(unittest.TestCase):

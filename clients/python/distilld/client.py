@@ -308,6 +308,16 @@ class Client:
             found += self._json("POST", "/predict", json=request)["predictions"]
         return found
 
+    def logits(self, model: str, pictures: Sequence[Picture]) -> List[List[float]]:
+        """What a model says of pictures before the softmax: a list of all classes for each."""
+        found: List[List[float]] = []
+        for i in range(0, len(pictures), PICTURES_PER_REQUEST):
+            bodies = [_picture_bytes(picture) for picture in pictures[i:i + PICTURES_PER_REQUEST]]
+            form = [("images", ("picture", body, _content_type(body))) for body in bodies]
+            found += self._json("POST", "/predict", files=form,
+                                params={"model": model, "output": "logits", "top_k": 1})["logits"]
+        return found
+
     # Data sets
 
     def datasets(self) -> Iterator[Dataset]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import signal
 
@@ -154,6 +155,19 @@ def test_predict(client, trained, tmp_path):
     many = client.predict(model, [pictures.png(i % 4) for i in range(70)], top_k=1)
     assert [predictions[0]["index"] for predictions in many] == [i % 4 for i in range(70)]
     assert client.predict(model, []) == []
+
+
+def test_logits(client, trained):
+    many = [pictures.png(i % 4) for i in range(70)]
+    logits = client.logits(trained["model"], many)
+    assert [row.index(max(row)) for row in logits] == [i % 4 for i in range(70)]
+    scores = sorted((item["index"], item["score"])
+                    for item in client.predict(trained["model"], many[0]))
+    total = sum(math.exp(value) for value in logits[0])
+    assert [math.exp(value) / total for value in logits[0]] == pytest.approx(
+        [score for _, score in scores], abs=1e-4)
+    with pytest.raises(ProblemError):
+        client.logits(trained["model"], [b"no picture"])
 
 
 def test_predict_what_is_no_picture(client, trained):

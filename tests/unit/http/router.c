@@ -78,14 +78,19 @@ static void knows_no_other_paths(void) {
 static void takes_the_right_bodies(void) {
     const struct route *predict = match("POST", "/predict").route;
     const struct route *create = match("POST", "/jobs").route;
+    const struct route *infer = match("POST", "/v2/models/x/infer").route;
     const struct route *cancel = match("POST", "/jobs/x/cancel").route;
     T_CHECK(route_takes(predict, "image/png"));
     T_CHECK(route_takes(predict, "application/json"));
+    T_CHECK(route_takes(predict, "multipart/form-data"));
+    T_CHECK(!route_takes(predict, "multipart/mixed"));
     T_CHECK(!route_takes(predict, "text/plain"));
     T_CHECK(!route_takes(predict, ""));
     T_CHECK(route_takes(create, "application/json"));
     T_CHECK(!route_takes(create, "image/png"));
     T_CHECK(route_takes(cancel, ""));
+    T_CHECK(route_takes(infer, "") && route_takes(infer, "application/octet-stream"));
+    T_CHECK(route_takes(infer, "application/json") && !route_takes(infer, "image/png"));
 }
 
 int main(void) {

@@ -72,6 +72,25 @@ static void test_warm_allocates_nothing(void) {
     predictor_free(predictor);
 }
 
+static void test_warms_up(void) {
+    struct predictor *predictor = open_predictor();
+    uint8_t *pictures = fixture_pictures(MANY);
+    float logits[MANY * FIXTURE_CLASSES];
+    size_t cold = predictor_bytes(predictor);
+    T_INT(predictor_warm(predictor, NULL), STATUS_OK);
+    size_t warm = predictor_bytes(predictor);
+    uint64_t before = mem_allocations();
+    for (int count = 1; count <= MANY; count += 7)
+        T_INT(predictor_logits(predictor, pictures, count, logits, NULL), STATUS_OK);
+    T_INT(mem_allocations() - before, 0);
+    T_INT(predictor_bytes(predictor), warm);
+    /* pictures and logits of the largest batch at least */
+    T_CHECK(warm >
+            cold + PREDICTOR_MAX_BATCH * (FIXTURE_PIXELS + FIXTURE_CLASSES * sizeof *logits));
+    free(pictures);
+    predictor_free(predictor);
+}
+
 static void test_info(void) {
     struct predictor *predictor = open_predictor();
     const struct model_info *info = predictor_info(predictor);
@@ -114,6 +133,20 @@ static void test_top(void) {
     }
 }
 
+static void test_softmax(void) {
+    const float logits[] = {1000, 999, -1000, 1000};
+    float out[4], sum = 0;
+    struct prediction top[4];
+    prediction_softmax(logits, 4, out);
+    prediction_top(logits, 4, 4, top);
+    for (int i = 0; i < 4; i++) {
+        sum += out[i];
+        T_NEAR(out[top[i].index], top[i].score, 0);
+    }
+    T_NEAR(sum, 1, 1e-6);
+    T_NEAR(out[1] / out[0], exp(-1), 1e-6);
+}
+
 int main(void) {
     struct error err;
     folder = t_temp_dir();
@@ -121,7 +154,9 @@ int main(void) {
     T_RUN(test_any_count);
     T_RUN(test_forward_takes_normalised);
     T_RUN(test_warm_allocates_nothing);
+    T_RUN(test_warms_up);
     T_RUN(test_info);
+    T_RUN(test_softmax);
     T_RUN(test_missing_model);
     T_RUN(test_top);
     T_INT(file_remove_all(folder, &err), STATUS_OK);

@@ -1,0 +1,48 @@
+/*
+ * classify.h - pictures of a request through a model, for the handlers of predictions.
+ *
+ * The request's thread decodes the pictures and hands them to the model's batcher; when they come
+ * back the request goes on. Only if the model must be loaded first does a thread of the crew do the
+ * first half. With no pictures at all it only loads the model.
+ *
+ * Ownership: a classification is the first member of what request->state points to; release it
+ *            there. What fields point to must live until then.
+ * Errors:    go into the reply: unknown models, what the callbacks say, a full queue (429), a lost
+ *            device, which ends the process.
+ * Threads:   check and take may be called on another thread than the request's, one at a time.
+ */
+#ifndef SERVICE_HTTP_CLASSIFY_H
+#define SERVICE_HTTP_CLASSIFY_H
+
+#include "service/http/app.h"
+#include "service/http/request.h"
+
+struct classification {
+    struct task task; /* first: a task is cast to its classification */
+    struct request *request;
+    const char *model_id;
+    int count; /* pictures */
+    /* The pictures fit this model; may be NULL. */
+    enum status (*check)(const struct classification *work, struct error *err);
+    /* Picture i as the model's input, into out [h,w,c]. */
+    enum status (*take)(const struct classification *work, int i, uint8_t *out, struct error *err);
+    /* Answers with model and logits. */
+    void (*answer)(const struct classification *work, struct reply *reply);
+
+    struct cached_model *model;
+    float *logits; /* [count,classes] */
+    /* from here on private */
+    uint8_t *pictures; /* [count,h,w,c] */
+    struct batch_request batch;
+    bool is_full; /* the batcher's queue */
+    enum status status;
+    struct error err;
+};
+
+/* Fills the reply, or suspends the request, whose state begins with this; request, model_id, count
+ * and callbacks are set, all else is zero. */
+void classify(struct classification *work, struct reply *reply);
+
+void classification_release(struct classification *work); /* Set up or done. */
+
+#endif

@@ -24,6 +24,7 @@ struct worker {
     struct redis_pool *pool;
     struct feed *feed;
     struct slot slot;
+    struct presence presence;
     int64_t reap_ns; /* when to look after the jobs of dead workers */
     bool away;       /* Redis did not answer last time */
 };
@@ -42,6 +43,7 @@ static enum status worker_open(struct worker *worker, const struct config *confi
         return status;
     worker->pool = pool_create(&address, CONNECTIONS);
     worker->feed = feed_create(&address);
+    presence_init(&worker->presence, config, worker->pool, &worker->slot.name);
     return STATUS_OK;
 }
 
@@ -113,6 +115,7 @@ static void on_change(void *ctx, const char *id) {
 
 static void idle(struct worker *worker) {
     struct error err = {0};
+    presence_tell(&worker->presence);
     reap_if_due(worker);
     if (feed_wait(worker->feed, IDLE_MS, on_change, NULL, &err) != STATUS_OK)
         signals_wait(AWAY_MS);
@@ -122,7 +125,7 @@ static enum run_end carry_out(struct worker *worker, const struct claim *claim,
                               int64_t claimed_ns) {
     log_info("job_claimed", log_text("job", claim->job.id), log_int("attempt", claim->job.attempt),
              log_text("worker", worker->slot.name.name));
-    return run_claim(worker->config, worker->pool, claim, claimed_ns);
+    return run_claim(worker->config, worker->pool, claim, claimed_ns, &worker->presence);
 }
 
 /* One look at the queue. False when this process cannot go on. */
@@ -154,6 +157,7 @@ int work_main(const struct config *config) {
     }
     bool usable = true;
     if (wait_for_redis(&worker)) {
+        presence_tell(&worker.presence);
         warn_of_settings(&worker);
         say_ready(&worker);
     }
@@ -161,6 +165,7 @@ int work_main(const struct config *config) {
     while (usable && !signals_stop())
         usable = work_once(&worker, claim);
     free(claim);
+    presence_leave(&worker.presence);
     worker_close(&worker);
     log_info("worker_ends");
     return usable ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -17,6 +17,8 @@
  *     {distill}:leases        zset    running ids by the server's time at which the lease ends, ms
  *     {distill}:by:<field>:<value>  zset  jobs with that method, student, dataset, ..., tag
  *     {distill}:workers       hash    worker name -> id that it runs
+ *     {distill}:schema        number  version of what is stored (schema.h)
+ *     {distill}:data          hash    id and place of the data directory
  *     {distill}:worker:<name> hash    what a worker said of itself; expires
  *     {distill}:heard         zset    worker name -> the server's time at which it spoke, ms
  *     {distill}:idempotency:<sha256>  hash  id and fingerprint of a submission; expires

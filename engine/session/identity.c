@@ -7,6 +7,10 @@ void identity_of_device(const struct device *device, char out[TRAINER_IDENTITY_B
     snprintf(out, TRAINER_IDENTITY_BYTES, "distilld %s, %s", DISTILL_VERSION, device->identity);
 }
 
+const char *trainer_version(void) {
+    return DISTILL_VERSION;
+}
+
 enum status trainer_identity(const struct train_spec *spec, char out[TRAINER_IDENTITY_BYTES],
                              struct error *err) {
     struct device device = {0};

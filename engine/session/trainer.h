@@ -89,6 +89,9 @@ MUST_CHECK enum status trainer_run(const struct train_job *job,
 MUST_CHECK enum status trainer_identity(const struct train_spec *spec,
                                         char out[TRAINER_IDENTITY_BYTES], struct error *err);
 
+/* Of distilld: "0.1.0". */
+const char *trainer_version(void);
+
 /* What a spec would cost, without running it. */
 struct train_estimate {
     int64_t student_parameters, teacher_parameters;

@@ -1,5 +1,7 @@
 #include "service/common/config.h"
 
+#include "service/common/origins.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +29,8 @@ static const struct field rows[] = {
      .doc = "Time that Redis has for connecting and for each answer."},
     {ROW(import_roots), .type = FIELD_TEXT, .max = CONFIG_ROOTS_BYTES - 1,
      .doc = "Directories, separated by ':', from which data sets may be imported."},
+    {ROW(cors_origins), .type = FIELD_TEXT, .max = CONFIG_ROOTS_BYTES - 1,
+     .doc = "Origins of web pages that may use the service, separated by ',', or *."},
     {ROW(threads), .type = FIELD_INT, .min = 1, .max = 256, .fallback = "4",
      .doc = "Threads that answer requests."},
     {ROW(device), .type = FIELD_ENUM, .choices = "auto cpu ref cuda", .fallback = "auto",
@@ -110,7 +114,8 @@ enum status config_parse(struct config *config, int argc, char *const *argv, str
                                "host: %s is reachable from elsewhere and nobody would be asked for "
                                "a key; say insecure=1 if that is meant",
                                config->host);
-    if ((status = make_absolute(config, err)))
+    if ((status = origins_check(config->cors_origins, err)) ||
+        (status = make_absolute(config, err)))
         return status;
     return fill_redis(config, err);
 }

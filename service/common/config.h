@@ -23,6 +23,7 @@ struct config {
     char redis[CONFIG_TEXT_BYTES];         /* URL; "" means the private one of the data directory */
     int64_t redis_timeout_ms;              /* for connecting and for each answer */
     char import_roots[CONFIG_ROOTS_BYTES]; /* directories, separated by ':' */
+    char cors_origins[CONFIG_ROOTS_BYTES]; /* of pages that may use the service; see origins.h */
     int64_t threads;                       /* HTTP threads */
     int device;                            /* enum device_kind, for predictions */
     int64_t predict_threads;               /* of one prediction */

@@ -25,6 +25,7 @@ struct app {
     struct crew *loaders; /* load models, estimate jobs */
     struct crew *imports; /* import data sets */
     struct model_cache *models;
+    bool schema_checked;     /* of the thread that sweeps */
     atomic_bool device_lost; /* nothing can be classified any more: the process ends as failed */
 };
 

@@ -3,7 +3,9 @@
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "service/common/log.h"
+#include "service/common/origins.h"
 #include "service/http/app.h"
+#include "service/http/cors.h"
 #include "service/http/wire.h"
 
 #include <ctype.h>
@@ -81,9 +83,15 @@ void exchange_free(struct exchange *exchange) {
     free(exchange);
 }
 
+void exchange_add_cors(struct exchange *exchange) {
+    cors_add(exchange->server->config->cors_origins, find_header(&exchange->request, "Origin"),
+             &exchange->reply);
+}
+
 /* Ends the connection with an answer written past libmicrohttpd. A client that is still sending
  * is listened to for a moment, or else it might never see the answer. */
 static enum MHD_Result refuse(struct exchange *exchange, bool linger) {
+    exchange_add_cors(exchange);
     exchange->state = EXCHANGE_REFUSED;
     exchange->code = exchange->reply.code;
     if (!link_claim_answer(exchange->link))
@@ -157,6 +165,20 @@ static void find_route(struct exchange *exchange, const char *method) {
     }
 }
 
+/* A browser asks first whether a page may send such a request. */
+static void answer_preflight(struct exchange *exchange, const char *method,
+                             const struct framing *framing) {
+    const char *origin = find_header(&exchange->request, "Origin");
+    struct route_match match;
+    if (!str_equal(method, MHD_HTTP_METHOD_OPTIONS) || framing->chunked || framing->length ||
+        !origin || !origins_have(exchange->server->config->cors_origins, origin) ||
+        !find_header(&exchange->request, "Access-Control-Request-Method"))
+        return;
+    router_match(method, &exchange->target, &match);
+    if (match.allow[0])
+        cors_answer_preflight(match.allow, &exchange->reply);
+}
+
 static void check_length(struct exchange *exchange, const struct framing *framing) {
     exchange->body.max_bytes = body_limit(exchange);
     exchange->body.budget = &exchange->server->budget;
@@ -199,6 +221,8 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
         reply_error(&exchange->reply, &err);
     else
         find_route(exchange, method);
+    if (!status)
+        answer_preflight(exchange, method, &framing);
     check_length(exchange, &framing);
     open_file(exchange);
     exchange->state = EXCHANGE_BODY;

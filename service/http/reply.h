@@ -12,7 +12,7 @@
 
 struct stream;
 
-enum { REPLY_MAX_HEADERS = 8, REPLY_HEADER_BYTES = 200 };
+enum { REPLY_MAX_HEADERS = 12, REPLY_HEADER_BYTES = 200 };
 
 struct reply_header {
     const char *name; /* a constant */

@@ -8,6 +8,7 @@
 #include "service/http/limits.h"
 #include "service/http/server.h"
 #include "service/store/folders.h"
+#include "service/store/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,17 +50,39 @@ static void check_roots(const char *roots) {
     free(list);
 }
 
+/* What is stored must be of this version and of this data directory. Redis may also come up later:
+ * then this is asked again until it has answered. */
+static enum status check_schema(struct app *app, struct error *err) {
+    struct error cause = {0};
+    if (app->schema_checked)
+        return STATUS_OK;
+    enum status status = schema_prepare(app->config->data, app->pool, &cause);
+    if (status == STATUS_UNAVAILABLE)
+        return STATUS_OK;
+    if (status && err)
+        *err = cause;
+    app->schema_checked = true;
+    return status;
+}
+
 static enum status app_open(struct app *app, const struct config *config, struct error *err) {
     struct redis_address address;
     enum status status =
         redis_address_parse(&address, config->redis, (int)config->redis_timeout_ms, err);
     if (!status)
-        status = folders_prepare(config->data, LEFTOVER_MS, err);
+        status = schema_check_data(config->data, err);
     if (status)
         return status;
     int helpers = 2; /* who else may hold a connection: the pump, and this thread */
     app->config = config;
     app->pool = pool_create(&address, (int)config->threads + helpers);
+    status = check_schema(app, err);
+    if (!status)
+        status = folders_prepare(config->data, LEFTOVER_MS, err);
+    if (status) {
+        pool_free(app->pool);
+        return status;
+    }
     id_source_init(&app->ids);
     app->telemetry = telemetry_create();
     app->models = model_cache_create(config);
@@ -99,12 +122,16 @@ static enum status run(struct app *app, const struct config *config, struct erro
     announce(config, server_url(server));
     check_roots(config->import_roots);
     check_redis(app);
-    while (!signals_wait(LIMIT_SWEEP_MS))
+    while (!status && !signals_wait(LIMIT_SWEEP_MS)) {
         server_sweep(server);
+        status = check_schema(app, err);
+    }
     log_info("draining");
     pump_stop(app->pump);
     server_drain(server, config->drain_ms);
-    return server_stop(server, err);
+    struct error *stop_err = status ? NULL : err;
+    enum status stopped = server_stop(server, stop_err);
+    return !status || stopped == STATUS_TIMEOUT ? stopped : status;
 }
 
 int serve_main(const struct config *config) {

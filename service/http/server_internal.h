@@ -69,6 +69,9 @@ enum MHD_Result exchange_run(struct exchange *exchange, const char *method, cons
 /* The headers as they came, with what only their place in memory tells. */
 void exchange_headers(struct exchange *exchange, struct http_headers *headers);
 
+/* What a page of another origin needs to read the reply; once, when it is complete. */
+void exchange_add_cors(struct exchange *exchange);
+
 /* Hands the reply to libmicrohttpd. */
 enum MHD_Result exchange_send(struct exchange *exchange);
 

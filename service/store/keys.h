@@ -15,10 +15,15 @@
  *     {distill}:ends          zset    id -> time in ms at which it must have ended
  *     {distill}:dependants:<id>  set  jobs that wait for that one
  *     {distill}:leases        zset    running ids by the server's time at which the lease ends, ms
- *     {distill}:by:<field>:<value>  zset  jobs with that method, student, dataset, teacher, model,
- * tag {distill}:workers       hash    worker name -> id that it runs {distill}:idempotency:<sha256>
- * hash  id and fingerprint of a submission; expires {distill}:changes       stream  ids of jobs
- * that changed; wakes who waits {distill}:order         counter arrivals
+ *     {distill}:by:<field>:<value>  zset  jobs with that method, student, dataset, ..., tag
+ *     {distill}:workers       hash    worker name -> id that it runs
+ *     {distill}:schema        number  version of what is stored (schema.h)
+ *     {distill}:data          hash    id and place of the data directory
+ *     {distill}:worker:<name> hash    what a worker said of itself; expires
+ *     {distill}:heard         zset    worker name -> the server's time at which it spoke, ms
+ *     {distill}:idempotency:<sha256>  hash  id and fingerprint of a submission; expires
+ *     {distill}:changes       stream  ids of jobs that changed; wakes who waits
+ *     {distill}:order         counter arrivals
  */
 #ifndef SERVICE_STORE_KEYS_H
 #define SERVICE_STORE_KEYS_H

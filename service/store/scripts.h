@@ -13,7 +13,14 @@ extern const struct script script_submit, script_claim, script_renew, script_pro
     script_finish, script_fail, script_release, script_reap, script_cancel, script_pause,
     script_resume, script_retry, script_edit, script_remove;
 
+/* The version of what is stored. */
+extern const struct script script_schema;
+
+/* What workers say of themselves. */
+extern const struct script script_announce;
+
 /* Reading. */
-extern const struct script script_show, script_list, script_points, script_events, script_count;
+extern const struct script script_show, script_list, script_points, script_events, script_count,
+    script_workers;
 
 #endif

@@ -5,6 +5,7 @@
 #include "service/common/signals.h"
 #include "service/store/folders.h"
 #include "service/store/redis.h"
+#include "service/store/schema.h"
 #include "service/up/private_redis.h"
 
 #include <errno.h>
@@ -74,7 +75,9 @@ static enum status own_program(char out[FILE_PATH_BYTES], struct error *err) {
 
 static enum status set_up(struct up *up, int argc, char *const *argv, struct error *err) {
     char program[FILE_PATH_BYTES] = "";
-    enum status status = take_directory(up, err);
+    enum status status = schema_check_data(up->config->data, err);
+    if (!status)
+        status = take_directory(up, err);
     if (!status)
         status = own_program(program, err);
     if (!status)
@@ -110,6 +113,8 @@ static enum status wait_for_redis(struct up *up, struct error *err) {
             break;
         }
     } while (status && !signals_wait(WATCH_MS / 4) && clock_mono_ns() < deadline_ns);
+    if (!status)
+        status = schema_prepare(up->config->data, pool, err);
     pool_free(pool);
     return status;
 }

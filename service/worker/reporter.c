@@ -219,6 +219,8 @@ static void *report_thread(void *ctx) {
             continue;
         }
         away = false;
+        if (reporter->presence)
+            presence_tell(reporter->presence);
         if (due)
             renew_ns = now_ns + period_ms * NS_PER_MS;
         if (now_ns >= reap_ns) {

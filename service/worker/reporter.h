@@ -6,8 +6,8 @@
  * and its lease runs out), publishes points in order, and reads what users wish. While Redis is
  * away it tries again; the run goes on until the lease may have run out by this machine's clock.
  *
- * Ownership: a struct reporter is the caller's; start ... stop. claim, pool and outbox must outlive
- *            it.
+ * Ownership: a struct reporter is the caller's; start ... stop. claim, pool, outbox and presence
+ *            must outlive it.
  * Threads:   tick and point from one thread, the rest from the one that started it.
  */
 #ifndef SERVICE_WORKER_REPORTER_H
@@ -15,6 +15,7 @@
 
 #include "service/store/queue.h"
 #include "service/worker/outbox.h"
+#include "service/worker/presence.h"
 
 /* What the run has to do. */
 enum verdict {
@@ -29,6 +30,7 @@ struct reporter {
     struct redis_pool *pool;
     const struct claim *claim;
     struct outbox *outbox;
+    struct presence *presence; /* told beside the renewals; may be NULL */
     int64_t lease_ms, max_lost;
     int64_t hang_ms;    /* a training thread that is silent for so long ends the process */
     int64_t claimed_ns; /* when the claim was asked for */

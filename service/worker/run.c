@@ -191,7 +191,7 @@ static enum status work(struct run *run, struct error *err) {
 }
 
 enum run_end run_claim(const struct config *config, struct redis_pool *pool,
-                       const struct claim *claim, int64_t claimed_ns) {
+                       const struct claim *claim, int64_t claimed_ns, struct presence *presence) {
     struct run *run = xcalloc(1, sizeof *run);
     struct error err = {0};
     run->config = config;
@@ -204,6 +204,7 @@ enum run_end run_claim(const struct config *config, struct redis_pool *pool,
     run->reporter = (struct reporter){.pool = pool,
                                       .claim = claim,
                                       .outbox = &run->outbox,
+                                      .presence = presence,
                                       .lease_ms = config->lease_ms,
                                       .max_lost = config->max_lost,
                                       .hang_ms = HANG_MS,

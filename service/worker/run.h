@@ -12,6 +12,7 @@
 
 #include "service/common/config.h"
 #include "service/store/queue.h"
+#include "service/worker/presence.h"
 
 enum run_end {
     RUN_SETTLED, /* finished, failed, given back, or taken over by others */
@@ -19,8 +20,8 @@ enum run_end {
     RUN_BROKEN   /* the device is lost: the process must end, and the lease runs out */
 };
 
-/* Carries out a claim that was asked for at claimed_ns (monotonic). */
+/* Carries out a claim that was asked for at claimed_ns (monotonic); presence may be NULL. */
 enum run_end run_claim(const struct config *config, struct redis_pool *pool,
-                       const struct claim *claim, int64_t claimed_ns);
+                       const struct claim *claim, int64_t claimed_ns, struct presence *presence);
 
 #endif

@@ -4,6 +4,7 @@
 #include "service/common/log.h"
 #include "service/common/signals.h"
 #include "service/store/folders.h"
+#include "service/store/schema.h"
 #include "service/worker/run.h"
 #include "service/worker/slot.h"
 
@@ -24,32 +25,10 @@ struct worker {
     struct redis_pool *pool;
     struct feed *feed;
     struct slot slot;
+    struct presence presence;
     int64_t reap_ns; /* when to look after the jobs of dead workers */
     bool away;       /* Redis did not answer last time */
 };
-
-static enum status worker_open(struct worker *worker, const struct config *config,
-                               struct error *err) {
-    struct redis_address address;
-    *worker = (struct worker){.config = config, .slot.fd = -1};
-    enum status status =
-        redis_address_parse(&address, config->redis, (int)config->redis_timeout_ms, err);
-    if (!status)
-        status = folders_prepare(config->data, LEFTOVER_MS, err);
-    if (!status)
-        status = slot_open(&worker->slot, config->data, err);
-    if (status)
-        return status;
-    worker->pool = pool_create(&address, CONNECTIONS);
-    worker->feed = feed_create(&address);
-    return STATUS_OK;
-}
-
-static void worker_close(struct worker *worker) {
-    feed_free(worker->feed);
-    pool_free(worker->pool);
-    slot_close(&worker->slot);
-}
 
 /* Says once that Redis is away, and once that it is back. */
 static void note_redis(struct worker *worker, enum status status, const struct error *err) {
@@ -61,16 +40,46 @@ static void note_redis(struct worker *worker, enum status status, const struct e
     worker->away = away;
 }
 
-static bool wait_for_redis(struct worker *worker) {
+/* Until it answers, holds what this version knows, and belongs to this data directory; CANCELLED
+ * when the worker is to end before. */
+static enum status wait_for_redis(struct worker *worker, struct error *err) {
     for (;;) {
-        struct error err = {0};
-        enum status status = pool_ping(worker->pool, &err);
-        note_redis(worker, status, &err);
-        if (!status)
-            return true;
+        enum status status = schema_prepare(worker->config->data, worker->pool, err);
+        note_redis(worker, status, err);
+        if (status != STATUS_UNAVAILABLE)
+            return status;
         if (signals_wait(AWAY_MS))
-            return false;
+            return error_set(err, STATUS_CANCELLED, "stopped while redis is away");
     }
+}
+
+static enum status worker_open(struct worker *worker, const struct config *config,
+                               struct error *err) {
+    struct redis_address address;
+    *worker = (struct worker){.config = config, .slot.fd = -1};
+    enum status status =
+        redis_address_parse(&address, config->redis, (int)config->redis_timeout_ms, err);
+    if (!status)
+        status = schema_check_data(config->data, err);
+    if (status)
+        return status;
+    worker->pool = pool_create(&address, CONNECTIONS);
+    status = wait_for_redis(worker, err);
+    if (!status)
+        status = folders_prepare(config->data, LEFTOVER_MS, err);
+    if (!status)
+        status = slot_open(&worker->slot, config->data, err);
+    if (status)
+        return status;
+    worker->feed = feed_create(&address);
+    presence_init(&worker->presence, config, worker->pool, &worker->slot.name);
+    return STATUS_OK;
+}
+
+static void worker_close(struct worker *worker) {
+    feed_free(worker->feed);
+    pool_free(worker->pool);
+    slot_close(&worker->slot);
 }
 
 /* The private Redis is set up as it must be; with another one, its owner should know. */
@@ -113,6 +122,7 @@ static void on_change(void *ctx, const char *id) {
 
 static void idle(struct worker *worker) {
     struct error err = {0};
+    presence_tell(&worker->presence);
     reap_if_due(worker);
     if (feed_wait(worker->feed, IDLE_MS, on_change, NULL, &err) != STATUS_OK)
         signals_wait(AWAY_MS);
@@ -122,7 +132,7 @@ static enum run_end carry_out(struct worker *worker, const struct claim *claim,
                               int64_t claimed_ns) {
     log_info("job_claimed", log_text("job", claim->job.id), log_int("attempt", claim->job.attempt),
              log_text("worker", worker->slot.name.name));
-    return run_claim(worker->config, worker->pool, claim, claimed_ns);
+    return run_claim(worker->config, worker->pool, claim, claimed_ns, &worker->presence);
 }
 
 /* One look at the queue. False when this process cannot go on. */
@@ -147,20 +157,22 @@ static bool work_once(struct worker *worker, struct claim *claim) {
 int work_main(const struct config *config) {
     struct worker worker;
     struct error err = {0};
-    if (worker_open(&worker, config, &err) != STATUS_OK) {
-        log_fail("worker_cannot_start", log_error_field(&err));
+    enum status status = worker_open(&worker, config, &err);
+    if (status) {
+        if (status != STATUS_CANCELLED)
+            log_fail("worker_cannot_start", log_error_field(&err));
         worker_close(&worker);
-        return EXIT_FAILURE;
+        return status == STATUS_CANCELLED ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     bool usable = true;
-    if (wait_for_redis(&worker)) {
-        warn_of_settings(&worker);
-        say_ready(&worker);
-    }
+    presence_tell(&worker.presence);
+    warn_of_settings(&worker);
+    say_ready(&worker);
     struct claim *claim = xcalloc(1, sizeof *claim);
     while (usable && !signals_stop())
         usable = work_once(&worker, claim);
     free(claim);
+    presence_leave(&worker.presence);
     worker_close(&worker);
     log_info("worker_ends");
     return usable ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -12,6 +12,7 @@
 #include "api/codec.h"
 #include "api/event.h"
 #include "api/job_edit.h"
+#include "api/worker.h"
 #include "engine/base/mem.h"
 #include "engine/spec/import_spec.h"
 
@@ -22,11 +23,11 @@
 static const struct field_table *const tables[] = {
     &train_spec_table,   &job_edit_table,        &job_progress_table,    &point_table,
     &event_table,        &checkpoint_card_table, &model_card_table,      &dataset_card_table,
-    &job_estimate_table, &dataset_request_table, &predict_request_table,
+    &job_estimate_table, &dataset_request_table, &predict_request_table, &worker_card_table,
 };
 static const char *const table_names[] = {
     "TrainSpec", "JobEdit", "Progress", "Point",          "Event",          "Checkpoint",
-    "Model",     "Dataset", "Estimate", "DatasetRequest", "PredictRequest",
+    "Model",     "Dataset", "Estimate", "DatasetRequest", "PredictRequest", "Worker",
 };
 
 static const char *const type_names[] = {

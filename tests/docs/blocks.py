@@ -247,7 +247,7 @@ def gpu():
 MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions,
           "statuses": statuses, "networks": networks, "speed": speed, "gpu": gpu,
           "job": lambda: fields("TrainSpec"),
-          "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"),
+          "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"), "worker": lambda: fields("Worker"),
           "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}
 
 

@@ -45,6 +45,8 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("datasets", "quadrants")["height"], 8)
         small = self.json("architectures", "height=8&width=8&classes=4")["items"]
         self.assertIn("resnet8", [network["name"] for network in small])
+        workers = self.json("workers")["items"]
+        self.assertEqual([worker["state"] for worker in workers], ["idle"])
         self.assertEqual(self.json("schema")["required"], ["student", "dataset"])
         self.assertEqual(self.json("estimate", json.dumps(SPEC))["estimate"]["steps"], 16)
 

@@ -19,7 +19,7 @@ from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
 from .types import (Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Model, Point,
-                    Prediction, Rerun)
+                    Prediction, Rerun, Worker)
 from .weights import pth_to_safetensors
 
 Picture = Union[str, "os.PathLike[str]", bytes]
@@ -344,6 +344,10 @@ class Client:
         return cast(Dict[str, Any], self._json("GET", "/schema"))
 
     # The service
+
+    def workers(self) -> List[Worker]:
+        """The workers that are there or were in the last hour, by name."""
+        return cast(List[Worker], self._json("GET", "/workers")["items"])
 
     def is_ready(self) -> bool:
         """The service answers and can take work."""

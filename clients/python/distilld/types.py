@@ -82,6 +82,22 @@ class Checkpoint(TypedDict):
     bytes: int
 
 
+class Worker(TypedDict):
+    """A process that trains; state is idle, running, ended or lost."""
+
+    name: str
+    state: str
+    host: Optional[str]
+    pid: int
+    version: Optional[str]
+    engine: Optional[str]
+    devices: List[str]
+    since: str
+    heard: str
+    job: Optional[str]
+    attempt: int
+
+
 class Rerun(TypedDict):
     job: Job
     identical: Optional[bool]

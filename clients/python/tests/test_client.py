@@ -84,6 +84,13 @@ def test_logs(client, trained):
     assert client.logs(trained["id"], tail=1).splitlines() == lines[-1:]
 
 
+def test_workers(client, trained):
+    (worker,) = client.workers()
+    assert worker["name"] == trained["worker"]
+    assert (worker["state"], worker["job"], worker["attempt"]) == ("idle", None, 0)
+    assert "ref" in worker["devices"] and worker["version"] in worker["engine"]
+
+
 def test_checkpoints(client, fields, tmp_path):
     job = client.wait(client.submit(**fields, keep_checkpoints=5)["id"], progress=False)
     kept = client.checkpoints(job["id"])

@@ -3,6 +3,7 @@
 #include "engine/base/mem.h"
 #include "service/common/log.h"
 #include "service/common/signals.h"
+#include "service/store/aliases.h"
 
 void classification_release(struct classification *work) {
     model_cache_give(work->request->app->models, work->model);
@@ -87,11 +88,24 @@ static void submit(struct classification *work) {
     request_resume(work->request);
 }
 
+/* Once more where it is gone: an alias may have been moved, and its model removed, meanwhile. */
+static enum status load_model(struct classification *work) {
+    struct app *app = work->request->app;
+    char id[ID_BYTES];
+    const char *name;
+    enum status status = STATUS_NOT_FOUND;
+    for (int i = 0; i < 2 && status == STATUS_NOT_FOUND; i++) {
+        status = aliases_resolve(app->config->data, work->model_id, id, &name, &work->err);
+        if (!status)
+            status = model_cache_load(app->models, name, &work->model, &work->err);
+    }
+    return status;
+}
+
 /* Called on a thread of the crew, for a request that is suspended. */
 static void load_and_submit(struct task *task) {
     struct classification *work = (struct classification *)task;
-    work->status =
-        model_cache_load(work->request->app->models, work->model_id, &work->model, &work->err);
+    work->status = load_model(work);
     if (!work->status)
         work->status = prepare(work);
     if (work->status || !work->count)
@@ -114,7 +128,12 @@ static void load_later(struct classification *work) {
 
 void classify(struct classification *work, struct reply *reply) {
     struct request *request = work->request;
-    work->model = model_cache_find(request->app->models, work->model_id);
+    char id[ID_BYTES];
+    const char *name;
+    work->status =
+        aliases_resolve(request->app->config->data, work->model_id, id, &name, &work->err);
+    if (!work->status)
+        work->model = model_cache_find(request->app->models, name);
     if (work->model)
         work->status = prepare(work);
     if (work->status || (work->model && !work->count)) {

@@ -20,8 +20,8 @@
 struct classification {
     struct task task; /* first: a task is cast to its classification */
     struct request *request;
-    const char *model_id;
-    int count; /* pictures */
+    const char *model_id; /* or an alias */
+    int count;            /* pictures */
     /* The pictures fit this model; may be NULL. */
     enum status (*check)(const struct classification *work, struct error *err);
     /* Picture i as the model's input, into out [h,w,c]. */

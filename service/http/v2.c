@@ -5,7 +5,7 @@
 #include "engine/base/mem.h"
 #include "service/http/app.h"
 #include "service/http/classify.h"
-#include "service/store/models.h"
+#include "service/store/aliases.h"
 
 #include <stdlib.h>
 
@@ -44,7 +44,7 @@ static void add_output(struct str *out, enum inference_output_kind kind, int64_t
 void handle_v2_model(struct request *request, struct reply *reply) {
     struct model model = {0};
     struct error err;
-    if (models_find(&model, request->app->config->data, request->arg, &err)) {
+    if (aliases_find_model(&model, request->app->config->data, request->arg, &err)) {
         reply_error(reply, &err);
         return;
     }

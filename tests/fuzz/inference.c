@@ -18,19 +18,19 @@ static void check_shape(const struct inference_request *request) {
         CHECK(count == request->pixels.len);
 }
 
+static volatile uint8_t seen;
+
 /* A sanitizer sees when the bytes are not there. */
-static unsigned add_up(struct inference_bytes data) {
-    unsigned sum = 0;
+static void look_at(struct inference_bytes data) {
     for (size_t i = 0; i < data.len; i++)
-        sum += data.bytes[i];
-    return sum;
+        seen = data.bytes[i];
 }
 
 static void check(const struct inference_request *request) {
-    volatile unsigned sum = add_up(request->pixels);
     check_shape(request);
+    look_at(request->pixels);
     for (int64_t i = 0; request->encoded && i < request->shape[0]; i++)
-        sum += add_up(request->encoded[i]);
+        look_at(request->encoded[i]);
     CHECK(request->output_count >= 1 && request->output_count <= INFERENCE_OUTPUTS);
 }
 

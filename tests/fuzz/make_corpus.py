@@ -159,6 +159,38 @@ def picture_seeds():
     yield "text", b"GIF89a, but it is not"
 
 
+def inference_seeds():
+    def seed(shape, datatype="UINT8", data=None, behind=b"", said=None, length=None, **more):
+        tensor = {"name": "images", "datatype": datatype, "shape": shape}
+        tensor.update({"data": data} if data is not None
+                      else {"parameters": {"binary_data_size": said or len(behind)}})
+        text = json.dumps({"inputs": [tensor], **more}).encode()
+        return struct.pack("<H", len(text) if length is None else length) + text + behind
+    files = struct.pack("<I", 1) + b"a" + struct.pack("<I", 2) + b"bc"
+    yield "flat", seed([1, 1, 2, 3], data=[0, 1, 2, 3, 4, 255])
+    yield "nested", seed([1, 1, 2, 3], data=[[[[0, 1, 2], [3, 4, 255]]]])
+    yield "binary", seed([1, 1, 2, 3], behind=bytes(6))
+    yield "files", seed([2], "BYTES", behind=files)
+    yield "base64", seed([2], "BYTES", data=["YQ==", "YmM="])
+    yield "outputs", seed([1, 1, 1, 1], data=[1], id="x", parameters={"binary_data_output": True},
+                          outputs=[{"name": "logits", "parameters": {"classification": 2}},
+                                   {"name": "probabilities", "parameters": {"binary_data": False}}])
+    yield "size_lies", seed([1, 1, 2, 3], behind=bytes(6), said=7)
+    yield "length_lies", seed([1, 1, 2, 3], behind=bytes(6), length=65535)
+    yield "file_beyond", seed([1], "BYTES", behind=b"\xff\xff\xff\xffa")
+    yield "shape_overflows", seed([1024] + 3 * [2 ** 31 - 1], behind=bytes(6))
+    yield "empty", b"\0\0"
+
+
+def multipart_seeds():
+    yield "two", b"--b\r\nA: b\r\n\r\none\r\n--b \t\r\n\r\ntwo\r\n--b--\r\n"
+    yield "before_and_behind", b"x\r\n--b\r\n\r\none\r\n--b--x"
+    yield "none", b"--b--"
+    yield "no_end", b"--b\r\nA: b\r\n\r\none"
+    yield "no_headers_end", b"--b\r\nA: b\r\n--b--"
+    yield "longer_boundary", b"--b\r\n\r\none\r\n--bb--"
+
+
 def tar_seeds():
     files = [("a", tarfile.DIRTYPE, b""), ("./a//" + "n" * 120, tarfile.REGTYPE, b"picture")]
     yield "ustar", tar_file(tarfile.USTAR_FORMAT, [("b/c", tarfile.REGTYPE, bytes(513))])
@@ -187,6 +219,8 @@ SEEDS = {
     "dataset": dataset_seeds,
     "picture": picture_seeds,
     "tar": tar_seeds,
+    "inference": inference_seeds,
+    "multipart": multipart_seeds,
 }
 
 

@@ -8,6 +8,7 @@
 #include "service/http/idempotency.h"
 #include "service/http/job_inputs.h"
 #include "service/store/jobs.h"
+#include "service/store/space.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -142,11 +143,13 @@ void handle_job_rerun(struct request *request, struct reply *reply) {
     enum status status = request_check_query(request, "", &err);
     if (!status)
         status = jobs_get(request->app->pool, request->arg, &rerun->job, &err);
+    const struct config *config = request->app->config;
+    if (!status)
+        status = space_check(config->data, config->min_free_bytes, &err);
     if (!status)
         forget_first_run(&rerun->job.spec);
     if (!status)
-        status = job_inputs_find(&rerun->inputs, request->app->config->data, &rerun->job.spec,
-                                 &none, &err);
+        status = job_inputs_find(&rerun->inputs, config->data, &rerun->job.spec, &none, &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;

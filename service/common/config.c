@@ -57,6 +57,13 @@ static const struct field rows[] = {
      .doc = "A worker that is not heard of for so long loses its job."},
     {ROW(max_lost), .type = FIELD_INT, .min = 1, .max = 1000, .fallback = "5",
      .doc = "A job that loses so many workers in a row, without progress, fails."},
+    {ROW(keep_jobs_days), .type = FIELD_INT, .max = 36500, .fallback = "0",
+     .doc = "Days after which finished jobs are removed, with their curves, logs and checkpoints; "
+            "0: never."},
+    {ROW(keep_checkpoints_days), .type = FIELD_INT, .max = 36500, .fallback = "0",
+     .doc = "Days after which the kept checkpoints of finished jobs are removed; 0: never."},
+    {ROW(min_free_bytes), .type = FIELD_INT, .max = 1e15, .fallback = "0",
+     .doc = "With less room than this for data, jobs and uploads are refused; 0: no minimum."},
     {ROW(ready_fd), .type = FIELD_INT, .min = -1, .max = 65535, .fallback = "-1",
      .doc = "File descriptor on which a child of up says that it is ready."},
 };

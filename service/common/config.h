@@ -36,6 +36,9 @@ struct config {
     int64_t drain_ms;                      /* an orderly end takes at most so long */
     int64_t lease_ms;                      /* a worker that says nothing for so long lost its job */
     int64_t max_lost;                      /* so many lost leases make a job fail */
+    int64_t keep_jobs_days;                /* finished jobs; 0: for ever */
+    int64_t keep_checkpoints_days;         /* kept checkpoints of finished jobs; 0: for ever */
+    int64_t min_free_bytes;                /* below this nothing new is taken; 0: no minimum */
     int64_t ready_fd; /* where a child of up writes a line (serve: its URL) when ready; -1: none */
 };
 

@@ -9,6 +9,7 @@
 #include "api/ids.h"
 #include "service/common/config.h"
 #include "service/http/crew.h"
+#include "service/http/keeper.h"
 #include "service/http/model_cache.h"
 #include "service/http/stream.h"
 #include "service/http/telemetry.h"
@@ -21,11 +22,11 @@ struct app {
     struct redis_pool *pool;
     struct id_source ids;
     struct telemetry *telemetry;
-    struct pump *pump;    /* live metrics */
-    struct crew *loaders; /* load models, estimate jobs */
-    struct crew *imports; /* import data sets */
+    struct pump *pump;     /* live metrics */
+    struct keeper *keeper; /* removes what is old */
+    struct crew *loaders;  /* load models, estimate jobs */
+    struct crew *imports;  /* import data sets */
     struct model_cache *models;
-    bool schema_checked;     /* of the thread that sweeps */
     atomic_bool device_lost; /* nothing can be classified any more: the process ends as failed */
 };
 

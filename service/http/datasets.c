@@ -5,6 +5,7 @@
 #include "service/http/app.h"
 #include "service/http/page.h"
 #include "service/store/datasets.h"
+#include "service/store/space.h"
 
 #include <stdlib.h>
 
@@ -109,6 +110,9 @@ void handle_dataset_create(struct request *request, struct reply *reply) {
     if (!status)
         status =
             dataset_request_decode(&import->asked, request->body, request->body_len, &errors, &err);
+    const struct config *config = request->app->config;
+    if (!status)
+        status = space_check(config->data, config->min_free_bytes, &err);
     if (status) {
         request_fail(request, reply, &err, &errors);
         return;

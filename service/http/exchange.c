@@ -7,6 +7,7 @@
 #include "service/http/app.h"
 #include "service/http/cors.h"
 #include "service/http/wire.h"
+#include "service/store/space.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -196,7 +197,10 @@ static void open_file(struct exchange *exchange) {
     struct error err;
     if (exchange->reply.code || route_body(exchange->route) != BODY_FILE)
         return;
-    enum status status = config_path(exchange->server->config, "models", folder, &err);
+    const struct config *config = exchange->server->config;
+    enum status status = config_path(config, "models", folder, &err);
+    if (!status)
+        status = space_check(config->data, config->min_free_bytes, &err);
     if (!status)
         status = body_open_file(&exchange->body, folder, &err);
     if (status)

@@ -7,11 +7,11 @@
 #include "service/http/app.h"
 #include "service/http/idempotency.h"
 #include "service/http/job_inputs.h"
-#include "service/store/checkpoints.h"
 #include "service/store/folders.h"
 #include "service/store/guard.h"
-#include "service/store/job_log.h"
 #include "service/store/jobs.h"
+#include "service/store/retention.h"
+#include "service/store/space.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -165,6 +165,9 @@ void handle_job_create(struct request *request, struct reply *reply) {
         status = request_query_bool(request, "dry_run", &dry_run, &err);
     if (!status)
         status = job_spec_decode(&creation->spec, request->body, request->body_len, &errors, &err);
+    const struct config *config = request->app->config;
+    if (!status && !dry_run)
+        status = space_check(config->data, config->min_free_bytes, &err);
     if (status)
         request_fail(request, reply, &err, &errors);
     else
@@ -234,13 +237,8 @@ void handle_job_remove(struct request *request, struct reply *reply) {
     struct error err;
     enum status status = request_check_query(request, "", &err);
     if (!status)
-        status = jobs_remove(request->app->pool, request->arg, &err);
-    if (!status)
-        status = folders_remove_job(request->app->config->data, request->arg, &err);
-    if (!status)
-        status = job_log_remove(request->app->config->data, request->arg, &err);
-    if (!status)
-        status = checkpoints_remove(request->app->config->data, request->arg, &err);
+        status = retention_remove_job(request->app->pool, request->app->config->data, request->arg,
+                                      &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;

@@ -9,6 +9,7 @@
 #include "service/http/job_inputs.h"
 #include "service/store/guard.h"
 #include "service/store/jobs.h"
+#include "service/store/space.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,9 @@ void handle_job_rerun(struct request *request, struct reply *reply) {
     enum status status = request_check_query(request, "", &err);
     if (!status)
         status = jobs_get(request->app->pool, request->arg, &rerun->job, &err);
+    const struct config *config = request->app->config;
+    if (!status)
+        status = space_check(config->data, config->min_free_bytes, &err);
     if (!status)
         forget_first_run(&rerun->job.spec);
     if (!status)

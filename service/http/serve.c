@@ -50,21 +50,6 @@ static void check_roots(const char *roots) {
     free(list);
 }
 
-/* What is stored must be of this version and of this data directory. Redis may also come up later:
- * then this is asked again until it has answered. */
-static enum status check_schema(struct app *app, struct error *err) {
-    struct error cause = {0};
-    if (app->schema_checked)
-        return STATUS_OK;
-    enum status status = schema_prepare(app->config->data, app->pool, &cause);
-    if (status == STATUS_UNAVAILABLE)
-        return STATUS_OK;
-    if (status && err)
-        *err = cause;
-    app->schema_checked = true;
-    return status;
-}
-
 static enum status app_open(struct app *app, const struct config *config, struct error *err) {
     struct redis_address address;
     enum status status =
@@ -73,11 +58,12 @@ static enum status app_open(struct app *app, const struct config *config, struct
         status = schema_check_data(config->data, err);
     if (status)
         return status;
-    int helpers = 2; /* who else may hold a connection: the pump, and this thread */
+    int helpers = 3; /* who else may hold a connection: the pump, the keeper, and this thread */
     app->config = config;
     app->pool = pool_create(&address, (int)config->threads + helpers);
-    status = check_schema(app, err);
-    if (!status)
+    status = schema_prepare(config->data, app->pool, err);
+    bool schema_checked = status == STATUS_OK;
+    if (schema_checked || status == STATUS_UNAVAILABLE) /* Redis may also come up later */
         status = folders_prepare(config->data, LEFTOVER_MS, err);
     if (status) {
         pool_free(app->pool);
@@ -89,10 +75,12 @@ static enum status app_open(struct app *app, const struct config *config, struct
     app->loaders = crew_create(LIMIT_LOADERS, LIMIT_LOADS_WAITING);
     app->imports = crew_create(1, LIMIT_IMPORTS_WAITING);
     app->pump = pump_create(feed_create(&address));
+    app->keeper = keeper_create(config, app->pool, schema_checked);
     return STATUS_OK;
 }
 
 static void app_close(struct app *app) {
+    keeper_free(app->keeper);
     pump_free(app->pump);
     crew_free(app->imports);
     crew_free(app->loaders);
@@ -124,7 +112,7 @@ static enum status run(struct app *app, const struct config *config, struct erro
     check_redis(app);
     while (!status && !signals_wait(LIMIT_SWEEP_MS)) {
         server_sweep(server);
-        status = check_schema(app, err);
+        status = keeper_failed(app->keeper, err);
     }
     log_info("draining");
     pump_stop(app->pump);

@@ -21,6 +21,6 @@ extern const struct script script_announce;
 
 /* Reading. */
 extern const struct script script_show, script_list, script_points, script_events, script_count,
-    script_workers;
+    script_workers, script_old;
 
 #endif

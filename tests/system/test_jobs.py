@@ -146,6 +146,18 @@ class WholeWayTest(JobCase):
         self.assertEqual((part.status, part.body), (206, answer.body[10:20]))
         same = self.service.get(path, headers={"If-None-Match": answer.headers["etag"]})
         self.assertEqual((same.status, same.body), (304, b""))
+        self.check_conditions(path, answer.headers["etag"], answer.body)
+
+    def check_conditions(self, path, tag, whole):
+        """What a client sends that has the file, or a part of it."""
+        for known, status in ((f'"x", {tag}', 304), (f"W/{tag}", 304), ("*", 304), ('"x"', 206)):
+            answer = self.service.get(path, headers={"If-None-Match": known,
+                                                     "Range": "bytes=0-9"})
+            self.assertEqual((answer.status, answer.headers["etag"]), (status, tag), known)
+        for held, status in ((tag, 206), ('"x"', 200), (f"W/{tag}", 200)):
+            answer = self.service.get(path, headers={"If-Range": held, "Range": "bytes=5-"})
+            self.assertEqual((answer.status, answer.body),
+                             (status, whole[5:] if status == 206 else whole), held)
 
     def test_predict_a_picture(self):
         model = self.student["model"]

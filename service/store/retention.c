@@ -1,0 +1,99 @@
+#include "service/store/retention.h"
+
+#include "service/common/log.h"
+#include "service/store/checkpoints.h"
+#include "service/store/folders.h"
+#include "service/store/job_log.h"
+#include "service/store/job_reply.h"
+
+#include <hiredis/hiredis.h>
+
+#include <stdlib.h>
+
+enum status retention_remove_job(struct redis_pool *pool, const char *data, const char *id,
+                                 struct error *err) {
+    enum status status = jobs_remove(pool, id, err);
+    if (!status)
+        status = folders_remove_job(data, id, err);
+    if (!status)
+        status = job_log_remove(data, id, err);
+    if (!status)
+        status = checkpoints_remove(data, id, err);
+    return status;
+}
+
+static enum status remove_job(struct retention *retention, const char *id, struct error *err) {
+    enum status status = retention_remove_job(retention->pool, retention->data, id, err);
+    if (status == STATUS_NOT_FOUND || status == STATUS_CONFLICT)
+        return STATUS_OK; /* another server was quicker, or a user wants it again */
+    if (!status) {
+        retention->jobs++;
+        log_info("job_expired", log_text("job", id));
+    }
+    return status;
+}
+
+static enum status remove_checkpoints(struct retention *retention, const char *id,
+                                      struct error *err) {
+    char folder[FILE_PATH_BYTES];
+    enum status status = checkpoints_folder(folder, retention->data, id, err);
+    if (status || !file_is_dir(folder))
+        return status;
+    status = checkpoints_remove(retention->data, id, err);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK; /* another server does the same */
+    if (!status) {
+        retention->checkpoints++;
+        log_info("checkpoints_expired", log_text("job", id));
+    }
+    return status;
+}
+
+static enum status judge(struct retention *retention, const char *id, int64_t age_ms,
+                         struct error *err) {
+    if (retention->keep_jobs_ms && age_ms >= retention->keep_jobs_ms)
+        return remove_job(retention, id, err);
+    if (retention->keep_checkpoints_ms && age_ms >= retention->keep_checkpoints_ms)
+        return remove_checkpoints(retention, id, err);
+    return STATUS_OK;
+}
+
+/* The shorter of the two times that are set. */
+static int64_t least_age_ms(const struct retention *retention) {
+    int64_t jobs = retention->keep_jobs_ms, checkpoints = retention->keep_checkpoints_ms;
+    if (!jobs || !checkpoints)
+        return jobs + checkpoints;
+    return jobs < checkpoints ? jobs : checkpoints;
+}
+
+/* Where the next step looks. */
+static void go_on(struct retention *retention, const char *after) {
+    enum { FINAL_STATES = 3 };
+    str_copy(retention->after, sizeof retention->after, after);
+    if (!after[0])
+        retention->state = (retention->state + 1) % FINAL_STATES;
+}
+
+enum status retention_step(struct retention *retention, struct error *err) {
+    static const enum job_state finals[] = {JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED};
+    struct redis_args args = {0};
+    struct redisReply *reply = NULL;
+    if (!least_age_ms(retention))
+        return STATUS_OK;
+    redis_args_text(&args, "");
+    redis_args_text(&args, "");
+    redis_args_text(&args, job_state_slug(finals[retention->state]));
+    redis_args_text(&args, retention->after);
+    redis_args_int(&args, RETENTION_LOOK);
+    redis_args_int(&args, least_age_ms(retention));
+    enum status status = pool_script(retention->pool, &script_old, &args, &reply, err);
+    if (status)
+        return status;
+    const struct redisReply *found = reply->element[2];
+    for (size_t i = 0; i < found->elements && !status; i++)
+        status = judge(retention, found->element[i]->element[0]->str,
+                       strtoll(found->element[i]->element[1]->str, NULL, 10), err);
+    go_on(retention, reply->element[1]->str);
+    redis_reply_free(reply);
+    return status;
+}

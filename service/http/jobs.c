@@ -9,6 +9,7 @@
 #include "service/http/job_inputs.h"
 #include "service/store/checkpoints.h"
 #include "service/store/folders.h"
+#include "service/store/guard.h"
 #include "service/store/job_log.h"
 #include "service/store/jobs.h"
 
@@ -132,7 +133,10 @@ static enum status check_models_are_there(const struct job_needs *needs, struct 
 static void proceed(struct creation *creation, bool dry_run, struct reply *reply) {
     struct error err;
     const struct app *app = creation->request->app;
-    enum status status = job_needs_resolve(&creation->needs, app->pool, &creation->spec, &err);
+    int guard; /* what has been found stays until it is named */
+    enum status status = guard_share(&guard, app->config->data, &err);
+    if (!status)
+        status = job_needs_resolve(&creation->needs, app->pool, &creation->spec, &err);
     if (!status)
         status = job_inputs_find(&creation->inputs, app->config->data, &creation->spec,
                                  &creation->needs, &err);
@@ -144,6 +148,7 @@ static void proceed(struct creation *creation, bool dry_run, struct reply *reply
         start_estimate(creation);
     else
         submit(creation, reply);
+    guard_give(&guard);
 }
 
 void handle_job_create(struct request *request, struct reply *reply) {

@@ -36,19 +36,29 @@ static bool is_over_limit(const struct model_cache *cache) {
            cache->weights_bytes >> 20 > LIMIT_MODELS_MIB;
 }
 
+static struct cached_model *take(struct model_cache *cache, struct cached_model **at) {
+    struct cached_model *model = *at;
+    *at = model->next;
+    cache->count--;
+    cache->weights_bytes -= model->weights_bytes;
+    return model;
+}
+
 /* Takes the model that was not used for longest off the list; NULL when all are in use. */
 static struct cached_model *take_oldest(struct model_cache *cache) {
     struct cached_model **oldest = NULL;
     for (struct cached_model **at = &cache->models; *at; at = &(*at)->next)
         if ((*at)->users == 0 && (!oldest || (*at)->used_at < (*oldest)->used_at))
             oldest = at;
-    if (!oldest)
-        return NULL;
-    struct cached_model *model = *oldest;
-    *oldest = model->next;
-    cache->count--;
-    cache->weights_bytes -= model->weights_bytes;
-    return model;
+    return oldest ? take(cache, oldest) : NULL;
+}
+
+/* The same for one whose files are gone. */
+static struct cached_model *take_gone(struct model_cache *cache) {
+    for (struct cached_model **at = &cache->models; *at; at = &(*at)->next)
+        if ((*at)->users == 0 && (*at)->is_gone)
+            return take(cache, at);
+    return NULL;
 }
 
 /* Models are freed without the lock, because their threads have to end. */
@@ -56,7 +66,9 @@ static void trim(struct model_cache *cache) {
     struct cached_model *model;
     do {
         pthread_mutex_lock(&cache->lock);
-        model = is_over_limit(cache) ? take_oldest(cache) : NULL;
+        model = take_gone(cache);
+        if (!model && is_over_limit(cache))
+            model = take_oldest(cache);
         pthread_mutex_unlock(&cache->lock);
         if (model)
             cached_model_free(model);
@@ -75,15 +87,31 @@ void model_cache_free(struct model_cache *cache) {
     free(cache);
 }
 
-struct cached_model *model_cache_find(struct model_cache *cache, const char *id) {
+static struct cached_model *look_up(struct model_cache *cache, const char *id) {
     pthread_mutex_lock(&cache->lock);
     struct cached_model *model = cache->models;
-    while (model && !str_equal(model->id, id))
+    while (model && (model->is_gone || !str_equal(model->id, id)))
         model = model->next;
     if (model)
         model->users++;
     pthread_mutex_unlock(&cache->lock);
     return model;
+}
+
+/* Another process may have removed it: its folder is asked every time. */
+struct cached_model *model_cache_find(struct model_cache *cache, const char *id) {
+    struct cached_model *model = look_up(cache, id);
+    if (!model || file_is_dir(model->folder))
+        return model;
+    pthread_mutex_lock(&cache->lock);
+    model->is_gone = true;
+    pthread_mutex_unlock(&cache->lock);
+    model_cache_give(cache, model);
+    return NULL;
+}
+
+void model_cache_forget(struct model_cache *cache, const char *id) {
+    model_cache_give(cache, model_cache_find(cache, id));
 }
 
 /* Reads the files and starts the model's thread. */
@@ -102,6 +130,7 @@ static enum status open_model(struct model_cache *cache, const char *id, struct 
     model->info = predictor_info(predictor);
     model->weights_bytes = files.card.weights_bytes;
     str_copy(model->id, sizeof model->id, files.card.id);
+    str_copy(model->folder, sizeof model->folder, files.folder);
     status = batcher_create(&model->batcher, predictor, (int)config->predict_queue, err);
     if (status)
         goto out;
@@ -145,9 +174,9 @@ void model_cache_give(struct model_cache *cache, struct cached_model *model) {
     pthread_mutex_lock(&cache->lock);
     model->users--;
     model->used_at = ++cache->uses;
-    bool over = is_over_limit(cache);
+    bool is_due = model->is_gone || is_over_limit(cache);
     pthread_mutex_unlock(&cache->lock);
-    if (over)
+    if (is_due)
         trim(cache);
 }
 

@@ -3,7 +3,8 @@
  *
  * A model is loaded once, also when many ask for it at the same time, and stays until others need
  * its place: there is a limit to the number and to the bytes. A model in use is never dropped; for
- * its sake the limits may be exceeded for a moment.
+ * its sake the limits may be exceeded for a moment. One whose files were removed, by this process
+ * or another, is found no more, and freed when nobody uses it.
  *
  * Ownership: each model_cache_find or model_cache_load is paired with one model_cache_give.
  * Errors:    NOT_FOUND for an unknown model, and what loading it says.
@@ -24,6 +25,8 @@ struct cached_model {
     struct batcher *batcher;
     /* from here on private */
     int64_t weights_bytes;
+    char folder[FILE_PATH_BYTES];
+    bool is_gone; /* its files were removed */
     int users;
     uint64_t used_at; /* count of uses when it was last given back */
     struct cached_model *next;
@@ -33,7 +36,7 @@ struct cached_model {
 struct model_cache *model_cache_create(const struct config *config);
 void model_cache_free(struct model_cache *cache); /* No model is in use; NULL is allowed. */
 
-/* The model if it is loaded already, else NULL. */
+/* The model if it is loaded already and its files are there, else NULL. */
 struct cached_model *model_cache_find(struct model_cache *cache, const char *id);
 
 /* The model, loaded if need be. */
@@ -41,6 +44,9 @@ MUST_CHECK enum status model_cache_load(struct model_cache *cache, const char *i
                                         struct cached_model **out, struct error *err);
 
 void model_cache_give(struct model_cache *cache, struct cached_model *model); /* NULL is fine. */
+
+/* Frees a model whose files have just been removed, as soon as nobody uses it. */
+void model_cache_forget(struct model_cache *cache, const char *id);
 
 int model_cache_count(struct model_cache *cache);   /* How many are loaded. */
 int model_cache_waiting(struct model_cache *cache); /* Pictures that wait for any of them. */

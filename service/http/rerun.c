@@ -7,6 +7,7 @@
 #include "service/http/app.h"
 #include "service/http/idempotency.h"
 #include "service/http/job_inputs.h"
+#include "service/store/guard.h"
 #include "service/store/jobs.h"
 
 #include <stdlib.h>
@@ -59,6 +60,13 @@ static void add_verdict(const struct rerun *rerun, struct str *out) {
 
 /* ---- submission ---- */
 
+static enum status find_inputs(struct rerun *rerun, struct error *err) {
+    const struct job_needs none = {0};
+    job_inputs_release(&rerun->inputs);
+    return job_inputs_find(&rerun->inputs, rerun->request->app->config->data, &rerun->job.spec,
+                           &none, err);
+}
+
 static enum status submit(struct rerun *rerun, struct job *made, struct error *err) {
     struct request *request = rerun->request;
     char id[ID_BYTES], key[IDEMPOTENCY_KEY_BYTES], fingerprint[SHA256_HEX_BYTES];
@@ -70,9 +78,15 @@ static enum status submit(struct rerun *rerun, struct job *made, struct error *e
     sha256_hex(rerun->job.id, strlen(rerun->job.id), fingerprint);
     const struct submission submission = {
         .job = &job, .idempotency_key = key, .fingerprint = fingerprint};
-    enum status status = idempotency_key(request, key, err);
+    int guard; /* what is found stays until it is named */
+    enum status status = guard_share(&guard, request->app->config->data, err);
+    if (!status)
+        status = idempotency_key(request, key, err);
+    if (!status)
+        status = find_inputs(rerun, err);
     if (!status)
         status = jobs_submit(request->app->pool, &submission, made, &created, err);
+    guard_give(&guard);
     if (!status)
         log_info("job_submitted", log_text("job", made->id), log_text("rerun_of", rerun->job.id));
     return status;
@@ -135,7 +149,6 @@ void handle_job_rerun(struct request *request, struct reply *reply) {
     struct rerun *rerun = xcalloc(1, sizeof *rerun);
     struct error err;
     rerun->request = request;
-    const struct job_needs none = {0};
     rerun->task.run = identify;
     request->state = rerun;
     request->release = rerun_free;
@@ -145,8 +158,7 @@ void handle_job_rerun(struct request *request, struct reply *reply) {
     if (!status)
         forget_first_run(&rerun->job.spec);
     if (!status)
-        status = job_inputs_find(&rerun->inputs, request->app->config->data, &rerun->job.spec,
-                                 &none, &err);
+        status = find_inputs(rerun, &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;

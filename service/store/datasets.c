@@ -13,17 +13,26 @@
 
 /* ---- finding and listing ---- */
 
+/* Only a well-formed name becomes part of a path. */
+enum status datasets_check(const char *data, const char *name, struct error *err) {
+    char folder[FILE_PATH_BYTES];
+    if (!dataset_name_is_valid(name))
+        return error_set(err, STATUS_NOT_FOUND, "there is no data set %s", name);
+    enum status status = folder_path(folder, data, KIND, name, err);
+    if (!status && !file_is_dir(folder))
+        return error_set(err, STATUS_NOT_FOUND, "there is no data set %s", name);
+    return status;
+}
+
 enum status datasets_find(struct dataset_entry *entry, const char *data, const char *name,
                           struct error *err) {
     char path[FILE_PATH_BYTES], *text = NULL;
     size_t len = 0;
     memset(entry, 0, sizeof *entry);
-    /* Only a well-formed name becomes part of a path. */
-    if (!dataset_name_is_valid(name))
-        return error_set(err, STATUS_NOT_FOUND, "there is no data set %s", name);
-    enum status status = folder_path(entry->folder, data, KIND, name, err);
-    if (!status && !file_is_dir(entry->folder))
-        return error_set(err, STATUS_NOT_FOUND, "there is no data set %s", name);
+    enum status status = datasets_check(data, name, err);
+    if (status)
+        return status;
+    status = folder_path(entry->folder, data, KIND, name, err);
     if (!status)
         status = file_join(path, entry->folder, CARD, err);
     if (!status)
@@ -221,4 +230,10 @@ enum status datasets_import(const char *data, const char *roots,
         status = register_opened(data, &dataset, name, err);
     dataset_close(&dataset);
     return status ? status : datasets_find(entry, data, name, err);
+}
+
+enum status datasets_withdraw(const char *data, const char *name, char gone[FILE_PATH_BYTES],
+                              struct error *err) {
+    enum status status = datasets_check(data, name, err);
+    return status ? status : folder_withdraw(data, KIND, name, gone, err);
 }

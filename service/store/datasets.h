@@ -25,6 +25,9 @@ struct dataset_list {
     char next[DATASET_NAME_BYTES]; /* cursor of the next page, "" at the end */
 };
 
+/* OK when there is a data set of that name, damaged or not. */
+MUST_CHECK enum status datasets_check(const char *data, const char *name, struct error *err);
+
 /* The data set of that name. */
 MUST_CHECK enum status datasets_find(struct dataset_entry *entry, const char *data,
                                      const char *name, struct error *err);
@@ -43,5 +46,9 @@ void dataset_list_release(struct dataset_list *list); /* Zeroed or filled. */
 MUST_CHECK enum status datasets_import(const char *data, const char *roots,
                                        const struct dataset_request *request,
                                        struct dataset_entry *entry, struct error *err);
+
+/* Makes a data set invisible, at once and for good; the caller removes what is then at `gone`. */
+MUST_CHECK enum status datasets_withdraw(const char *data, const char *name,
+                                         char gone[FILE_PATH_BYTES], struct error *err);
 
 #endif

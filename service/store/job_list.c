@@ -107,3 +107,29 @@ void job_page_release(struct job_page *page) {
     free(page->item);
     memset(page, 0, sizeof *page);
 }
+
+static void take_unfinished(const struct job_page *page, char id[ID_BYTES]) {
+    for (int i = 0; i < page->count && !id[0]; i++)
+        if (!job_state_finished(page->item[i].state))
+            str_copy(id, ID_BYTES, page->item[i].id);
+}
+
+/* Walks all jobs of the term: from state to state a job could slip past. */
+enum status jobs_find_unfinished(struct redis_pool *pool, const struct job_term *term,
+                                 char id[ID_BYTES], struct error *err) {
+    const struct job_filter filter = {.state = JOB_ABSENT, .count = 1, .term = {*term}};
+    char after[ID_BYTES] = "";
+    bool more = true;
+    id[0] = '\0';
+    while (more && !id[0]) {
+        struct job_page page;
+        enum status status = jobs_list(pool, &filter, after, JOBS_MAX_LIMIT, &page, err);
+        if (status)
+            return status;
+        take_unfinished(&page, id);
+        str_copy(after, sizeof after, page.next);
+        more = page.next[0] != '\0';
+        job_page_release(&page);
+    }
+    return STATUS_OK;
+}

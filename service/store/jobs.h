@@ -76,6 +76,10 @@ MUST_CHECK enum status jobs_list(struct redis_pool *pool, const struct job_filte
                                  struct error *err);
 void job_page_release(struct job_page *page); /* Zeroed or filled. */
 
+/* The id of a job that has not finished and matches the term; "" when there is none. */
+MUST_CHECK enum status jobs_find_unfinished(struct redis_pool *pool, const struct job_term *term,
+                                            char id[ID_BYTES], struct error *err);
+
 /* Points of a learning curve, by seq. */
 struct point_page {
     struct point *item;

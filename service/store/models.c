@@ -35,14 +35,23 @@ static enum status read_model(struct model *model, struct error *err) {
     return status;
 }
 
-enum status models_find(struct model *model, const char *data, const char *id, struct error *err) {
-    memset(model, 0, sizeof *model);
-    /* Only a well-formed id becomes part of a path. */
+/* Only a well-formed id becomes part of a path. */
+enum status models_check(const char *data, const char *id, struct error *err) {
+    char folder[FILE_PATH_BYTES];
     if (!id_is_valid(id, ID_PREFIX_MODEL))
         return error_set(err, STATUS_NOT_FOUND, "there is no model %s", id);
-    enum status status = folder_path(model->folder, data, KIND, id, err);
-    if (!status && !file_is_dir(model->folder))
+    enum status status = folder_path(folder, data, KIND, id, err);
+    if (!status && !file_is_dir(folder))
         return error_set(err, STATUS_NOT_FOUND, "there is no model %s", id);
+    return status;
+}
+
+enum status models_find(struct model *model, const char *data, const char *id, struct error *err) {
+    memset(model, 0, sizeof *model);
+    enum status status = models_check(data, id, err);
+    if (status)
+        return status;
+    status = folder_path(model->folder, data, KIND, id, err);
     if (!status)
         status = read_model(model, err);
     if (!status)
@@ -137,4 +146,10 @@ enum status models_publish(const char *data, const char *folder, const struct mo
     str_release(&text);
     /* The id is that of the job: who was first published the same. */
     return status == STATUS_CONFLICT ? STATUS_OK : status;
+}
+
+enum status models_withdraw(const char *data, const char *id, char gone[FILE_PATH_BYTES],
+                            struct error *err) {
+    enum status status = models_check(data, id, err);
+    return status ? status : folder_withdraw(data, KIND, id, gone, err);
 }

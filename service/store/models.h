@@ -30,6 +30,9 @@ struct model_list {
 /* The id of the model that a job makes: model_ and the job's ULID. */
 void model_id_of_job(char out[ID_BYTES], const char *job_id);
 
+/* OK when there is a model of that id, damaged or not. */
+MUST_CHECK enum status models_check(const char *data, const char *id, struct error *err);
+
 /* The model of that id. */
 MUST_CHECK enum status models_find(struct model *model, const char *data, const char *id,
                                    struct error *err);
@@ -53,5 +56,9 @@ MUST_CHECK enum status models_create(const char *data, struct model_card *card,
  * at once when that model exists already. */
 MUST_CHECK enum status models_publish(const char *data, const char *folder,
                                       const struct model_card *card, struct error *err);
+
+/* Makes a model invisible, at once and for good; the caller removes what is then at `gone`. */
+MUST_CHECK enum status models_withdraw(const char *data, const char *id, char gone[FILE_PATH_BYTES],
+                                       struct error *err);
 
 #endif

@@ -11,6 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* An empty folder of a temporary name in parent. */
+static enum status make_tmp(char tmp[FILE_PATH_BYTES], const char *parent, struct error *err) {
+    enum status status = file_join(tmp, parent, FILE_TMP_PREFIX "XXXXXX", err);
+    if (!status && !mkdtemp(tmp))
+        status = error_set_errno(err, errno, "making %s", tmp);
+    return status;
+}
+
 enum status publication_begin(struct publication *publication, const char *data, const char *kind,
                               const char *name, struct error *err) {
     char parent[FILE_PATH_BYTES];
@@ -25,12 +33,11 @@ enum status publication_begin(struct publication *publication, const char *data,
     if (file_exists(publication->folder))
         return error_set(err, STATUS_CONFLICT, "%s exists already", name);
     char tmp[FILE_PATH_BYTES];
-    status = file_join(tmp, parent, FILE_TMP_PREFIX "XXXXXX", err);
-    if (!status && (!mkdtemp(tmp) || chmod(tmp, 0755) != 0))
-        status = error_set_errno(err, errno, "making %s", tmp);
-    if (!status)
-        str_copy(publication->tmp_folder, sizeof publication->tmp_folder, tmp);
-    return status;
+    status = make_tmp(tmp, parent, err);
+    if (status)
+        return status;
+    str_copy(publication->tmp_folder, sizeof publication->tmp_folder, tmp);
+    return chmod(tmp, 0755) == 0 ? STATUS_OK : error_set_errno(err, errno, "making %s", tmp);
 }
 
 enum status publication_add(const struct publication *publication, const char *name,
@@ -76,4 +83,23 @@ enum status publication_end(struct publication *publication, enum status status,
         (void)ignored;
     }
     return status;
+}
+
+/* rename() puts a folder in the place of an empty one. */
+enum status folder_withdraw(const char *data, const char *kind, const char *name,
+                            char gone[FILE_PATH_BYTES], struct error *err) {
+    char parent[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
+    enum status status = folder_path(parent, data, kind, NULL, err);
+    if (!status)
+        status = file_join(path, parent, name, err);
+    if (!status)
+        status = make_tmp(gone, parent, err);
+    if (status)
+        return status;
+    if (rename(path, gone) != 0) {
+        status = error_set_errno(err, errno, "withdrawing %s", path);
+        rmdir(gone);
+        return status;
+    }
+    return sync_folder(parent, err);
 }

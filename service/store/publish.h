@@ -1,7 +1,8 @@
 /*
- * publish.h - makes a folder of files visible at once. Private to service/store.
+ * publish.h - makes a folder of files visible at once, or invisible. Private to service/store.
  *
- * Errors: file errors as in base/file.h, CONFLICT when a folder of that name exists.
+ * Errors: file errors as in base/file.h, CONFLICT when a folder of that name exists, NOT_FOUND when
+ *         there is none to withdraw.
  */
 #ifndef SERVICE_STORE_PUBLISH_H
 #define SERVICE_STORE_PUBLISH_H
@@ -28,5 +29,10 @@ MUST_CHECK enum status publication_add(const struct publication *publication, co
  * went wrong here. */
 MUST_CHECK enum status publication_end(struct publication *publication, enum status status,
                                        struct error *err);
+
+/* Takes a folder's name away durably: nobody finds it any more. gone becomes its temporary name,
+ * for the caller to remove; if it does not come to that, the next start sweeps it away. */
+MUST_CHECK enum status folder_withdraw(const char *data, const char *kind, const char *name,
+                                       char gone[FILE_PATH_BYTES], struct error *err);
 
 #endif

@@ -84,7 +84,19 @@ class CurlTest(unittest.TestCase):
         self.check_weights(model, folder / "weights.safetensors")
         self.check_upload(model, folder / "weights.safetensors")
         self.check_changes()
+        self.check_removal(model)
         self.assertEqual(self.used, {script.stem for script in SCRIPTS.glob("*.sh")})
+
+    def check_removal(self, model):
+        job = self.json("submit", json.dumps({**SPEC, "epochs": 100000, "init": model}))
+        self.assertEqual(self.json("remove_model", model, status=REFUSED)["status"], 409)
+        self.assertEqual(self.json("remove_dataset", "quadrants", status=REFUSED)["status"], 409)
+        self.json("cancel", job["id"])
+        wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")
+        self.assertEqual(self.run_script("remove_model", model), "")
+        self.assertEqual(self.json("models", model, status=REFUSED)["status"], 404)
+        self.assertEqual(self.run_script("remove_dataset", "quadrants"), "")
+        self.assertEqual(self.json("datasets")["items"], [])
 
     def check_weights(self, model, path):
         """Whole, and going on with the first part of it."""

@@ -228,6 +228,10 @@ class Client:
         """A model's description."""
         return cast(Model, self._json("GET", f"/models/{model_id}"))
 
+    def remove_model(self, model_id: str) -> None:
+        """Removes a model; a ProblemError of status 409 while a job needs it."""
+        self._request("DELETE", f"/models/{model_id}", safe=False)
+
     def upload(self, path: Union[str, "os.PathLike[str]"], architecture: str, *,
                timeout: float = 3600.0, **fields: Any) -> Model:
         """Makes a model of a state dict: a .safetensors file, or a .pth, which is converted first.
@@ -322,6 +326,10 @@ class Client:
         """Registers a folder on the server (under one of its import roots) as a data set."""
         return cast(Dataset, self._json("POST", "/datasets", json={"name": name, "path": path},
                                         timeout=timeout, safe=False))
+
+    def remove_dataset(self, name: str) -> None:
+        """Removes a data set; a ProblemError of status 409 while a job needs it."""
+        self._request("DELETE", f"/datasets/{name}", safe=False)
 
     # What can be trained
 

@@ -190,6 +190,20 @@ def test_upload_of_a_checkpoint(client, trained, tmp_path):
     assert load(tmp_path / "v.safetensors")[0] == load(weights)[0]
 
 
+def test_remove_a_model(client, trained, fields, tmp_path):
+    weights = client.download(trained["model"], tmp_path / "w.safetensors")
+    model = client.upload(weights, "resnet8", dataset="quadrants")["id"]
+    job = client.submit(**{**fields, "init": model, "epochs": 100000})
+    with pytest.raises(ProblemError) as caught:
+        client.remove_model(model)
+    assert caught.value.status == 409 and job["id"] in str(caught.value)
+    client.cancel(job["id"])
+    with pytest.raises(JobFailed):
+        client.wait(job["id"], progress=False, timeout=60)
+    client.remove_model(model)
+    assert model not in [found["id"] for found in client.models()]
+
+
 def test_upload_of_what_does_not_fit(client, trained, tmp_path):
     weights = client.download(trained["model"], tmp_path / "w.safetensors")
     before = list(client.models())
@@ -226,6 +240,15 @@ def test_datasets(client):
     with pytest.raises(ProblemError) as caught:
         client.import_dataset("other", "/etc")
     assert caught.value.errors[0]["field"] == "path"
+
+
+def test_remove_a_dataset(client, service):
+    source = pictures.save_dataset(service.folder / "short", train=8, test=8)
+    client.import_dataset("short", str(source))
+    client.remove_dataset("short")
+    with pytest.raises(ProblemError) as caught:
+        client.remove_dataset("short")
+    assert caught.value.status == 404
 
 
 def test_what_can_be_trained(client):

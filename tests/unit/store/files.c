@@ -200,6 +200,26 @@ static void test_a_broken_source_leaves_nothing(void) {
     T_INT(temporary_entries(data), 0);
 }
 
+static void test_a_withdrawn_model_is_seen_by_nobody(void) {
+    static const char *const id = "model_01JAAAAAAAAAAAAAAAAAAAAAAF";
+    char gone[FILE_PATH_BYTES];
+    struct model model;
+    publish(id);
+    must(models_check(data, id, &why), "check");
+    must(models_withdraw(data, id, gone, &why), "withdraw");
+    T_INT(models_check(data, id, &why), STATUS_NOT_FOUND);
+    T_INT(models_find(&model, data, id, &why), STATUS_NOT_FOUND);
+    T_CHECK(file_is_dir(gone)); /* as after a crash at this point */
+    T_INT(temporary_entries(data), 1);
+    T_INT(models_withdraw(data, id, gone, &why), STATUS_NOT_FOUND);
+    T_INT(datasets_withdraw(data, "../models", gone, &why), STATUS_NOT_FOUND);
+    must(folders_prepare(data, 0, &why), "prepare");
+    T_INT(temporary_entries(data), 0);
+    publish(id); /* the name is free */
+    must(models_find(&model, data, id, &why), "find");
+    model_release(&model);
+}
+
 static void test_leftovers_are_swept(void) {
     put(path_of("models/.tmp-abc"), "model.safetensors", "half");
     put(path_of("jobs/job_X"), ".tmp-def", "half");
@@ -222,6 +242,7 @@ int main(void) {
     T_RUN(test_a_data_set_is_imported);
     T_RUN(test_imports_stay_below_the_roots);
     T_RUN(test_a_broken_source_leaves_nothing);
+    T_RUN(test_a_withdrawn_model_is_seen_by_nobody);
     T_RUN(test_leftovers_are_swept);
     must(file_remove_all(data, &why), "clean up");
     return t_done();

@@ -142,7 +142,7 @@ void job_inputs_add_range(const char *field, struct str *out) {
         str_add(out, "one of ");
         zoo_add_names(out);
     } else if (str_equal(field, "teacher") || str_equal(field, "init")) {
-        str_add(out, "the id of a model for this data set's pictures and classes");
+        str_add(out, "the id or alias of a model for this data set's pictures and classes");
     }
 }
 

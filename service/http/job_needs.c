@@ -3,8 +3,9 @@
 #include "api/ids.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
+#include "service/http/app.h"
+#include "service/store/aliases.h"
 #include "service/store/jobs.h"
-#include "service/store/models.h"
 
 #include <stdlib.h>
 
@@ -34,13 +35,22 @@ static enum status expect(struct train_spec *spec, const struct job *job, const 
     return depend(spec, job->id, err);
 }
 
-static enum status resolve(struct train_spec *spec, struct redis_pool *pool, const char *field,
+static enum status resolve_alias(const char *data, char name[SPEC_TEXT_BYTES], struct error *err) {
+    char id[ID_BYTES];
+    const char *meant;
+    enum status status = aliases_resolve(data, name, id, &meant, err);
+    if (!status && meant == id)
+        str_copy(name, SPEC_TEXT_BYTES, id);
+    return status;
+}
+
+static enum status resolve(struct train_spec *spec, const struct app *app, const char *field,
                            char id[SPEC_TEXT_BYTES], struct train_spec **made_by,
                            struct error *err) {
     struct job job;
     if (!id_is_valid(id, ID_PREFIX_JOB))
-        return STATUS_OK;
-    enum status status = jobs_get(pool, id, &job, err);
+        return resolve_alias(app->config->data, id, err);
+    enum status status = jobs_get(app->pool, id, &job, err);
     if (status == STATUS_NOT_FOUND)
         return error_set_field(err, STATUS_INVALID, field, "there is no job %s", id);
     if (!status)
@@ -76,16 +86,16 @@ static enum status check_deadline(const struct train_spec *spec, struct error *e
     return STATUS_OK;
 }
 
-enum status job_needs_resolve(struct job_needs *needs, struct redis_pool *pool,
+enum status job_needs_resolve(struct job_needs *needs, const struct app *app,
                               struct train_spec *spec, struct error *err) {
     *needs = (struct job_needs){0};
     enum status status = check_dependencies(spec, err);
     if (!status)
         status = check_deadline(spec, err);
     if (!status)
-        status = resolve(spec, pool, "teacher", spec->teacher, &needs->teacher, err);
+        status = resolve(spec, app, "teacher", spec->teacher, &needs->teacher, err);
     if (!status)
-        status = resolve(spec, pool, "init", spec->init, &needs->init, err);
+        status = resolve(spec, app, "init", spec->init, &needs->init, err);
     return status;
 }
 

@@ -136,7 +136,7 @@ static void proceed(struct creation *creation, bool dry_run, struct reply *reply
     int guard; /* what has been found stays until it is named */
     enum status status = guard_share(&guard, app->config->data, &err);
     if (!status)
-        status = job_needs_resolve(&creation->needs, app->pool, &creation->spec, &err);
+        status = job_needs_resolve(&creation->needs, app, &creation->spec, &err);
     if (!status)
         status = job_inputs_find(&creation->inputs, app->config->data, &creation->spec,
                                  &creation->needs, &err);

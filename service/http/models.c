@@ -5,7 +5,7 @@
 #include "service/http/byte_range.h"
 #include "service/http/model_onnx.h"
 #include "service/http/page.h"
-#include "service/store/models.h"
+#include "service/store/aliases.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,12 +36,14 @@ void handle_model_list(struct request *request, struct reply *reply) {
     model_list_release(&models);
 }
 
-/* The model of the path; the query may have the parameters that are named. */
+/* The model that the path names, by id or alias; the query may have the parameters that are named.
+ */
 static enum status find(struct request *request, const char *names, struct model *model,
                         struct error *err) {
     *model = (struct model){0};
     enum status status = request_check_query(request, names, err);
-    return status ? status : models_find(model, request->app->config->data, request->arg, err);
+    return status ? status
+                  : aliases_find_model(model, request->app->config->data, request->arg, err);
 }
 
 void handle_model_show(struct request *request, struct reply *reply) {

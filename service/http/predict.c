@@ -5,6 +5,7 @@
 #include "service/common/log.h"
 #include "service/common/signals.h"
 #include "service/http/app.h"
+#include "service/store/aliases.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,11 +158,24 @@ static void submit(struct work *work) {
     request_resume(work->request);
 }
 
+/* Once more where it is gone: an alias may have been moved, and its model removed, meanwhile. */
+static enum status load_model(struct work *work) {
+    struct app *app = work->request->app;
+    char id[ID_BYTES];
+    const char *name;
+    enum status status = STATUS_NOT_FOUND;
+    for (int i = 0; i < 2 && status == STATUS_NOT_FOUND; i++) {
+        status = aliases_resolve(app->config->data, work->asked.model, id, &name, &work->err);
+        if (!status)
+            status = model_cache_load(app->models, name, &work->model, &work->err);
+    }
+    return status;
+}
+
 /* Called on a thread of the crew, for a request that is suspended. */
 static void load_and_submit(struct task *task) {
     struct work *work = (struct work *)task;
-    work->status =
-        model_cache_load(work->request->app->models, work->asked.model, &work->model, &work->err);
+    work->status = load_model(work);
     if (!work->status)
         work->status = decode_pictures(work);
     if (work->status)
@@ -183,7 +197,12 @@ static void load_later(struct work *work) {
 
 static void start(struct work *work, struct reply *reply) {
     struct request *request = work->request;
-    work->model = model_cache_find(request->app->models, work->asked.model);
+    char id[ID_BYTES];
+    const char *name;
+    work->status =
+        aliases_resolve(request->app->config->data, work->asked.model, id, &name, &work->err);
+    if (!work->status)
+        work->model = model_cache_find(request->app->models, name);
     if (work->model)
         work->status = decode_pictures(work);
     if (work->status) {

@@ -2,10 +2,10 @@
 #include "service/common/log.h"
 #include "service/http/app.h"
 #include "service/http/handlers.h"
+#include "service/store/aliases.h"
 #include "service/store/datasets.h"
 #include "service/store/guard.h"
 #include "service/store/jobs.h"
-#include "service/store/models.h"
 
 enum { HTTP_NO_CONTENT = 204 };
 
@@ -14,13 +14,17 @@ struct kind {
     const char *word, *event;
     const char *term; /* what jobs that need it are found by */
     enum status (*check)(const char *data, const char *name, struct error *err);
+    enum status (*check_unused)(const char *data, const char *name,
+                                struct error *err); /* or NULL */
     enum status (*withdraw)(const char *data, const char *name, char gone[FILE_PATH_BYTES],
                             struct error *err);
 };
-static const struct kind a_model = {"model", "model_removed", "model", models_check,
-                                    models_withdraw};
-static const struct kind a_dataset = {"data set", "dataset_removed", "dataset", datasets_check,
-                                      datasets_withdraw};
+static const struct kind a_model = {
+    "model", "model_removed", "model", models_check, aliases_check_unused, models_withdraw,
+};
+static const struct kind a_dataset = {
+    "data set", "dataset_removed", "dataset", datasets_check, NULL, datasets_withdraw,
+};
 
 static enum status check_jobs(const struct kind *kind, struct redis_pool *pool, const char *name,
                               struct error *err) {
@@ -40,6 +44,8 @@ static enum status withdraw(const struct kind *kind, struct app *app, const char
     enum status status = guard_take(&guard, data, err);
     if (!status)
         status = kind->check(data, name, err);
+    if (!status && kind->check_unused)
+        status = kind->check_unused(data, name, err);
     if (!status)
         status = check_jobs(kind, app->pool, name, err);
     if (!status)

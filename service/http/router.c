@@ -19,7 +19,7 @@ static const struct {
 } bodies[] = {
     {handle_job_create, BODY_JSON},     {handle_job_edit, BODY_JSON},
     {handle_dataset_create, BODY_JSON}, {handle_predict, BODY_PICTURES},
-    {handle_model_create, BODY_FILE},
+    {handle_model_create, BODY_FILE},   {handle_alias_put, BODY_JSON},
 };
 
 enum body_kind route_body(const struct route *route) {

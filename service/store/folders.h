@@ -3,8 +3,9 @@
  *
  *     models/<id>/      models.h            jobs/<id>/      what a run works with, and its lock
  *     datasets/<name>/  datasets.h          redis/          the private Redis
- *     logs/             job_log.h                   checkpoints/<job>/  checkpoints.h
- *     workers/          locks of the workers' slots
+ *     aliases/<name>    aliases.h           checkpoints/<job>/  checkpoints.h
+ *     logs/             job_log.h           workers/        locks of the workers' slots
+ *     inputs.lock       guard.h
  *
  * Something is written under a name that begins with FILE_TMP_PREFIX and renamed when whole.
  *

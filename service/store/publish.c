@@ -47,7 +47,7 @@ enum status publication_add(const struct publication *publication, const char *n
     return status ? status : file_write(path, text, strlen(text), err);
 }
 
-static enum status sync_folder(const char *path, struct error *err) {
+enum status folder_sync(const char *path, struct error *err) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return error_set_errno(err, errno, "opening %s", path);
@@ -63,11 +63,11 @@ static enum status make_visible(const struct publication *publication, struct er
     char parent[FILE_PATH_BYTES];
     str_copy(parent, sizeof parent, publication->folder);
     *strrchr(parent, '/') = '\0';
-    enum status status = sync_folder(publication->tmp_folder, err);
+    enum status status = folder_sync(publication->tmp_folder, err);
     if (status)
         return status;
     if (rename(publication->tmp_folder, publication->folder) == 0)
-        return sync_folder(parent, err);
+        return folder_sync(parent, err);
     if (errno == ENOTEMPTY || errno == EEXIST)
         return error_set(err, STATUS_CONFLICT, "%s exists already", publication->folder);
     return error_set_errno(err, errno, "renaming to %s", publication->folder);
@@ -101,5 +101,5 @@ enum status folder_withdraw(const char *data, const char *kind, const char *name
         rmdir(gone);
         return status;
     }
-    return sync_folder(parent, err);
+    return folder_sync(parent, err);
 }

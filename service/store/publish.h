@@ -30,6 +30,9 @@ MUST_CHECK enum status publication_add(const struct publication *publication, co
 MUST_CHECK enum status publication_end(struct publication *publication, enum status status,
                                        struct error *err);
 
+/* Makes what was renamed or removed in a folder durable. */
+MUST_CHECK enum status folder_sync(const char *path, struct error *err);
+
 /* Takes a folder's name away durably: nobody finds it any more. gone becomes its temporary name,
  * for the caller to remove; if it does not come to that, the next start sweeps it away. */
 MUST_CHECK enum status folder_withdraw(const char *data, const char *kind, const char *name,

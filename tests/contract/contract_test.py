@@ -24,7 +24,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 # Members of a schema that are lists of any length or files, which no field table describes.
 BESIDE_TABLE = {"Model": {"class_names", "spec"}, "Dataset": {"class_names", "mean", "deviation"},
                 "PredictRequest": {"images"}}
-REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest"}
+REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest", "AliasRequest"}
 JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "text": "string",
               "enum": "string", "ints": "array", "texts": "array"}
 
@@ -137,6 +137,7 @@ class Fields(unittest.TestCase):
         self.assertEqual(set(SCHEMAS["DatasetRequest"]["required"]), required["DatasetRequest"])
         self.assertEqual(set(SCHEMAS["PredictRequest"]["required"]),
                          required["PredictRequest"] | {"images"})
+        self.assertEqual(set(SCHEMAS["AliasRequest"]["required"]), required["AliasRequest"])
         for table in CODE["tables"].keys() - REQUESTS:
             self.assertEqual(set(SCHEMAS[table]["required"]), SCHEMAS[table]["properties"].keys())
 
@@ -245,7 +246,8 @@ class Problems(unittest.TestCase):
 
 class Examples(unittest.TestCase):
     def test_requests_are_accepted(self):
-        kinds = {"/jobs": "job", "/jobs/{id}": "edit", "/datasets": "dataset", "/predict": "predict"}
+        kinds = {"/jobs": "job", "/jobs/{id}": "edit", "/datasets": "dataset", "/predict": "predict",
+                 "/aliases/{name}": "alias"}
         count = 0
         for _, path, operation, _ in operations():
             content = operation.get("requestBody", {}).get("content", {})

@@ -3,10 +3,11 @@
  * states, statuses and problems. With an argument, it reads a request's body from stdin instead and
  * prints what the service would make of it:
  *
- *     dump_contract job | edit | dataset | predict < body.json
+ *     dump_contract job | edit | dataset | predict | alias < body.json
  *
  * contract_test.py compares both with openapi.yaml.
  */
+#include "api/alias.h"
 #include "api/cards.h"
 #include "api/checkpoint.h"
 #include "api/codec.h"
@@ -20,13 +21,14 @@
 #include <string.h>
 
 static const struct field_table *const tables[] = {
-    &train_spec_table,   &job_edit_table,        &job_progress_table,    &point_table,
-    &event_table,        &checkpoint_card_table, &model_card_table,      &dataset_card_table,
-    &job_estimate_table, &dataset_request_table, &predict_request_table,
+    &train_spec_table,    &job_edit_table,        &job_progress_table,    &point_table,
+    &event_table,         &checkpoint_card_table, &model_card_table,      &dataset_card_table,
+    &job_estimate_table,  &dataset_request_table, &predict_request_table, &alias_card_table,
+    &alias_request_table,
 };
 static const char *const table_names[] = {
-    "TrainSpec", "JobEdit", "Progress", "Point",          "Event",          "Checkpoint",
-    "Model",     "Dataset", "Estimate", "DatasetRequest", "PredictRequest",
+    "TrainSpec", "JobEdit",  "Progress",       "Point",          "Event", "Checkpoint",   "Model",
+    "Dataset",   "Estimate", "DatasetRequest", "PredictRequest", "Alias", "AliasRequest",
 };
 
 static const char *const type_names[] = {
@@ -215,6 +217,15 @@ static enum status decode_predict(const char *text, size_t len, struct field_err
     return STATUS_OK;
 }
 
+static enum status decode_alias(const char *text, size_t len, struct field_errors *errors,
+                                struct error *err, struct str *out) {
+    struct alias_request request;
+    enum status status = alias_request_decode(&request, text, len, errors, err);
+    if (!status)
+        fields_add_json(&alias_request_table, &request, 0, out);
+    return status;
+}
+
 static const struct {
     const char *name;
     enum status (*decode)(const char *text, size_t len, struct field_errors *errors,
@@ -222,7 +233,8 @@ static const struct {
 } decoders[] = {{"job", decode_job},
                 {"edit", decode_edit},
                 {"dataset", decode_dataset},
-                {"predict", decode_predict}};
+                {"predict", decode_predict},
+                {"alias", decode_alias}};
 
 static int decode(const char *name, struct str *out) {
     static char text[1 << 20];
@@ -236,7 +248,7 @@ static int decode(const char *name, struct str *out) {
             problem_add_error(&err, &errors, out);
         return 0;
     }
-    fprintf(stderr, "usage: dump_contract [job | edit | dataset | predict]\n");
+    fprintf(stderr, "usage: dump_contract [job | edit | dataset | predict | alias]\n");
     return 2;
 }
 

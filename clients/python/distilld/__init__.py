@@ -14,12 +14,12 @@
 
 from .client import Client
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
-from .types import (Architecture, Checkpoint, Dataset, DryRun, FieldError, Job, JobEvent, Model,
+from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, FieldError, Job, JobEvent, Model,
                     Point, Prediction, Progress, Rerun)
 from .weights import Tensor, pth_to_safetensors, read_pth, write_safetensors
 
 __all__ = [
-    "Architecture", "Checkpoint", "Client", "Dataset", "DistilldError", "DryRun", "FieldError",
+    "Alias", "Architecture", "Checkpoint", "Client", "Dataset", "DistilldError", "DryRun", "FieldError",
     "Job", "JobEvent", "JobFailed", "Model", "Point", "Prediction", "ProblemError", "Progress",
     "Rerun", "ServiceUnreachable", "Tensor", "pth_to_safetensors", "read_pth", "write_safetensors",
 ]

@@ -18,7 +18,7 @@ import httpx
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
-from .types import (Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Model, Point,
+from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Model, Point,
                     Prediction, Rerun)
 from .weights import pth_to_safetensors
 
@@ -231,6 +231,18 @@ class Client:
     def remove_model(self, model_id: str) -> None:
         """Removes a model; a ProblemError of status 409 while a job needs it."""
         self._request("DELETE", f"/models/{model_id}", safe=False)
+
+    def aliases(self) -> Iterator[Alias]:
+        """The names that stand for models, by name; wherever a model is named one is taken."""
+        return cast(Iterator[Alias], self._pages("/aliases", {}))
+
+    def set_alias(self, name: str, model: str) -> Alias:
+        """Lets a name stand for a model from now on."""
+        return cast(Alias, self._json("PUT", f"/aliases/{name}", json={"model": model}))
+
+    def remove_alias(self, name: str) -> None:
+        """Removes an alias; its model stays."""
+        self._request("DELETE", f"/aliases/{name}", safe=False)
 
     def upload(self, path: Union[str, "os.PathLike[str]"], architecture: str, *,
                timeout: float = 3600.0, **fields: Any) -> Model:

@@ -103,6 +103,12 @@ class Model(TypedDict):
     class_names: List[str]
 
 
+class Alias(TypedDict):
+    name: str
+    model: str
+    changed: str
+
+
 class Dataset(TypedDict):
     name: str
     height: int

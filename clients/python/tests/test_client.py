@@ -204,6 +204,22 @@ def test_remove_a_model(client, trained, fields, tmp_path):
     assert model not in [found["id"] for found in client.models()]
 
 
+def test_aliases(client, trained):
+    model = trained["model"]
+    alias = client.set_alias("prod", model)
+    assert (alias["name"], alias["model"]) == ("prod", model)
+    assert list(client.aliases()) == [alias]
+    assert client.predict("prod", pictures.png(2)) == client.predict(model, pictures.png(2))
+    with pytest.raises(ProblemError) as caught:
+        client.remove_model(model)
+    assert "alias prod" in caught.value.detail
+    with pytest.raises(ProblemError) as caught:
+        client.set_alias("Prod", model)
+    assert [error["field"] for error in caught.value.errors] == ["name"]
+    client.remove_alias("prod")
+    assert list(client.aliases()) == []
+
+
 def test_upload_of_what_does_not_fit(client, trained, tmp_path):
     weights = client.download(trained["model"], tmp_path / "w.safetensors")
     before = list(client.models())

@@ -1,4 +1,5 @@
 /* Models and data sets as files: publishing, listing, importing, and what is swept away. */
+#include "service/store/aliases.h"
 #include "service/store/datasets.h"
 #include "service/store/folders.h"
 #include "service/store/models.h"
@@ -220,6 +221,38 @@ static void test_a_withdrawn_model_is_seen_by_nobody(void) {
     model_release(&model);
 }
 
+static void test_aliases(void) {
+    static const char *const first = "model_01JAAAAAAAAAAAAAAAAAAAAAAB";
+    static const char *const second = "model_01JAAAAAAAAAAAAAAAAAAAAAAC";
+    struct alias_card card;
+    struct model model;
+    char id[ID_BYTES];
+    const char *meant;
+    bool created;
+    must(aliases_point(data, "prod", first, &card, &created, &why), "point");
+    T_CHECK(created);
+    must(aliases_point(data, "next", "prod", &card, &created, &why), "point at an alias");
+    must(aliases_point(data, "prod", second, &card, &created, &why), "move");
+    T_CHECK(!created);
+    must(aliases_resolve(data, "next", id, &meant, &why), "resolve");
+    T_STR(meant, first);
+    must(aliases_resolve(data, "../prod", id, &meant, &why), "resolve");
+    T_STR(meant, "../prod"); /* no alias: as it is */
+    must(aliases_find_model(&model, data, "prod", &why), "find");
+    T_STR(model.card.id, second);
+    model_release(&model);
+    T_INT(aliases_check_unused(data, second, &why), STATUS_CONFLICT);
+    T_INT(aliases_point(data, "x", "nothing", &card, &created, &why), STATUS_NOT_FOUND);
+    must(aliases_remove(data, "prod", &why), "remove");
+    T_INT(aliases_remove(data, "prod", &why), STATUS_NOT_FOUND);
+    must(aliases_check_unused(data, second, &why), "unused");
+    put(path_of("aliases"), "broken", "{");
+    T_INT(aliases_check_unused(data, second, &why), STATUS_CORRUPT); /* it may be meant */
+    T_INT(aliases_find_model(&model, data, "broken", &why), STATUS_CORRUPT);
+    must(aliases_point(data, "broken", second, &card, &created, &why), "mend");
+    T_INT(aliases_check_unused(data, second, &why), STATUS_CONFLICT);
+}
+
 static void test_leftovers_are_swept(void) {
     put(path_of("models/.tmp-abc"), "model.safetensors", "half");
     put(path_of("jobs/job_X"), ".tmp-def", "half");
@@ -243,6 +276,7 @@ int main(void) {
     T_RUN(test_imports_stay_below_the_roots);
     T_RUN(test_a_broken_source_leaves_nothing);
     T_RUN(test_a_withdrawn_model_is_seen_by_nobody);
+    T_RUN(test_aliases);
     T_RUN(test_leftovers_are_swept);
     must(file_remove_all(data, &why), "clean up");
     return t_done();

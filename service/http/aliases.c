@@ -1,0 +1,87 @@
+#include "service/http/handlers.h"
+
+#include "service/common/log.h"
+#include "service/http/app.h"
+#include "service/http/page.h"
+#include "service/store/aliases.h"
+#include "service/store/guard.h"
+
+enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
+
+void handle_alias_list(struct request *request, struct reply *reply) {
+    struct page page;
+    struct alias_list aliases = {0};
+    struct error err;
+    enum status status = page_parse(&page, request, NULL, "", &err);
+    if (!status)
+        status =
+            aliases_list(&aliases, request->app->config->data, page.after, (int)page.limit, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    struct str *out = reply_json(reply, HTTP_OK);
+    page_begin(out);
+    for (int i = 0; i < aliases.count; i++) {
+        page_separate(out, i);
+        alias_card_add_json(&aliases.item[i], out);
+    }
+    page_end(out, aliases.next);
+    alias_list_release(&aliases);
+}
+
+static enum status check_name(struct request *request, struct error *err) {
+    if (alias_name_is_valid(request->arg))
+        return STATUS_OK;
+    return request_refuse(request, "name", request->arg, ALIAS_NAME_RANGE, err);
+}
+
+static enum status point(const char *data, const char *name, const char *model,
+                         struct alias_card *card, bool *created, struct error *err) {
+    int guard; /* the model stays until the alias points at it */
+    enum status status = guard_take(&guard, data, err);
+    if (!status)
+        status = aliases_point(data, name, model, card, created, err);
+    guard_give(&guard);
+    return status;
+}
+
+void handle_alias_put(struct request *request, struct reply *reply) {
+    struct alias_request asked;
+    struct alias_card card;
+    struct field_errors errors = {.count = 0};
+    struct error err;
+    bool created = false;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = check_name(request, &err);
+    if (!status)
+        status = alias_request_decode(&asked, request->body, request->body_len, &errors, &err);
+    if (!status)
+        status =
+            point(request->app->config->data, request->arg, asked.model, &card, &created, &err);
+    if (status) {
+        request_fail(request, reply, &err, &errors);
+        return;
+    }
+    log_info("alias_moved", log_text("alias", card.name), log_text("model", card.model));
+    alias_card_add_json(&card, reply_json(reply, created ? HTTP_CREATED : HTTP_OK));
+}
+
+void handle_alias_remove(struct request *request, struct reply *reply) {
+    const char *data = request->app->config->data;
+    struct error err;
+    int guard = -1;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = guard_take(&guard, data, &err);
+    if (!status)
+        status = aliases_remove(data, request->arg, &err);
+    guard_give(&guard);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    log_info("alias_removed", log_text("alias", request->arg));
+    reply->code = HTTP_NO_CONTENT;
+}

@@ -253,6 +253,22 @@ bool str_parse_double(const char *text, double *value) {
     return true;
 }
 
+void str_add_base64(struct str *str, const void *bytes, size_t len) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *from = bytes;
+    for (size_t i = 0; i < len; i += 3) {
+        size_t count = len - i < 3 ? len - i : 3;
+        uint32_t bits = (uint32_t)from[i] << 16;
+        bits |= count > 1 ? (uint32_t)from[i + 1] << 8 : 0;
+        bits |= count > 2 ? from[i + 2] : 0;
+        char four[4] = {alphabet[bits >> 18], alphabet[bits >> 12 & 63], alphabet[bits >> 6 & 63],
+                        alphabet[bits & 63]};
+        memset(four + count + 1, '=', 3 - count);
+        str_add_bytes(str, four, sizeof four);
+    }
+}
+
 static int least(int a, int b, int c) {
     int m = a < b ? a : b;
     return m < c ? m : c;

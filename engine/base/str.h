@@ -32,6 +32,9 @@ void str_vaddf(struct str *str, const char *format, va_list args) PRINTF_LIKE(2,
 /* Appends a JSON string literal, quotes included; control characters and invalid UTF-8 escaped. */
 void str_add_json(struct str *str, const char *text);
 
+/* Appends bytes in base64 (RFC 4648, with padding). */
+void str_add_base64(struct str *str, const void *bytes, size_t len);
+
 /* Appends the shortest decimal text that reads back as the same double; "null" if not finite. */
 void str_add_double(struct str *str, double value);
 

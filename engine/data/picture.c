@@ -140,6 +140,11 @@ void picture_release(struct picture *picture) {
     *picture = (struct picture){0};
 }
 
+enum status picture_encode_png(const struct picture *picture, void **bytes, size_t *len,
+                               struct error *err) {
+    return png_encode(picture, bytes, len, err);
+}
+
 enum status picture_write_png(const struct picture *picture, const char *path, struct error *err) {
     void *bytes;
     size_t len;

@@ -31,6 +31,10 @@ MUST_CHECK enum status picture_decode(struct picture *picture, const void *bytes
 
 void picture_release(struct picture *picture); /* Zeroed or decoded. */
 
+/* Encodes an 8-bit PNG into *bytes, the caller's to free(). */
+MUST_CHECK enum status picture_encode_png(const struct picture *picture, void **bytes, size_t *len,
+                                          struct error *err);
+
 /* Writes an 8-bit PNG, for tests and samples. */
 MUST_CHECK enum status picture_write_png(const struct picture *picture, const char *path,
                                          struct error *err);

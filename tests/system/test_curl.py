@@ -43,6 +43,9 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("import", "quadrants", source)["classes"], 4)
         self.assertEqual(self.json("datasets")["items"][0]["name"], "quadrants")
         self.assertEqual(self.json("datasets", "quadrants")["height"], 8)
+        shown = self.json("samples", "quadrants", "split=test", "limit=3")
+        self.assertEqual([item["label"] for item in shown["items"]], pictures.CLASSES[:3])
+        self.assertEqual(len(self.json("samples", "quadrants")["items"]), 8)
         small = self.json("architectures", "height=8&width=8&classes=4")["items"]
         self.assertIn("resnet8", [network["name"] for network in small])
         self.assertEqual(self.json("schema")["required"], ["student", "dataset"])

@@ -14,13 +14,14 @@
 
 from .client import Client
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
-from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, FieldError, Job, JobEvent, Model,
-                    Point, Prediction, Progress, Rerun)
+from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, FieldError, Job, JobEvent,
+                    Model, Point, Prediction, Progress, Rerun, Sample)
 from .weights import Tensor, pth_to_safetensors, read_pth, write_safetensors
 
 __all__ = [
-    "Alias", "Architecture", "Checkpoint", "Client", "Dataset", "DistilldError", "DryRun", "FieldError",
-    "Job", "JobEvent", "JobFailed", "Model", "Point", "Prediction", "ProblemError", "Progress",
-    "Rerun", "ServiceUnreachable", "Tensor", "pth_to_safetensors", "read_pth", "write_safetensors",
+    "Alias", "Architecture", "Checkpoint", "Client", "Dataset", "DistilldError", "DryRun",
+    "FieldError", "Job", "JobEvent", "JobFailed", "Model", "Point", "Prediction", "ProblemError",
+    "Progress", "Rerun", "Sample", "ServiceUnreachable", "Tensor", "pth_to_safetensors", "read_pth",
+    "write_safetensors",
 ]
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
 from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Model, Point,
-                    Prediction, Rerun)
+                    Prediction, Rerun, Sample)
 from .weights import pth_to_safetensors
 
 Picture = Union[str, "os.PathLike[str]", bytes]
@@ -338,6 +338,13 @@ class Client:
         """Registers a folder on the server (under one of its import roots) as a data set."""
         return cast(Dataset, self._json("POST", "/datasets", json={"name": name, "path": path},
                                         timeout=timeout, safe=False))
+
+    def samples(self, name: str, split: str = "train", *, offset: int = 0,
+                limit: int = 8) -> List[Sample]:
+        """Some pictures of a data set with their classes; `image` is a PNG file in base64."""
+        params = {"split": split, "offset": offset, "limit": limit}
+        page = self._json("GET", f"/datasets/{name}/samples", params=params)
+        return cast(List[Sample], page["items"])
 
     def remove_dataset(self, name: str) -> None:
         """Removes a data set; a ProblemError of status 409 while a job needs it."""

@@ -120,6 +120,15 @@ class Dataset(TypedDict):
     class_names: List[str]
 
 
+class Sample(TypedDict):
+    offset: int
+    label: str
+    index: int
+    height: int
+    width: int
+    image: str  # a PNG file in base64
+
+
 class Architecture(TypedDict):
     name: str
     description: str

@@ -1,5 +1,6 @@
 """The client against a running service."""
 
+import base64
 import io
 import json
 import os
@@ -256,6 +257,14 @@ def test_datasets(client):
     with pytest.raises(ProblemError) as caught:
         client.import_dataset("other", "/etc")
     assert caught.value.errors[0]["field"] == "path"
+
+
+def test_samples(client, trained):
+    found = client.samples("quadrants", "test", offset=4, limit=3)
+    assert [(item["offset"], item["label"]) for item in found] == [
+        (4 + i, pictures.CLASSES[i]) for i in range(3)]
+    picture = base64.b64decode(found[1]["image"])
+    assert client.predict(trained["model"], picture, top_k=1)[0]["label"] == found[1]["label"]
 
 
 def test_remove_a_dataset(client, service):

@@ -224,6 +224,22 @@ static void test_distance(void) {
     T_CHECK(str_distance("a", longer) > 1000);
 }
 
+/* The examples of RFC 4648, and bytes that use its last two digits. */
+static void test_base64(void) {
+    static const char *const expected[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                           "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    for (size_t len = 0; len <= 6; len++) {
+        struct str text = STR_INIT;
+        str_add_base64(&text, "foobar", len);
+        T_STR(str_text(&text), expected[len]);
+        str_release(&text);
+    }
+    struct str text = STR_INIT;
+    str_add_base64(&text, "\xfb\xef\xff", 3);
+    T_STR(str_text(&text), "++//");
+    str_release(&text);
+}
+
 int main(void) {
     T_RUN(test_appending);
     T_RUN(test_take);
@@ -237,5 +253,6 @@ int main(void) {
     T_RUN(test_parsing_doubles);
     T_RUN(test_other_locales);
     T_RUN(test_distance);
+    T_RUN(test_base64);
     return t_done();
 }

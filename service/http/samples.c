@@ -1,0 +1,139 @@
+/* GET /datasets/{name}/samples: some pictures of a data set. */
+#include "engine/base/mem.h"
+#include "engine/data/sample.h"
+#include "service/http/app.h"
+#include "service/http/handlers.h"
+#include "service/store/datasets.h"
+
+#include <stdlib.h>
+
+enum { HTTP_OK = 200, SAMPLES_MAX = 64, SAMPLES_USUAL = 8, OFFSET_MAX = 1000000000 };
+
+/* Opening a data set compares its digest, so a thread of the crew does it. */
+struct sampling {
+    struct task task; /* first: a task is cast to its sampling */
+    struct request *request;
+    bool of_test;
+    int64_t offset, limit;
+    struct str answer;
+    enum status status;
+    struct error err;
+};
+
+static void sampling_free(void *state) {
+    struct sampling *sampling = state;
+    str_release(&sampling->answer);
+    free(sampling);
+}
+
+static enum status add_sample(const struct dataset *dataset, const struct split *split,
+                              int64_t offset, struct str *out, struct error *err) {
+    struct picture picture;
+    void *png = NULL;
+    size_t len = 0;
+    int32_t label = split->labels[offset];
+    enum status status = sample_picture(dataset, split, offset, &picture, err);
+    if (!status)
+        status = picture_encode_png(&picture, &png, &len, err);
+    if (!status) {
+        str_addf(out, "{\"offset\":%lld,\"label\":", (long long)offset);
+        str_add_json(out, dataset->class_names[label]);
+        str_addf(out, ",\"index\":%d,\"height\":%d,\"width\":%d,\"image\":\"", (int)label,
+                 picture.height, picture.width);
+        str_add_base64(out, png, len);
+        str_add(out, "\"}");
+    }
+    free(png);
+    picture_release(&picture);
+    return status;
+}
+
+static enum status add_samples(const struct sampling *sampling, const struct dataset *dataset,
+                               struct str *out, struct error *err) {
+    const struct split *split = sampling->of_test ? &dataset->test : &dataset->train;
+    int64_t end = sampling->offset + sampling->limit;
+    enum status status = STATUS_OK;
+    if (end > split->count)
+        end = split->count;
+    str_add(out, "{\"items\":[");
+    for (int64_t i = sampling->offset; i < end && !status; i++) {
+        str_add(out, i > sampling->offset ? "," : "");
+        status = add_sample(dataset, split, i, out, err);
+    }
+    str_addf(out, "],\"count\":%lld,\"next\":", (long long)split->count);
+    if (end < split->count)
+        str_addf(out, "%lld}", (long long)end);
+    else
+        str_add(out, "null}");
+    return status;
+}
+
+static void run_sampling(struct task *task) {
+    struct sampling *sampling = (struct sampling *)task;
+    struct request *request = sampling->request;
+    struct dataset_entry entry = {0};
+    struct dataset dataset = {0};
+    struct error *err = &sampling->err;
+    enum status status = datasets_find(&entry, request->app->config->data, request->arg, err);
+    if (!status)
+        status = dataset_open(&dataset, entry.folder, entry.card.name, err);
+    if (!status)
+        status = add_samples(sampling, &dataset, &sampling->answer, err);
+    dataset_close(&dataset);
+    dataset_entry_release(&entry);
+    sampling->status = status;
+    request_resume(request);
+}
+
+static void reply_samples(struct request *request, struct reply *reply) {
+    const struct sampling *sampling = request->state;
+    if (sampling->status)
+        reply_error(reply, &sampling->err);
+    else
+        str_add_bytes(reply_json(reply, HTTP_OK), str_text(&sampling->answer),
+                      sampling->answer.len);
+}
+
+/* The crew sets status and err itself if it takes the task. */
+static void start_sampling(struct sampling *sampling) {
+    struct request *request = sampling->request;
+    struct error err;
+    request_suspend(request, reply_samples);
+    enum status status = crew_submit(request->app->loaders, &sampling->task, &err);
+    if (!status)
+        return;
+    sampling->status = status;
+    sampling->err = err;
+    request_resume(request);
+}
+
+static enum status read_query(struct sampling *sampling, struct error *err) {
+    struct request *request = sampling->request;
+    enum status status = request_check_query(request, "split offset limit", err);
+    const char *split = request_query(request, "split");
+    sampling->limit = SAMPLES_USUAL;
+    sampling->of_test = str_equal(split, "test");
+    if (!status && split && !sampling->of_test && !str_equal(split, "train"))
+        status = request_refuse(request, "split", split, "train or test", err);
+    if (!status)
+        status = request_query_int(request, "offset", 0, OFFSET_MAX, &sampling->offset, err);
+    if (!status)
+        status = request_query_int(request, "limit", 1, SAMPLES_MAX, &sampling->limit, err);
+    return status;
+}
+
+void handle_dataset_samples(struct request *request, struct reply *reply) {
+    struct sampling *sampling = xcalloc(1, sizeof *sampling);
+    struct error err;
+    sampling->request = request;
+    sampling->task.run = run_sampling;
+    request->state = sampling;
+    request->release = sampling_free;
+    enum status status = read_query(sampling, &err);
+    if (!status)
+        status = datasets_check(request->app->config->data, request->arg, &err);
+    if (status)
+        request_fail(request, reply, &err, NULL);
+    else
+        start_sampling(sampling);
+}

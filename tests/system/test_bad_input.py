@@ -245,7 +245,9 @@ class BadInputTest(ServiceCase):
                                       ("POST", "/jobs/x", {"GET", "HEAD", "DELETE", "PATCH"}),
                                       ("GET", "/jobs/x/cancel", {"POST"}),
                                       ("GET", "/predict", {"POST"}),
-                                      ("DELETE", "/models/x", {"GET", "HEAD"}),
+                                      ("DELETE", "/models/x/weights", {"GET", "HEAD"}),
+                                      ("PUT", "/models/x", {"GET", "HEAD", "DELETE"}),
+                                      ("GET", "/aliases/x", {"PUT", "DELETE"}),
                                       ("PATCH", "/healthz", {"GET", "HEAD"})):
             answer = self.service.request(method, path)
             self.problem(answer, 405, "method_not_allowed")

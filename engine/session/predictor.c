@@ -238,8 +238,10 @@ static size_t lane_bytes(const struct predictor *predictor, enum input_kind kind
         return 0;
     struct exec_memory memory = exec_memory(lane->exec);
     size_t classes = (size_t)predictor->model.network.classes;
+    size_t kept_bytes = predictor->model.network.table.weight_floats * sizeof(float);
     size_t row_bytes = picture_input_bytes(predictor, kind) + classes * sizeof *lane->output;
-    return memory.activation_bytes + memory.persistent_bytes + memory.workspace_bytes +
+    /* kernels keep the weights once more, in a form of their own */
+    return memory.activation_bytes + memory.persistent_bytes + memory.workspace_bytes + kept_bytes +
            (size_t)batch_sizes[size] * row_bytes;
 }
 

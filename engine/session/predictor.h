@@ -28,7 +28,8 @@ void predictor_free(struct predictor *predictor); /* NULL is allowed. */
 /* Runs each batch size once, on black pictures: afterwards predictor_logits allocates nothing. */
 MUST_CHECK enum status predictor_warm(struct predictor *predictor, struct error *err);
 
-/* Bytes that it holds by now: weights, and what the runs so far have needed. */
+/* Bytes that it holds by now: weights, and what the runs so far have needed, without what libraries
+ * keep for themselves. */
 size_t predictor_bytes(const struct predictor *predictor);
 
 /* Names, classes and input size of the loaded model. */

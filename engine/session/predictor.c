@@ -92,13 +92,15 @@ static enum status lane_open(struct predictor *predictor, enum input_kind kind, 
     return status;
 }
 
+static bool size_suits(const struct predictor *predictor, int size) {
+    size_t bytes = (size_t)batch_sizes[size] * picture_input_bytes(predictor, INPUT_PIXELS);
+    return size == 0 || !predictor->device.backend->host || bytes <= HOST_PIXEL_BYTES;
+}
+
 /* The largest batch that suits the device and of which at most half would be padding. */
 static int batch_size_for(const struct predictor *predictor, int count) {
-    size_t bytes = picture_input_bytes(predictor, INPUT_PIXELS);
-    bool host = predictor->device.backend->host;
     int size = BATCH_SIZES - 1;
-    while (size > 0 && (batch_sizes[size] > 2 * count ||
-                        (host && (size_t)batch_sizes[size] * bytes > HOST_PIXEL_BYTES)))
+    while (size > 0 && (batch_sizes[size] > 2 * count || !size_suits(predictor, size)))
         size--;
     return size;
 }
@@ -225,6 +227,8 @@ enum status predictor_warm(struct predictor *predictor, struct error *err) {
     enum status status = STATUS_OK;
     for (int size = 0; size < BATCH_SIZES && !status; size++) {
         struct lane *lane;
+        if (!size_suits(predictor, size))
+            continue;
         status = find_lane(predictor, INPUT_PIXELS, size, &lane, err);
         if (!status)
             status = lane_run(lane, lane->input, batch_sizes[size], lane->output, err);

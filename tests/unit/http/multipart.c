@@ -60,8 +60,8 @@ static void refuses_boundaries(void) {
         "multipart/form-data; boundary=\"b",
         "multipart/form-data; boundary=\"b \"",
         "multipart/form-data; boundary=a{b",
-        "multipart/form-data; boundary="
-        "12345678901234567890123456789012345678901234567890123456789012345678901",
+        ("multipart/form-data; boundary="
+         "12345678901234567890123456789012345678901234567890123456789012345678901"),
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         refuse(types[i], "--b\r\n\r\n1\r\n--b--", "no boundary of 1 to 70");

@@ -5,6 +5,7 @@
 #include "service/common/signals.h"
 #include "service/store/folders.h"
 #include "service/store/schema.h"
+#include "service/worker/leftovers.h"
 #include "service/worker/run.h"
 #include "service/worker/slot.h"
 
@@ -167,6 +168,7 @@ int work_main(const struct config *config) {
     bool usable = true;
     presence_tell(&worker.presence);
     warn_of_settings(&worker);
+    leftovers_remove(config->data, worker.pool);
     say_ready(&worker);
     struct claim *claim = xcalloc(1, sizeof *claim);
     while (usable && !signals_stop())

@@ -363,6 +363,25 @@ static void test_what_is_missing_fails_the_job(void) {
     stop_worker(worker);
 }
 
+/* Who was killed between a job's success and the removal of its folder leaves that one. */
+static void test_leftovers_of_successes_go(void) {
+    char id[ID_BYTES], done[FILE_PATH_BYTES], other[FILE_PATH_BYTES];
+    pid_t worker = start_worker();
+    submit(id);
+    expect_success(id);
+    stop_worker(worker);
+    must(folder_path(done, config.data, "jobs", id, &why), "folder");
+    must(folder_path(other, config.data, "jobs", "job_01JAAAAAAAAAAAAAAAAAAAAAAA", &why), "folder");
+    must(file_make_dirs(done, &why), "folder");
+    must(file_make_dirs(other, &why), "folder");
+    worker = start_worker();
+    for (int tries = 0; tries < 500 && file_exists(done); tries++)
+        clock_sleep_ms(10);
+    T_CHECK(!file_exists(done));
+    T_CHECK(file_exists(other));
+    stop_worker(worker);
+}
+
 /* The attempt before published the model and died before it could say so. */
 static void test_a_model_that_is_there_already_ends_the_job(void) {
     char id[ID_BYTES], first[ID_BYTES], model_id[ID_BYTES];
@@ -412,6 +431,7 @@ int main(void) {
     T_RUN(test_cancel_ends_a_running_job);
     T_RUN(test_pause_and_resume);
     T_RUN(test_what_is_missing_fails_the_job);
+    T_RUN(test_leftovers_of_successes_go);
     T_RUN(test_a_model_that_is_there_already_ends_the_job);
     fixture_close(&fixture);
     id_source_release(&ids);

@@ -1,0 +1,34 @@
+#include "service/worker/leftovers.h"
+
+#include "service/common/log.h"
+#include "service/store/folders.h"
+#include "service/store/jobs.h"
+
+struct search {
+    const char *data;
+    struct redis_pool *pool;
+};
+
+static enum status remove_finished(void *ctx, const char *id, struct error *err) {
+    const struct search *search = ctx;
+    struct job job = {.state = JOB_ABSENT};
+    enum status status = jobs_get(search->pool, id, &job, err);
+    if (status == STATUS_NOT_FOUND || (!status && job.state != JOB_SUCCEEDED))
+        return STATUS_OK;
+    if (!status)
+        status = folders_remove_job(search->data, id, err);
+    if (!status)
+        log_info("leftover_removed", log_text("job", id));
+    return status;
+}
+
+void leftovers_remove(const char *data, struct redis_pool *pool) {
+    char folder[FILE_PATH_BYTES];
+    struct error err;
+    struct search search = {data, pool};
+    enum status status = folder_path(folder, data, "jobs", NULL, &err);
+    if (!status)
+        status = folder_each(folder, false, remove_finished, &search, &err);
+    if (status)
+        log_warn("leftovers_stay", log_error_field(&err));
+}

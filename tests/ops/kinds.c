@@ -197,15 +197,7 @@ static void setup_scale_act(struct problem *problem) {
 
 /* --- linear, pool, add --- */
 
-static void linear_gradient(struct problem *problem, const struct op *linear) {
-    struct shape y = problem->program.value[linear->out[0]].shape;
-    int dy = problem_input(problem, DTYPE_F32, y, unit);
-    struct op dx = op_new(OP_LINEAR_DX, SECTION_BACKWARD);
-    dx.in[0] = dy;
-    dx.in[1] = linear->in[1];
-    dx.out[0] = empty_like(problem, linear->in[0]);
-    problem_op(problem, &dx, 0);
-    problem_pair(problem, linear->in[0], dx.out[0]);
+int linear_backward(struct problem *problem, const struct op *linear, int dy) {
     struct op dw = op_new(OP_LINEAR_DW, SECTION_BACKWARD);
     dw.in[0] = dy;
     dw.in[1] = linear->in[0];
@@ -214,6 +206,18 @@ static void linear_gradient(struct problem *problem, const struct op *linear) {
     problem_op(problem, &dw, 0);
     problem_pair(problem, linear->in[1], dw.out[0]);
     problem_pair(problem, linear->in[2], dw.out[1]);
+    struct op dx = op_new(OP_LINEAR_DX, SECTION_BACKWARD);
+    dx.in[0] = dy;
+    dx.in[1] = linear->in[1];
+    dx.out[0] = empty_like(problem, linear->in[0]);
+    problem_op(problem, &dx, 0);
+    return dx.out[0];
+}
+
+static void linear_gradient(struct problem *problem, const struct op *linear) {
+    struct shape y = problem->program.value[linear->out[0]].shape;
+    int dy = problem_input(problem, DTYPE_F32, y, unit);
+    problem_pair(problem, linear->in[0], linear_backward(problem, linear, dy));
     problem_sum(problem, linear->out[0], dy, NO_VALUE);
 }
 

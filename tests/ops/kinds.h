@@ -24,6 +24,9 @@ int gradient_place(struct problem *problem, int weight); /* The place of a weigh
 /* An activation if the line has the key, else NO_VALUE. */
 int optional_activation(struct problem *problem, const char *key, struct shape shape);
 
+/* Gradients of a linear layer's weight and bias, then that of its input, which it returns. */
+int linear_backward(struct problem *problem, const struct op *linear, int dy);
+
 /* The loss and its neighbours; a NULL name ends the table. */
 extern const struct problem_kind loss_kinds[];
 

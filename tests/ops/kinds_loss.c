@@ -81,24 +81,11 @@ static void setup_tally(struct problem *problem) {
 /* What follows the loss: the gradient of weights, bias and picture. */
 static void head_gradient(struct problem *problem, const struct op *pool, const struct op *linear,
                           int dy) {
-    struct op dw = op_new(OP_LINEAR_DW, SECTION_BACKWARD);
-    dw.in[0] = dy;
-    dw.in[1] = linear->in[0];
-    dw.out[0] = gradient_place(problem, linear->in[1]);
-    dw.out[1] = gradient_place(problem, linear->in[2]);
-    problem_op(problem, &dw, 0);
-    struct op dx = op_new(OP_LINEAR_DX, SECTION_BACKWARD);
-    dx.in[0] = dy;
-    dx.in[1] = linear->in[1];
-    dx.out[0] = empty_like(problem, linear->in[0]);
-    problem_op(problem, &dx, 0);
     struct op back = op_new(OP_GLOBAL_POOL_BWD, SECTION_BACKWARD);
-    back.in[0] = dx.out[0];
+    back.in[0] = linear_backward(problem, linear, dy);
     back.out[0] = empty_like(problem, pool->in[0]);
     problem_op(problem, &back, 0);
     problem_pair(problem, pool->in[0], back.out[0]);
-    problem_pair(problem, linear->in[1], dw.out[0]);
-    problem_pair(problem, linear->in[2], dw.out[1]);
 }
 
 /* Global pooling, a linear layer and, unless "frozen", the loss: backends may do them at once. */

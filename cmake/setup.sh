@@ -6,7 +6,7 @@ set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config curl ca-certificates
     libmicrohttpd-dev libjansson-dev libhiredis-dev libdnnl-dev zlib1g-dev libturbojpeg0-dev
-    libpng-dev redis-server"
+    libpng-dev redis-server python3-venv"
 test_packages="clang clang-format clang-tidy libomp-dev python3 python3-venv python3-numpy
     python3-torch python3-yaml python3-httpx python3-pil python3-pytest shellcheck jq wrk"
 demo_packages="jq"
@@ -44,6 +44,17 @@ cudnn_headers() {
     cmake/cudnn.sh headers || echo "setup: no headers of cuDNN, the CUDA module is left out" >&2
 }
 
+# What GET /docs shows the contract with. Without it the server says so.
+swagger_ui() {
+    [ -e build/swagger-ui ] || cmake/swagger_ui.sh ||
+        echo "setup: no Swagger UI, GET /docs will not show the contract" >&2
+}
+
+wheels() {
+    swagger_ui
+    [ -z "$headers" ] || cudnn_headers
+}
+
 wanted="" extras="" headers=""
 for kind in "$@"; do
     case $kind in
@@ -62,7 +73,7 @@ fi
 packages=$(missing $wanted) extras=$(missing $extras)
 # shellcheck disable=SC2086
 if [ -z "$packages$(available $extras)" ]; then
-    [ -z "$headers" ] || cudnn_headers
+    wheels
     exit 0
 fi
 
@@ -88,4 +99,4 @@ packages="$packages$(available $extras)"
 echo "setup: installing $packages"
 install || { cat "$log"; rm -f "$log"; exit 1; }
 rm -f "$log"
-[ -z "$headers" ] || cudnn_headers
+wheels

@@ -2,7 +2,7 @@
 #     docker build -f docker/cpu.Dockerfile -t distilld:cpu .
 FROM debian:12.11-slim AS build
 WORKDIR /src
-COPY cmake/setup.sh cmake/
+COPY cmake/setup.sh cmake/swagger_ui.sh cmake/
 RUN cmake/setup.sh build
 COPY . .
 RUN cmake -S . -B build -G Ninja -DDISTILL_TESTS=OFF && cmake --build build

@@ -3,7 +3,7 @@
 #     docker run --rm --gpus all -p 127.0.0.1:8080:8080 -v distilld:/data distilld:cuda
 FROM nvidia/cuda:13.0.1-cudnn-devel-ubuntu24.04 AS build
 WORKDIR /src
-COPY cmake/setup.sh cmake/
+COPY cmake/setup.sh cmake/swagger_ui.sh cmake/
 RUN cmake/setup.sh build
 COPY . .
 RUN cmake -S . -B build -G Ninja -DDISTILL_TESTS=OFF -DDISTILL_CUDA=ON \

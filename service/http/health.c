@@ -2,7 +2,6 @@
 
 #include "api/job.h"
 #include "service/http/app.h"
-#include "service/http/openapi.h"
 #include "service/store/jobs.h"
 
 enum { HTTP_OK = 200 };
@@ -50,10 +49,4 @@ void handle_prometheus(struct request *request, struct reply *reply) {
     add_gauge(out, "distilld_predictions_waiting", "Pictures that wait to be classified.",
               model_cache_waiting(app->models));
     telemetry_add_text(app->telemetry, out);
-}
-
-void handle_openapi(struct request *request, struct reply *reply) {
-    (void)request;
-    struct str *out = reply_body(reply, HTTP_OK, "application/yaml");
-    str_add_bytes(out, openapi_yaml, openapi_yaml_bytes);
 }

@@ -268,6 +268,23 @@ class ApiTest(unittest.TestCase):
         self.assertEqual(contract.body, (pathlib.Path(__file__).parents[2] /
                                          "openapi.yaml").read_bytes())
 
+    def test_page_with_the_contract(self):
+        page = self.get("/docs")
+        if page.status == 501:
+            self.assert_problem(page, 501, "unsupported")
+            self.skipTest("built without Swagger UI")
+        self.assertEqual(page.headers["content-type"], "text/html; charset=utf-8")
+        self.assertIn("default-src 'none'", page.headers["content-security-policy"])
+        parts = re.findall(r'(?:src|href)="(docs/[^"]+)"', page.body.decode())
+        self.assertEqual(len(parts), 3)
+        for part in parts:
+            kind = "text/css" if part.endswith(".css") else "text/javascript"
+            answer = self.get("/" + part)
+            self.assertEqual(answer.headers["content-type"], f"{kind}; charset=utf-8", part)
+            self.assertGreater(len(answer.body), 100)
+        self.assertIn(b'"openapi.yaml"', self.get("/docs/docs.js").body)
+        self.assert_problem(self.get("/docs/docs.html"), 404, "not_found")
+
     def test_prometheus_metrics(self):
         self.get("/healthz")
         text = self.get("/metrics").body.decode()

@@ -133,7 +133,7 @@ static bool is_coded(const struct exchange *exchange) {
            strcasecmp(coding, "identity") != 0;
 }
 
-/* Errors under /v2 are in that protocol's form. */
+/* Errors under /v2 are in that protocol's form, also those of the target itself. */
 static void choose_form(struct exchange *exchange) {
     const struct target *target = &exchange->target;
     if (target->segment_count > 0 && str_equal(target->segment[0], "v2"))
@@ -143,7 +143,6 @@ static void choose_form(struct exchange *exchange) {
 /* Finds the route, or fills the reply with why there is none. */
 static void find_route(struct exchange *exchange, const char *method) {
     struct route_match match;
-    choose_form(exchange);
     router_match(method, &exchange->target, &match);
     exchange->is_head = str_equal(method, MHD_HTTP_METHOD_HEAD);
     exchange->route = match.route;
@@ -221,6 +220,7 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
     if (status)
         return refuse(exchange, false);
     status = target_parse(&exchange->target, exchange->raw, &err);
+    choose_form(exchange);
     if (status)
         reply_error(&exchange->reply, &err);
     else

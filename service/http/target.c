@@ -127,8 +127,6 @@ enum status target_parse(struct target *target, const char *raw, struct error *e
     enum status status = parse_path(target, path, err);
     if (!status)
         status = parse_query(target, query, err);
-    if (status)
-        target_release(target);
     return status;
 }
 

@@ -40,6 +40,7 @@ static void add_lengths(const struct field *field, struct str *out) {
     if (field->min > 0)
         add_limit(out, "minLength", field->min);
     add_limit(out, "maxLength", field->max);
+    str_add(out, ",\"pattern\":\"^[^\\\\x00-\\\\x1F\\\\x7F]*$\""); /* no control characters */
 }
 
 static void add_bounds(const struct field *field, struct str *out) {

@@ -5,7 +5,7 @@
 static enum status refuse(struct error *err) {
     return error_set(err, STATUS_INVALID,
                      "the Idempotency-Key must be 1 to %d printable ASCII characters, bare or as a "
-                     "string in quotes",
+                     "string with its quotes",
                      IDEMPOTENCY_KEY_MAX);
 }
 
@@ -28,10 +28,12 @@ enum status idempotency_key(const struct request *request, char key[IDEMPOTENCY_
     key[0] = '\0';
     if (!at)
         return STATUS_OK;
+    if (strlen(at) > IDEMPOTENCY_KEY_MAX)
+        return refuse(err);
     bool quoted = *at == '"';
     at += quoted;
     while (*at && !(quoted && *at == '"'))
-        if (len == IDEMPOTENCY_KEY_MAX || !take(&at, quoted, &key[len++]))
+        if (!take(&at, quoted, &key[len++]))
             return refuse(err);
     if (len == 0 || !str_equal(at, quoted ? "\"" : ""))
         return refuse(err);

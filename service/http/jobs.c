@@ -34,6 +34,7 @@ struct creation {
     struct train_estimate estimate;
     enum status status; /* of the estimate */
     struct error err;
+    char key[IDEMPOTENCY_KEY_BYTES]; /* or empty */
 };
 
 static void creation_free(void *state) {
@@ -101,7 +102,7 @@ static void refuse_inputs(const struct creation *creation, struct reply *reply,
 
 static void submit(struct creation *creation, struct reply *reply) {
     struct request *request = creation->request;
-    char id[ID_BYTES], fingerprint[SHA256_HEX_BYTES], key[IDEMPOTENCY_KEY_BYTES];
+    char id[ID_BYTES], fingerprint[SHA256_HEX_BYTES];
     struct job job, made;
     struct error err;
     bool created;
@@ -109,10 +110,8 @@ static void submit(struct creation *creation, struct reply *reply) {
     job_init(&job, id, &creation->spec, clock_wall_ms());
     sha256_hex(request->body, request->body_len, fingerprint);
     struct submission submission = {
-        .job = &job, .idempotency_key = key, .fingerprint = fingerprint};
-    enum status status = idempotency_key(request, key, &err);
-    if (!status)
-        status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
+        .job = &job, .idempotency_key = creation->key, .fingerprint = fingerprint};
+    enum status status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
     if (status) {
         refuse_inputs(creation, reply, &err);
         return;
@@ -163,6 +162,8 @@ void handle_job_create(struct request *request, struct reply *reply) {
     enum status status = request_check_query(request, "dry_run", &err);
     if (!status)
         status = request_query_bool(request, "dry_run", &dry_run, &err);
+    if (!status)
+        status = idempotency_key(request, creation->key, &err);
     if (!status)
         status = job_spec_decode(&creation->spec, request->body, request->body_len, &errors, &err);
     const struct config *config = request->app->config;

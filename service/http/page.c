@@ -11,7 +11,8 @@ enum status page_parse(struct page *page, struct request *request, const char *i
     enum status status = request_check_query(request, str_text(&names), err);
     if (!status)
         status = request_query_int(request, "limit", 1, LIMIT_PAGE, &page->limit, err);
-    if (!status && id_prefix && page->after && !id_is_valid(page->after, id_prefix))
+    if (!status && page->after &&
+        !(id_prefix ? id_is_valid(page->after, id_prefix) : page->after[0] != '\0'))
         status = request_refuse(request, "after", page->after, "the next of the page before", err);
     str_release(&names);
     return status;

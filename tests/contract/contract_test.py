@@ -128,6 +128,8 @@ class Fields(unittest.TestCase):
         for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength",
                     "maxLength"):
             self.assertEqual(bounded.get(key), bounds_of(row).get(key), key)
+        if row["type"] in ("text", "texts"):
+            self.assertIn("pattern", bounded)
         if bounded is not schema:
             self.assertEqual(schema["maxItems"], 16)
 

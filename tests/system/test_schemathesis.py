@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""schemathesis, as it is installed from PyPI, holds a running service to openapi.yaml: all checks.
+
+It runs in an environment of its own beside the build; SCHEMATHESIS names an executable instead.
+SCHEMATHESIS_SEED and SCHEMATHESIS_EXAMPLES make longer and other runs."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import pictures
+from service import ROOT, Service
+
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import python_environment  # noqa: E402
+
+PACKAGES = ("schemathesis>=4.30",)
+SCHEMATHESIS = os.environ.get("SCHEMATHESIS") or str(
+    pathlib.Path(python_environment.require("schemathesis", PACKAGES)).with_name("schemathesis"))
+SEED = os.environ.get("SCHEMATHESIS_SEED", "1")
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "20")
+SPEC = {"method": "ce", "student": "resnet8", "epochs": 1, "batch_size": 32, "augment": "none"}
+
+
+class SchemathesisTest(unittest.TestCase):
+    """The data sets of the contract's examples are there, so that these are jobs that run."""
+
+    def run_against(self, service, *more):
+        config = ROOT / "tests" / "contract" / "schemathesis.toml"
+        command = [SCHEMATHESIS, "--config-file", str(config), "run", "--no-color", "--checks", "all",
+                   "--seed", SEED, "--max-examples", EXAMPLES, "--warnings", "off", *more,
+                   service.url + "/openapi.yaml"]
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=service.folder, check=False)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        self.assertRegex(ran.stdout, r"Test cases:\n +[0-9]{3,} generated, [0-9]+ passed")
+
+    def test_without_keys(self):
+        with Service("up") as service:
+            for name in ("cifar100", "fashion_mnist"):
+                source = pictures.save_dataset(service.folder / name)
+                service.post("/datasets", {"name": name, "path": str(source)})
+            self.run_against(service)
+
+
+if __name__ == "__main__":
+    unittest.main()

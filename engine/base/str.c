@@ -4,6 +4,7 @@
 #include "engine/base/utf8.h"
 
 #include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -96,6 +97,16 @@ void str_add_json(struct str *str, const char *text) {
     str_add_bytes(str, "\"", 1);
 }
 
+/* How numbers of a width are written. A decimal of up to digits digits survives the way through
+ * them, so with so many the fewest that read back come out, without the zeros that %g cuts off;
+ * numbers below least have less precision. */
+struct number_form {
+    double plain_below; /* whole numbers below are written out: 100000 is kinder than 1e+05 */
+    double least;
+    int digits;
+    bool (*reads_back)(const char *text, double value);
+};
+
 static bool reads_back_double(const char *text, double value) {
     return strtod(text, NULL) == value;
 }
@@ -104,10 +115,11 @@ static bool reads_back_float(const char *text, double value) {
     return strtof(text, NULL) == (float)value;
 }
 
-/* The fewest digits that read back, in the C locale whatever the process uses. Whole numbers
- * below plain_below are written out, because 100000 is kinder than 1e+05. */
-static void add_shortest(struct str *str, double value, double plain_below,
-                         bool (*reads_back)(const char *text, double value)) {
+static const struct number_form of_double = {1e15, DBL_MIN, DBL_DIG, reads_back_double};
+static const struct number_form of_float = {1e9, FLT_MIN, FLT_DIG, reads_back_float};
+
+/* The fewest digits that read back, in the C locale whatever the process uses. */
+static void add_shortest(struct str *str, double value, const struct number_form *form) {
     if (!isfinite(value)) {
         str_add(str, "null");
         return;
@@ -116,24 +128,24 @@ static void add_shortest(struct str *str, double value, double plain_below,
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     CHECK(c_locale);
     locale_t before = uselocale(c_locale);
-    int digits = 0;
-    if (fabs(value) < plain_below && value == trunc(value))
+    int digits = fabs(value) < form->least ? 1 : form->digits;
+    if (fabs(value) < form->plain_below && value == trunc(value))
         snprintf(text, sizeof text, "%.0f", value);
     else
         do
-            snprintf(text, sizeof text, "%.*g", ++digits, value);
-        while (!reads_back(text, value) && digits < 17);
+            snprintf(text, sizeof text, "%.*g", digits, value);
+        while (!form->reads_back(text, value) && digits++ < 17);
     uselocale(before);
     freelocale(c_locale);
     str_add(str, text);
 }
 
 void str_add_double(struct str *str, double value) {
-    add_shortest(str, value, 1e15, reads_back_double);
+    add_shortest(str, value, &of_double);
 }
 
 void str_add_float(struct str *str, float value) {
-    add_shortest(str, (double)value, 1e9, reads_back_float);
+    add_shortest(str, (double)value, &of_float);
 }
 
 const char *str_text(const struct str *str) {

@@ -116,6 +116,29 @@ static void test_shortest_numbers(void) {
     T_STR(as_float(INFINITY), "null");
 }
 
+/* Found the slow way, by trying one digit more each time. */
+static bool has_fewest_digits(const char *text, double value) {
+    char tried[64];
+    int digits = 0;
+    do
+        snprintf(tried, sizeof tried, "%.*g", ++digits, value);
+    while (strtod(tried, NULL) != value);
+    return value == trunc(value) || str_equal(text, tried);
+}
+
+/* Decimals of 1 to 17 digits. */
+static void test_numbers_are_short(void) {
+    for (uint32_t i = 0; i < 5000; i++) {
+        struct rng_block random = rng_philox(4, i, 0, RNG_TEST, 0);
+        char text[64];
+        double value = (double)random.word[0] / (1.0 + (double)random.word[1]);
+        snprintf(text, sizeof text, "%.*g", 1 + (int)(random.word[2] % 17), value);
+        value = strtod(text, NULL);
+        if (!has_fewest_digits(as_double(value), value))
+            T_FAIL("%a is written as %s", value, as_double(value));
+    }
+}
+
 /* Random bit patterns, subnormals and all. */
 static void test_numbers_read_back(void) {
     for (uint32_t i = 0; i < 5000; i++) {
@@ -126,6 +149,8 @@ static void test_numbers_read_back(void) {
         memcpy(&f, random.word + 2, sizeof f);
         if (isfinite(d) && (!str_parse_double(as_double(d), &parsed) || parsed != d))
             T_FAIL("%a does not read back", d);
+        if (isfinite(d) && !has_fewest_digits(as_double(d), d))
+            T_FAIL("%a is written as %s", d, as_double(d));
         if (isfinite(f) && (!str_parse_double(as_float(f), &parsed) || (float)parsed != f))
             T_FAIL("%a does not read back", (double)f);
     }
@@ -246,6 +271,7 @@ int main(void) {
     T_RUN(test_limit_keeps_a_prefix);
     T_RUN(test_json_strings);
     T_RUN(test_shortest_numbers);
+    T_RUN(test_numbers_are_short);
     T_RUN(test_numbers_read_back);
     T_RUN(test_comparing);
     T_RUN(test_copying);

@@ -6,7 +6,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_ARGS ?=
 
-.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread bench bench-gpu lint \
+.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread bench bench-http bench-gpu lint \
     format clean
 
 all: build
@@ -55,6 +55,10 @@ fuzz: setup-test
 
 bench: setup-test build
 	@tests/bench/run
+
+# The service under load, beside Python servers with the same model.
+bench-http: setup-test build
+	@tests/bench/http/run
 
 # On a machine with a GPU: beside PyTorch, in the python3 on PATH.
 bench-gpu:

@@ -34,7 +34,7 @@ enum {
     LIMIT_SWEEP_MS = 250,                      /* how often deadlines are looked at */
 
     /* Streams */
-    LIMIT_STREAMS = 256,
+    LIMIT_STREAMS = 2048,
     LIMIT_STREAM_PENDING_BYTES = 256 * 1024, /* nothing is read for a client that far behind */
     LIMIT_STREAM_POLL_MS = 200,
     LIMIT_STREAM_HEARTBEAT_MS = 15 * 1000,

@@ -1,6 +1,6 @@
 """Ratios against PyTorch and the machine's own limits, measured side by side.
 
-    bench.py [rows=step_f32,step_bf16,kd_f32,kd_bf16,loss,http,networks] [rounds=3] [steps=10]
+    bench.py [rows=step_f32,step_bf16,kd_f32,kd_bf16,loss,networks] [rounds=3] [steps=10]
              [threads=2] [networks=all] [record=NAME]
 
 The participants of a row take turns, each in a process of its own, `rounds` times; what counts is
@@ -137,12 +137,6 @@ def loss_rows(options):
         yield from loss_row(rows, classes, options)
 
 
-def http_rows(options):
-    import http_load
-
-    yield from http_load.rows(BUILD, int(options["threads"]))
-
-
 def network_rows(options):
     yield from networks.rows(BUILD, options)
 
@@ -151,7 +145,6 @@ KINDS = {
     **{f"{kind}_{precision}": functools.partial(step_row, kind, precision)
        for kind in ("step", "kd") for precision in ("f32", "bf16")},
     "loss": loss_rows,
-    "http": http_rows,
     "networks": network_rows,
 }
 

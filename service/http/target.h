@@ -5,10 +5,8 @@
  * segment. %00 and %2F, control characters, "." and ".." as segments, broken escapes, invalid
  * UTF-8 and a query name given twice are errors.
  *
- * Ownership: segments and parameters point into the target; target_release frees them, after an error
- *            too: what stands before the fault is there then.
- * Errors:    INVALID.
- * Threads:   a value.
+ * Ownership: segments and parameters point into the target; target_release frees them, after an
+ * error too: what stands before the fault is there then. Errors:    INVALID. Threads:   a value.
  */
 #ifndef SERVICE_HTTP_TARGET_H
 #define SERVICE_HTTP_TARGET_H

@@ -19,6 +19,10 @@ extern const struct script script_schema;
 /* What workers say of themselves. */
 extern const struct script script_announce;
 
+/* Webhooks and what waits to be sent to them. */
+extern const struct script script_hook_create, script_hook_list, script_hook_remove,
+    script_hook_test, script_hook_take, script_hook_settle;
+
 /* Reading. */
 extern const struct script script_show, script_list, script_points, script_events, script_count,
     script_workers, script_old;

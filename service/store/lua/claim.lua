@@ -27,13 +27,11 @@ while true do
         return {'none'}
     end
     local now = now_ms()
+    local before = redis.call('HMGET', key('job', id), 'attempt', 'started_ms')
+    local started = before[2] ~= '0' and before[2] or whole(now)
     local state = not is_over(id, now) and transition(id, 'claim', {'worker', worker, 'instance', instance,
-        'lease_ms', ARGV[4], 'attempt', (redis.call('HGET', key('job', id), 'attempt') or 0) + 1},
-        {'worker', worker})
+        'lease_ms', ARGV[4], 'attempt', (before[1] or 0) + 1, 'started_ms', started}, {'worker', worker})
     if state then
-        if redis.call('HGET', key('job', id), 'started_ms') == '0' then
-            redis.call('HSET', key('job', id), 'started_ms', whole(now_ms()))
-        end
         redis.call('HSET', key('workers'), worker, id)
         return lease(id)
     end

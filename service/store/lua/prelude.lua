@@ -97,13 +97,66 @@ local leave = {
     end,
 }
 
--- Adds to the job's events; notes is a list of more fields and values.
+-- What is told outside when a job comes into another state, or else by what brought it there:
+-- api/webhook.h has the names.
+local told = {submit = 'job.submitted', claim = 'job.started', resume = 'job.resumed',
+    retry = 'job.retried', release = 'job.interrupted', reap = 'job.interrupted',
+    succeeded = 'job.succeeded', failed = 'job.failed', cancelled = 'job.cancelled',
+    paused = 'job.paused'}
+
+-- Puts a message into a hook's outbox, to be sent now; data is a job's hash or nothing. Of too many
+-- the one that waits longest for its next try is given up.
+local function post(hook, message, kind, now, data)
+    local outbox = key('outbox', hook)
+    redis.call('HSET', key('delivery', hook .. ':' .. message), 'type', kind, 'at', whole(now),
+        'tries', '0', 'data', cmsgpack.pack(data or {}))
+    redis.call('ZADD', outbox, whole(now), message)
+    if redis.call('ZCARD', outbox) > 1000 then
+        local last = redis.call('ZPOPMAX', outbox)[1]
+        redis.call('DEL', key('delivery', hook .. ':' .. last))
+        redis.call('HINCRBY', key('webhook', hook), 'given_up', 1)
+    end
+end
+
+-- Forgets what a hook has not been sent yet. Returns how much that was.
+local function empty_outbox(hook)
+    local messages = redis.call('ZRANGE', key('outbox', hook), 0, -1)
+    for _, message in ipairs(messages) do
+        redis.call('DEL', key('delivery', hook .. ':' .. message))
+    end
+    redis.call('DEL', key('outbox', hook))
+    return #messages
+end
+
+local function has_tag(id, tag)
+    for _, name in ipairs(index_names(id)) do
+        if name == 'by:tag:' .. tag then
+            return true
+        end
+    end
+    return false
+end
+
+-- Tells those hooks that want to know; the message is named after the job and its event.
+local function tell_hooks(id, kind, seq, now)
+    local message = 'event_' .. string.gsub(id, '^job_', '') .. '_' .. seq
+    for _, hook in ipairs(redis.call('ZRANGE', key('webhooks'), 0, -1)) do
+        local wants = redis.call('HMGET', key('webhook', hook), 'kinds', 'tag', 'disabled')
+        if wants[3] ~= '1' and string.find(wants[1], ' ' .. kind .. ' ', 1, true)
+            and (wants[2] == '' or has_tag(id, wants[2])) then
+            post(hook, message, kind, now, job_fields(id))
+        end
+    end
+end
+
+-- Adds to the job's events; notes is a list of more fields and values. Returns its number.
 local function record(id, event, state, wish, now, notes)
     local attempt = redis.call('HGET', key('job', id), 'attempt') or '0'
     local seq = redis.call('HINCRBY', key('job', id), 'events', 1)
     redis.call('XADD', key('events', id), 'MAXLEN', '~', '1000', seq .. '-0', 'event', event,
         'state', state, 'requested', wish, 'attempt', attempt, 'at', whole(now), unpack(notes or {}))
     notify(id)
+    return seq
 end
 
 -- What the hash says why a job failed. The message has nothing that JSON would escape.
@@ -166,13 +219,16 @@ end
 
 local transition
 
--- A job has ended: it waits for none, and those that wait for it go on, or fail as well.
-local function settle(id, state)
+local function stop_waiting(id)
     local waits = redis.call('HGET', key('job', id), 'waits_for')
     for other in string.gmatch(waits or '', '%S+') do
         redis.call('SREM', key('dependants', other), id)
     end
     redis.call('HSET', key('job', id), 'waits_for', '')
+end
+
+-- A job has ended: those that wait for it go on, or fail as well.
+local function settle(id, state)
     local dependants = redis.call('SMEMBERS', key('dependants', id))
     redis.call('DEL', key('dependants', id))
     table.sort(dependants)
@@ -180,9 +236,8 @@ local function settle(id, state)
         local job = key('job', other)
         local message = 'job ' .. id .. ', on which it depends, is ' .. state
         if state ~= 'succeeded' then
-            if transition(other, 'forsake', {}, {'message', message}) == 'failed' then
-                redis.call('HSET', job, 'error', error_json(other, 'conflict', message, 'depends_on'))
-            end
+            transition(other, 'forsake', {}, {'message', message},
+                error_json(other, 'conflict', message, 'depends_on'))
         elseif standing(other) ~= 'absent' then
             redis.call('HSET', job, 'waits_for', remove_word(redis.call('HGET', job, 'waits_for'), id))
             if standing(other) == 'queued' then
@@ -194,9 +249,10 @@ local function settle(id, state)
     end
 end
 
--- Carries out an event with changes (a list of fields and values) to the hash and notes for the
--- record. Returns the new state, or nil and the answer that says why not.
-transition = function(id, event, changes, notes)
+-- Carries out an event with changes (a list of fields and values) to the hash, notes for the record
+-- and the error of a job that fails by it. Returns the new state, or nil and the answer that says why
+-- not.
+transition = function(id, event, changes, notes, failure)
     local from, wish = standing(id)
     local to, to_wish = rule(event, from, wish)
     if not to then
@@ -211,6 +267,9 @@ transition = function(id, event, changes, notes)
     end
     redis.call('HSET', key('job', id), 'state', to, 'requested', to_wish, 'updated_ms', whole(now),
         unpack(changes))
+    if failure and to == 'failed' then
+        redis.call('HSET', key('job', id), 'error', failure)
+    end
     if from ~= to then
         redis.call('ZREM', key('state', from), id)
         redis.call('ZADD', key('state', to), 0, id)
@@ -222,7 +281,13 @@ transition = function(id, event, changes, notes)
         end
         schedule_end(id, to, now)
     end
-    record(id, event, to, to_wish, now, notes)
+    if from ~= to and finished[to] then
+        stop_waiting(id)
+    end
+    local seq = record(id, event, to, to_wish, now, notes)
+    if from ~= to and (told[to] or told[event]) then
+        tell_hooks(id, told[to] or told[event], seq, now)
+    end
     if from ~= to and finished[to] then
         settle(id, to)
     end
@@ -256,12 +321,8 @@ local function lose(id, max_lost)
     local worker = redis.call('HGET', key('job', id), 'worker') or ''
     local notes = {'worker', worker, 'message', 'the worker died, or its lease ran out'}
     if lost >= tonumber(max_lost) and rule('poison', standing(id)) then
-        local state = transition(id, 'poison', {}, notes)
-        if state == 'failed' then
-            local message = 'lost: the worker died ' .. lost .. ' times in a row while it ran this job'
-            redis.call('HSET', key('job', id), 'error', error_json(id, 'internal', message, ''))
-        end
-        return state
+        local message = 'lost: the worker died ' .. lost .. ' times in a row while it ran this job'
+        return (transition(id, 'poison', {}, notes, error_json(id, 'internal', message, '')))
     end
     return (transition(id, 'reap', {}, notes))
 end
@@ -274,11 +335,8 @@ local function expire(id, now)
         field = 'max_runtime_s'
         message = 'the job ran for longer than ' .. whole((limits[2] or 0) / 1000) .. ' s'
     end
-    local state = transition(id, 'expire', {}, {'message', message})
-    if state == 'failed' then
-        redis.call('HSET', key('job', id), 'error', error_json(id, 'timeout', message, field))
-    end
-    return state
+    return (transition(id, 'expire', {}, {'message', message},
+        error_json(id, 'timeout', message, field)))
 end
 
 local function is_over(id, now)

@@ -4,6 +4,7 @@
  */
 #include "service/store/jobs.h"
 #include "service/store/queue.h"
+#include "service/store/webhooks.h"
 #include "tests/support/redis_fixture.h"
 
 static struct redis_fixture fixture;
@@ -176,6 +177,54 @@ static void check_event(const struct job_transition *row, const char *id) {
     event_page_release(&page);
 }
 
+static void make_hook(void) {
+    struct webhook_request request = {.url = "http://example.org/"};
+    struct webhook_card card;
+    char id[ID_BYTES];
+#define ADD(slug, doc)                                                                             \
+    str_copy(request.events.item[request.events.count++], FIELD_TEXT_BYTES, slug);
+    WEBHOOK_KIND_MAP(ADD)
+#undef ADD
+    id_make(&ids, ID_PREFIX_WEBHOOK, id);
+    must(webhooks_create(fixture.pool, id, "whsec_AAAA", &request, &card, &why), "webhook");
+}
+
+/* What a row is called outside, or NULL. */
+static const char *kind_of(const struct job_transition *row) {
+    static const char *const by_state[JOB_STATE_COUNT + 1] = {
+        [JOB_PAUSED] = "job.paused",
+        [JOB_SUCCEEDED] = "job.succeeded",
+        [JOB_FAILED] = "job.failed",
+        [JOB_CANCELLED] = "job.cancelled",
+    };
+    static const char *const by_event[JOB_EVENT_COUNT] = {
+        [JOB_EVENT_SUBMIT] = "job.submitted",    [JOB_EVENT_CLAIM] = "job.started",
+        [JOB_EVENT_RELEASE] = "job.interrupted", [JOB_EVENT_REAP] = "job.interrupted",
+        [JOB_EVENT_RESUME] = "job.resumed",      [JOB_EVENT_RETRY] = "job.retried",
+    };
+    if (!row || row->from == row->to)
+        return NULL;
+    return by_state[row->to] ? by_state[row->to] : by_event[row->event];
+}
+
+/* Webhooks hear of a job that comes into another state, once, with the job as it is then. */
+static void check_message(const struct job_transition *row, const char *id, const struct job *job) {
+    const struct take take = {.lease_ms = LEASE_MS, .most = 32, .most_of_a_hook = 32};
+    struct delivery_list list;
+    const char *kind = kind_of(row);
+    int told = 0;
+    must(webhooks_take(fixture.pool, &take, &list, &why), "take");
+    for (int i = 0; i < list.count; i++) {
+        if (!list.item[i].job || strcmp(list.item[i].job->id, id) != 0)
+            continue;
+        told++;
+        T_STR(list.item[i].kind, kind);
+        T_CHECK(memcmp(list.item[i].job, job, sizeof *job) == 0);
+    }
+    T_INT(told, kind != NULL);
+    delivery_list_release(&list);
+}
+
 /* Only a queued job is without a wish; the wish of others is met at once. */
 static bool exists(enum job_state state, enum job_request requested) {
     return requested == JOB_REQUEST_NONE || state == JOB_RUNNING;
@@ -190,6 +239,7 @@ static void check_case(enum job_event event, enum job_state from, enum job_reque
     FIXTURE_DO(&fixture, "FLUSHALL");
     id_make(&ids, ID_PREFIX_JOB, id);
     reach(from, requested, id, &claim, lapses ? EXPIRED_MS : LEASE_MS);
+    make_hook();
     enum status status = carry_out(event, &claim);
     enum status refusal = from == JOB_ABSENT ? STATUS_NOT_FOUND : STATUS_CONFLICT;
     enum status read = jobs_get(fixture.pool, id, &job, NULL);
@@ -204,6 +254,7 @@ static void check_case(enum job_event event, enum job_state from, enum job_reque
                status_slug(row ? STATUS_OK : refusal), job_state_slug(to), job_request_slug(then));
     if (row)
         check_event(row, id);
+    check_message(row, id, &job);
 }
 
 static void test_every_event_in_every_state(void) {

@@ -6,7 +6,7 @@ set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config curl ca-certificates
     libmicrohttpd-dev libjansson-dev libhiredis-dev libdnnl-dev zlib1g-dev libturbojpeg0-dev
-    libpng-dev redis-server python3-venv"
+    libpng-dev libcurl4-gnutls-dev libgnutls28-dev redis-server python3-venv"
 test_packages="clang clang-format clang-tidy libomp-dev python3 python3-venv python3-numpy
     python3-torch python3-yaml python3-httpx python3-pil python3-pytest shellcheck jq wrk"
 demo_packages="jq"

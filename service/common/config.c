@@ -64,6 +64,12 @@ static const struct field rows[] = {
      .doc = "Days after which the kept checkpoints of finished jobs are removed; 0: never."},
     {ROW(min_free_bytes), .type = FIELD_INT, .max = 1e15, .fallback = "0",
      .doc = "With less room than this for data, jobs and uploads are refused; 0: no minimum."},
+    {ROW(webhook_private), .type = FIELD_BOOL, .fallback = "false",
+     .doc = "Let webhooks be sent to addresses of private networks and of this machine."},
+    {ROW(webhook_timeout_ms), .type = FIELD_INT, .min = 100, .max = 600000, .fallback = "15000",
+     .doc = "Time in which the receiver of a webhook must have answered."},
+    {ROW(webhook_retry_ms), .type = FIELD_INT, .min = 1, .max = 3600000, .fallback = "5000",
+     .doc = "Wait after the first failed try of a webhook's message; later waits in proportion."},
     {ROW(ready_fd), .type = FIELD_INT, .min = -1, .max = 65535, .fallback = "-1",
      .doc = "File descriptor on which a child of up says that it is ready."},
 };

@@ -39,6 +39,9 @@ struct config {
     int64_t keep_jobs_days;                /* finished jobs; 0: for ever */
     int64_t keep_checkpoints_days;         /* kept checkpoints of finished jobs; 0: for ever */
     int64_t min_free_bytes;                /* below this nothing new is taken; 0: no minimum */
+    bool webhook_private;                  /* webhooks may go to private addresses */
+    int64_t webhook_timeout_ms;            /* for sending one message and its answer */
+    int64_t webhook_retry_ms;              /* wait after the first try that failed */
     int64_t ready_fd; /* where a child of up writes a line (serve: its URL) when ready; -1: none */
 };
 

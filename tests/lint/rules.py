@@ -24,7 +24,8 @@ BELOW = {
     "service/common": ["engine/spec"],
     "service/store": ["api", "service/common", "engine/data", "engine/model"],
     "service/worker": ["service/store", "engine/session"],
-    "service/http": ["service/store", "engine/session", "engine/onnx"],
+    "service/webhook": ["service/store"],
+    "service/http": ["service/store", "service/webhook", "engine/session", "engine/onnx"],
     "service/up": ["service/store"],
     "service": ["service/http", "service/worker", "service/up"],
 }
@@ -36,8 +37,7 @@ FOREIGN = {
     r"(oneapi/)?dnnl.*": ["engine/backend/cpu"],
     r"(cuda|cudnn|cublas).*": ["engine/backend/cuda"],
     r"(turbojpeg|jpeglib|png|zlib)\.h": ["engine/data/with"],
-    r"curl/.*": ["service/worker", "service/common"],
-    r"openssl/.*": ["service/common"],
+    r"(curl|gnutls)/.*": ["service/webhook"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 LIMITS = {".c": 500, ".h": 200}

@@ -1,0 +1,35 @@
+/*
+ * deliverer.h - the thread that sends what waits in the webhooks' outboxes.
+ *
+ * It takes messages whose time has come for a lease, several at once but few of one webhook, signs
+ * and sends them, and settles each: delivered at a 2xx, given up after the last of DELIVERY_TRIES,
+ * tried again later otherwise. A 410 disables the webhook. Several servers may do this at once; a
+ * message is settled by the one that took it, or taken again when its lease is over.
+ *
+ * Ownership: deliverer_create ... deliverer_free, before what it was given.
+ * Errors:    logged, once until it goes well again.
+ * Threads:   one of its own; the counts may be read by any.
+ */
+#ifndef SERVICE_WEBHOOK_DELIVERER_H
+#define SERVICE_WEBHOOK_DELIVERER_H
+
+#include "service/common/config.h"
+#include "service/store/redis.h"
+
+enum { DELIVERY_TRIES = 10 };
+
+struct deliverer;
+
+/* Starts the thread. */
+struct deliverer *deliverer_create(const struct config *config, struct redis_pool *pool);
+
+/* Breaks off what is on its way, which waits again, and frees; NULL is allowed. */
+void deliverer_free(struct deliverer *deliverer);
+
+/* Tries since the start, by how they ended. */
+struct deliverer_counts {
+    int64_t delivered, failed, given_up;
+};
+struct deliverer_counts deliverer_counts(struct deliverer *deliverer); /* As of now. */
+
+#endif

@@ -14,6 +14,7 @@
 #include "service/http/stream.h"
 #include "service/http/telemetry.h"
 #include "service/store/redis.h"
+#include "service/webhook/deliverer.h"
 
 #include <stdatomic.h>
 
@@ -27,6 +28,7 @@ struct app {
     struct crew *loaders;  /* load models, estimate jobs */
     struct crew *imports;  /* import data sets */
     struct model_cache *models;
+    struct deliverer *deliverer;
     atomic_bool device_lost; /* nothing can be classified any more: the process ends as failed */
 };
 

@@ -38,6 +38,19 @@ static void add_jobs(struct app *app, struct str *out) {
                  (long long)count[state]);
 }
 
+static void add_deliveries(struct app *app, struct str *out) {
+    struct deliverer_counts counts = deliverer_counts(app->deliverer);
+    telemetry_add_help(out, "distilld_webhook_tries_total", "counter",
+                       "Messages sent to webhooks, by whether they arrived.");
+    str_addf(out, "distilld_webhook_tries_total{outcome=\"delivered\"} %lld\n",
+             (long long)counts.delivered);
+    str_addf(out, "distilld_webhook_tries_total{outcome=\"failed\"} %lld\n",
+             (long long)counts.failed);
+    telemetry_add_help(out, "distilld_webhook_given_up_total", "counter",
+                       "Messages that were tried for the last time in vain.");
+    str_addf(out, "distilld_webhook_given_up_total %lld\n", (long long)counts.given_up);
+}
+
 void handle_prometheus(struct request *request, struct reply *reply) {
     struct app *app = request->app;
     struct str *out = reply_body(reply, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8");
@@ -48,5 +61,6 @@ void handle_prometheus(struct request *request, struct reply *reply) {
               model_cache_bytes(app->models));
     add_gauge(out, "distilld_predictions_waiting", "Pictures that wait to be classified.",
               model_cache_waiting(app->models));
+    add_deliveries(app, out);
     telemetry_add_text(app->telemetry, out);
 }

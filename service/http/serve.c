@@ -58,7 +58,8 @@ static enum status app_open(struct app *app, const struct config *config, struct
         status = schema_check_data(config->data, err);
     if (status)
         return status;
-    int helpers = 3; /* who else may hold a connection: the pump, the keeper, and this thread */
+    /* who else may hold a connection: the pump, the keeper, the deliverer, and this thread */
+    int helpers = 4;
     app->config = config;
     app->pool = pool_create(&address, (int)config->threads + helpers);
     status = schema_prepare(config->data, app->pool, err);
@@ -76,10 +77,12 @@ static enum status app_open(struct app *app, const struct config *config, struct
     app->imports = crew_create(1, LIMIT_IMPORTS_WAITING);
     app->pump = pump_create(feed_create(&address));
     app->keeper = keeper_create(config, app->pool, schema_checked);
+    app->deliverer = deliverer_create(config, app->pool);
     return STATUS_OK;
 }
 
 static void app_close(struct app *app) {
+    deliverer_free(app->deliverer);
     keeper_free(app->keeper);
     pump_free(app->pump);
     crew_free(app->imports);

@@ -24,7 +24,8 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 # Members of a schema that are lists of any length or files, which no field table describes.
 BESIDE_TABLE = {"Model": {"class_names", "spec"}, "Dataset": {"class_names", "mean", "deviation"},
                 "PredictRequest": {"images"}}
-REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest", "AliasRequest"}
+REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest", "AliasRequest",
+            "WebhookRequest"}
 JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "text": "string",
               "enum": "string", "ints": "array", "texts": "array"}
 
@@ -139,7 +140,8 @@ class Fields(unittest.TestCase):
         self.assertEqual(set(SCHEMAS["DatasetRequest"]["required"]), required["DatasetRequest"])
         self.assertEqual(set(SCHEMAS["PredictRequest"]["required"]),
                          required["PredictRequest"] | {"images"})
-        self.assertEqual(set(SCHEMAS["AliasRequest"]["required"]), required["AliasRequest"])
+        for table in ("AliasRequest", "WebhookRequest"):
+            self.assertEqual(set(SCHEMAS[table]["required"]), required[table])
         for table in CODE["tables"].keys() - REQUESTS:
             self.assertEqual(set(SCHEMAS[table]["required"]), SCHEMAS[table]["properties"].keys())
 
@@ -203,6 +205,12 @@ class States(unittest.TestCase):
     def test_are_the_same(self):
         self.assertEqual(SCHEMAS["JobState"]["enum"], CODE["states"])
 
+    def test_types_of_message_are_the_same(self):
+        told = SCHEMAS["WebhookMessage"]["properties"]["type"]["enum"]
+        asked = SCHEMAS["WebhookRequest"]["properties"]["events"]["items"]["enum"]
+        self.assertEqual(told, CODE["webhook_kinds"][1:] + CODE["webhook_kinds"][:1])
+        self.assertEqual(asked, CODE["webhook_kinds"][1:])
+
     def test_wishes_are_the_same(self):
         wishes = SCHEMAS["Job"]["properties"]["requested"]["enum"]
         self.assertEqual(wishes, [r for r in CODE["requests"] if r != "none"] + [None])
@@ -249,7 +257,7 @@ class Problems(unittest.TestCase):
 class Examples(unittest.TestCase):
     def test_requests_are_accepted(self):
         kinds = {"/jobs": "job", "/jobs/{id}": "edit", "/datasets": "dataset", "/predict": "predict",
-                 "/aliases/{name}": "alias"}
+                 "/aliases/{name}": "alias", "/webhooks": "webhook"}
         count = 0
         for _, path, operation, _ in operations():
             content = operation.get("requestBody", {}).get("content", {})

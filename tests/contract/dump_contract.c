@@ -3,7 +3,7 @@
  * states, statuses and problems. With an argument, it reads a request's body from stdin instead and
  * prints what the service would make of it:
  *
- *     dump_contract job | edit | dataset | predict | alias < body.json
+ *     dump_contract job | edit | dataset | predict | alias | webhook < body.json
  *
  * contract_test.py compares both with openapi.yaml.
  */
@@ -13,6 +13,7 @@
 #include "api/codec.h"
 #include "api/event.h"
 #include "api/job_edit.h"
+#include "api/webhook.h"
 #include "api/worker.h"
 #include "engine/base/mem.h"
 #include "engine/spec/import_spec.h"
@@ -25,12 +26,12 @@ static const struct field_table *const tables[] = {
     &train_spec_table,   &job_edit_table,        &job_progress_table,    &point_table,
     &event_table,        &checkpoint_card_table, &model_card_table,      &dataset_card_table,
     &job_estimate_table, &dataset_request_table, &predict_request_table, &worker_card_table,
-    &alias_card_table,   &alias_request_table,
+    &alias_card_table,   &alias_request_table,   &webhook_card_table,    &webhook_request_table,
 };
 static const char *const table_names[] = {
-    "TrainSpec",      "JobEdit", "Progress", "Point",        "Event",
-    "Checkpoint",     "Model",   "Dataset",  "Estimate",     "DatasetRequest",
-    "PredictRequest", "Worker",  "Alias",    "AliasRequest",
+    "TrainSpec", "JobEdit",      "Progress", "Point",          "Event",          "Checkpoint",
+    "Model",     "Dataset",      "Estimate", "DatasetRequest", "PredictRequest", "Worker",
+    "Alias",     "AliasRequest", "Webhook",  "WebhookRequest",
 };
 
 static const char *const type_names[] = {
@@ -114,6 +115,10 @@ static void add_slugs(struct str *out) {
     str_add(out, "],\n\"requests\":[");
     for (int i = 0; i < JOB_REQUEST_COUNT; i++)
         str_addf(out, "%s\"%s\"", i ? "," : "", job_request_slug((enum job_request)i));
+    str_add(out, "],\n\"webhook_kinds\":[\"" WEBHOOK_TEST "\"");
+#define SLUG(slug, doc) str_add(out, ",\"" slug "\"");
+    WEBHOOK_KIND_MAP(SLUG)
+#undef SLUG
     str_add(out, "],\n\"statuses\":[");
     for (int i = 0; i < STATUS_COUNT; i++)
         str_addf(out, "%s\"%s\"", i ? "," : "", status_slug((enum status)i));
@@ -228,15 +233,21 @@ static enum status decode_alias(const char *text, size_t len, struct field_error
     return status;
 }
 
+static enum status decode_webhook(const char *text, size_t len, struct field_errors *errors,
+                                  struct error *err, struct str *out) {
+    struct webhook_request request;
+    enum status status = webhook_request_decode(&request, text, len, errors, err);
+    if (!status)
+        fields_add_json(&webhook_request_table, &request, 0, out);
+    return status;
+}
+
 static const struct {
     const char *name;
     enum status (*decode)(const char *text, size_t len, struct field_errors *errors,
                           struct error *err, struct str *out);
-} decoders[] = {{"job", decode_job},
-                {"edit", decode_edit},
-                {"dataset", decode_dataset},
-                {"predict", decode_predict},
-                {"alias", decode_alias}};
+} decoders[] = {{"job", decode_job},         {"edit", decode_edit},   {"dataset", decode_dataset},
+                {"predict", decode_predict}, {"alias", decode_alias}, {"webhook", decode_webhook}};
 
 static int decode(const char *name, struct str *out) {
     static char text[1 << 20];
@@ -250,7 +261,7 @@ static int decode(const char *name, struct str *out) {
             problem_add_error(&err, &errors, out);
         return 0;
     }
-    fprintf(stderr, "usage: dump_contract [job | edit | dataset | predict | alias]\n");
+    fprintf(stderr, "usage: dump_contract [job | edit | dataset | predict | alias | webhook]\n");
     return 2;
 }
 

@@ -248,6 +248,7 @@ MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions
           "statuses": statuses, "networks": networks, "speed": speed, "gpu": gpu,
           "job": lambda: fields("TrainSpec"),
           "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"), "worker": lambda: fields("Worker"),
+          "webhook": lambda: fields("Webhook"), "webhookrequest": lambda: fields("WebhookRequest"),
           "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}
 
 

@@ -10,9 +10,11 @@ NO_JOB = "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"
 class JobCase(ServiceCase):
     """A service with the data set `tiny`."""
 
+    SETTINGS = {}
+
     @classmethod
     def setUpClass(cls):
-        cls.service = cls.start(device="ref", lease_ms=3000)
+        cls.service = cls.start(**{"device": "ref", "lease_ms": 3000, **cls.SETTINGS})
         folder = write_dataset(cls.service.folder / "tiny")
         cls.imported = cls.service.post("/datasets", {"name": "tiny", "path": str(folder)})
 

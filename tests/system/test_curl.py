@@ -98,8 +98,18 @@ class CurlTest(unittest.TestCase):
         self.check_weights(model, folder / "weights.safetensors")
         self.check_upload(model, folder / "weights.safetensors")
         self.check_changes()
+        self.check_webhooks()
         self.check_removal(model)
         self.assertEqual(self.used, {script.stem for script in SCRIPTS.glob("*.sh")})
+
+    def check_webhooks(self):
+        made = self.json("webhook", '{"url": "https://example.org/hook"}')
+        self.assertTrue(made["secret"].startswith("whsec_"))
+        self.assertEqual(self.json("webhooks")["items"][0]["id"], made["id"])
+        self.assertEqual(self.json("webhooks", made["id"])["url"], made["url"])
+        self.run_script("remove_webhook", made["id"])
+        self.json("test_webhook", made["id"], status=REFUSED)
+        self.json("webhook", '{"url": "http://127.0.0.1/"}', status=REFUSED)
 
     def check_removal(self, model):
         job = self.json("submit", json.dumps({**SPEC, "epochs": 100000, "init": model}))

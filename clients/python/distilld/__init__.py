@@ -13,15 +13,19 @@
 """
 
 from .client import Client
-from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
+from .errors import (DistilldError, JobFailed, ProblemError, ServiceUnreachable,
+                     WrongSignature)
 from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, FieldError, Job, JobEvent,
-                    Model, Point, Prediction, Progress, Rerun, Sample, Worker)
+                    Model, Point, Prediction, Progress, Rerun, Sample, Webhook,
+                    WebhookMessage, Worker)
+from .webhooks import verify_webhook
 from .weights import Tensor, pth_to_safetensors, read_pth, write_safetensors
 
 __all__ = [
     "Alias", "Architecture", "Checkpoint", "Client", "Dataset", "DistilldError", "DryRun",
     "FieldError", "Job", "JobEvent", "JobFailed", "Model", "Point", "Prediction", "ProblemError",
-    "Progress", "Rerun", "Sample", "ServiceUnreachable", "Tensor", "Worker", "pth_to_safetensors",
-    "read_pth", "write_safetensors",
+    "Progress", "Rerun", "Sample", "ServiceUnreachable", "Tensor", "Webhook",
+    "WebhookMessage", "Worker", "WrongSignature", "pth_to_safetensors", "read_pth",
+    "verify_webhook", "write_safetensors",
 ]
 __version__ = "0.1.0"

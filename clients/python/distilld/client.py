@@ -19,7 +19,7 @@ from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
 from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Model, Point,
-                    Prediction, Rerun, Sample, Worker)
+                    Prediction, Rerun, Sample, Webhook, Worker)
 from .weights import pth_to_safetensors
 
 Picture = Union[str, "os.PathLike[str]", bytes]
@@ -371,6 +371,29 @@ class Client:
         return cast(Dict[str, Any], self._json("GET", "/schema"))
 
     # The service
+
+    # Webhooks
+
+    def add_webhook(self, url: str, **fields: Any) -> Webhook:
+        """Registers a URL that is told what happens to jobs; fields are events and tag. Keep the
+        secret: it is told only now, and verify_webhook needs it."""
+        return cast(Webhook, self._json("POST", "/webhooks", safe=False, json={"url": url, **fields}))
+
+    def webhooks(self) -> Iterator[Webhook]:
+        """All webhooks, oldest first."""
+        return cast(Iterator[Webhook], self._pages("/webhooks", {}))
+
+    def webhook(self, webhook_id: str) -> Webhook:
+        """A webhook and how its last message fared."""
+        return cast(Webhook, self._json("GET", f"/webhooks/{webhook_id}"))
+
+    def test_webhook(self, webhook_id: str) -> str:
+        """Sends it a message of type webhook.test; answers the message's id."""
+        return cast(str, self._json("POST", f"/webhooks/{webhook_id}/test", safe=False)["id"])
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        """Removes it with what it was not sent yet."""
+        self._request("DELETE", f"/webhooks/{webhook_id}", safe=False)
 
     def workers(self) -> List[Worker]:
         """The workers that are there or were in the last hour, by name."""

@@ -28,6 +28,10 @@ class ProblemError(DistilldError):
         super().__init__(f"{status}: " + "; ".join(details))
 
 
+class WrongSignature(DistilldError):
+    """A message that claims to be a webhook's is not signed with its secret, or is too old."""
+
+
 class JobFailed(DistilldError):
     """A job that was waited for failed or was cancelled."""
 

@@ -98,6 +98,33 @@ class Worker(TypedDict):
     attempt: int
 
 
+class Webhook(TypedDict):
+    """A URL that is told what happens to jobs; the secret is known only where it was created."""
+
+    id: str
+    url: str
+    events: List[str]
+    tag: Optional[str]
+    secret: Optional[str]
+    created: str
+    disabled: bool
+    waiting: int
+    delivered: int
+    given_up: int
+    failures: int
+    last_time: Optional[str]
+    last_status: int
+    last_error: Optional[str]
+
+
+class WebhookMessage(TypedDict):
+    """What a webhook is sent; data is the job as it was then."""
+
+    type: str
+    timestamp: str
+    data: Dict[str, Any]
+
+
 class Rerun(TypedDict):
     job: Job
     identical: Optional[bool]

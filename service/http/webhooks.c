@@ -1,0 +1,108 @@
+#include "service/store/webhooks.h"
+#include "api/codec.h"
+#include "service/common/log.h"
+#include "service/http/app.h"
+#include "service/http/handlers.h"
+#include "service/http/page.h"
+#include "service/webhook/signature.h"
+#include "service/webhook/url.h"
+
+enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_ACCEPTED = 202, HTTP_NO_CONTENT = 204 };
+
+void handle_webhook_list(struct request *request, struct reply *reply) {
+    struct page page;
+    struct webhook_list list = {0};
+    struct error err;
+    enum status status = page_parse(&page, request, ID_PREFIX_WEBHOOK, "", &err);
+    if (!status)
+        status = webhooks_list(request->app->pool, page.after, (int)page.limit, &list, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    struct str *out = reply_json(reply, HTTP_OK);
+    page_begin(out);
+    for (int i = 0; i < list.count; i++) {
+        page_separate(out, i);
+        webhook_card_add_json(&list.item[i], out);
+    }
+    page_end(out, list.next);
+    webhook_list_release(&list);
+}
+
+static enum status decode(struct request *request, struct webhook_request *asked,
+                          struct field_errors *errors, struct error *err) {
+    bool allow_private = request->app->config->webhook_private;
+    enum status status = request_check_query(request, "", err);
+    if (!status)
+        status = webhook_request_decode(asked, request->body, request->body_len, errors, err);
+    if (status)
+        return status;
+    status = url_check(asked->url, allow_private, err);
+    if (status) {
+        fields_blame(&webhook_request_table, asked, err, errors);
+        str_copy(errors->item[0].range, sizeof errors->item[0].range,
+                 allow_private ? URL_RANGE : URL_PRIVATE_RANGE);
+    }
+    return status;
+}
+
+void handle_webhook_create(struct request *request, struct reply *reply) {
+    struct app *app = request->app;
+    struct webhook_request asked;
+    struct webhook_card card;
+    struct field_errors errors = {.count = 0};
+    struct error err;
+    char id[ID_BYTES], secret[WEBHOOK_SECRET_BYTES];
+    enum status status = decode(request, &asked, &errors, &err);
+    if (!status) {
+        id_make(&app->ids, ID_PREFIX_WEBHOOK, id);
+        secret_make(secret);
+        status = webhooks_create(app->pool, id, secret, &asked, &card, &err);
+    }
+    if (status) {
+        request_fail(request, reply, &err, &errors);
+        return;
+    }
+    log_info("webhook_created", log_text("webhook", id), log_text("url", card.url));
+    webhook_card_add_json(&card, reply_json(reply, HTTP_CREATED));
+    reply_header(reply, "Location", "/webhooks/%s", id);
+}
+
+void handle_webhook_show(struct request *request, struct reply *reply) {
+    struct webhook_card card;
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = webhooks_get(request->app->pool, request->arg, &card, &err);
+    if (status)
+        request_fail(request, reply, &err, NULL);
+    else
+        webhook_card_add_json(&card, reply_json(reply, HTTP_OK));
+}
+
+void handle_webhook_remove(struct request *request, struct reply *reply) {
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = webhooks_remove(request->app->pool, request->arg, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    log_info("webhook_removed", log_text("webhook", request->arg));
+    reply->code = HTTP_NO_CONTENT;
+}
+
+void handle_webhook_test(struct request *request, struct reply *reply) {
+    struct error err;
+    char message[ID_BYTES];
+    enum status status = request_check_query(request, "", &err);
+    id_make(&request->app->ids, ID_PREFIX_EVENT, message);
+    if (!status)
+        status = webhooks_test(request->app->pool, request->arg, message, &err);
+    if (status)
+        request_fail(request, reply, &err, NULL);
+    else
+        str_addf(reply_json(reply, HTTP_ACCEPTED), "{\"id\":\"%s\"}", message);
+}

@@ -106,6 +106,10 @@ class WholeWayTest(JobCase):
         self.assertEqual(some, {"points": points[3:5], "next": 5})
         self.assertEqual(self.service.get(f"{path}?since=100000").json(),
                          {"points": [], "next": 100000})
+        greatest = 2**63 - 2
+        for kind, name in (("metrics", "points"), ("events", "events")):
+            self.assertEqual(self.service.get(f"/jobs/{self.student_id}/{kind}?since={greatest}").json(),
+                             {name: [], "next": greatest})
 
     def test_points_as_csv(self):
         path = f"/jobs/{self.student_id}/metrics"

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { FORESEEABLE_S = 1000 * 1000 * 1000 }; /* what is further off is no estimate */
+
 static void add_key(struct str *out, const char *key) {
     str_addf(out, "%s\"%s\":", out->len && out->data[out->len - 1] != '{' ? "," : "", key);
 }
@@ -60,6 +62,13 @@ static void add_progress(struct str *out, const struct job *job) {
     fields_add_json(&job_progress_table, &progress, 0, out);
 }
 
+/* When a running job will have ended, if it goes on as it did; 0: nobody can tell. */
+static int64_t estimated_finish_ms(const struct job *job) {
+    double remaining_s = job->progress.remaining_s;
+    bool known = job->state == JOB_RUNNING && remaining_s >= 0 && remaining_s < FORESEEABLE_S;
+    return known ? job->updated_ms + (int64_t)(remaining_s * 1000) : 0;
+}
+
 void job_add_json(const struct job *job, struct str *out) {
     bool wished = job->requested != JOB_REQUEST_NONE;
     str_add(out, "{");
@@ -84,6 +93,7 @@ void job_add_json(const struct job *job, struct str *out) {
     add_time(out, "created", job->created_ms);
     add_time(out, "started", job->started_ms);
     add_time(out, "finished", job->finished_ms);
+    add_time(out, "estimated_finish", estimated_finish_ms(job));
     add_time(out, "updated", job->updated_ms);
     str_add(out, "}");
 }

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import unittest
 
@@ -99,8 +100,24 @@ class CurlTest(unittest.TestCase):
         self.check_upload(model, folder / "weights.safetensors")
         self.check_changes()
         self.check_webhooks()
+        self.check_service()
         self.check_removal(model)
+        self.check_routes()
         self.assertEqual(self.used, {script.stem for script in SCRIPTS.glob("*.sh")})
+
+    def check_service(self):
+        self.assertEqual(self.json("health"), {"status": "ok"})
+        live, ready = map(json.loads, self.run_script("health", "v2").splitlines())
+        self.assertEqual([live, ready], [{"live": True}, {"ready": True}])
+        self.assertEqual(self.json("server")["name"], "distilld")
+        self.assertIn("distilld_redis_up 1", self.run_script("prometheus"))
+        self.assertTrue(self.run_script("contract").startswith("openapi: 3.1"))
+
+    def check_routes(self):
+        """Each route of the contract has been asked, but for the page, which is for browsers."""
+        routes = set(re.findall("  operationId: (.*)", self.run_script("contract")))
+        asked = set(re.findall(r'requests_total\{route="([^"]+)"', self.run_script("prometheus")))
+        self.assertEqual(routes - asked, {"docs", "docs_file", "webhook_message"})
 
     def check_webhooks(self):
         made = self.json("webhook", '{"url": "https://example.org/hook"}')

@@ -63,6 +63,7 @@ class Job(TypedDict):
     waits_for: List[str]
     attempt: int
     progress: Progress
+    estimated_finish: Optional[str]
     metrics: LatestMetrics
     model: Optional[str]
     error: Optional[Dict[str, Any]]

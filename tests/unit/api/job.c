@@ -2,6 +2,8 @@
 #include "api/codec.h"
 #include "tests/support/t.h"
 
+#include <math.h>
+
 static const struct job_transition *find(enum job_event event, enum job_state from,
                                          enum job_request requested) {
     return job_transition_find(event, from, requested);
@@ -120,6 +122,29 @@ static void test_a_running_job(void) {
     str_release(&json);
 }
 
+static void test_when_it_will_have_finished(void) {
+    struct job job;
+    struct str json = STR_INIT;
+    make_job(&job);
+    job.updated_ms = 1700000000000; /* 2023-11-14T22:13:20Z */
+    const struct {
+        enum job_state state;
+        double remaining_s;
+        const char *text;
+    } cases[] = {{JOB_RUNNING, 61.5, "\"estimated_finish\":\"2023-11-14T22:14:21.500Z\""},
+                 {JOB_RUNNING, NAN, "\"estimated_finish\":null"},
+                 {JOB_RUNNING, 1e300, "\"estimated_finish\":null"},
+                 {JOB_PAUSED, 61.5, "\"estimated_finish\":null"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        job.state = cases[i].state;
+        job.progress.remaining_s = cases[i].remaining_s;
+        str_clear(&json);
+        job_add_json(&job, &json);
+        T_CONTAINS(str_text(&json), cases[i].text);
+    }
+    str_release(&json);
+}
+
 static void test_job_errors_come_back(void) {
     struct job_error error = {STATUS_DIVERGED, "", "the loss of row 3 is not finite", 17, 2}, back;
     struct str json = STR_INIT;
@@ -145,6 +170,7 @@ int main(void) {
     T_RUN(test_a_worker_may_end_or_die_at_any_time);
     T_RUN(test_a_fresh_job);
     T_RUN(test_a_running_job);
+    T_RUN(test_when_it_will_have_finished);
     T_RUN(test_job_errors_come_back);
     return t_done();
 }

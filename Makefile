@@ -6,8 +6,8 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_ARGS ?=
 
-.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread bench bench-http bench-gpu lint \
-    format clean
+.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread fuzz bench bench-http \
+    bench-gpu lint format clean
 
 all: build
 
@@ -48,7 +48,8 @@ test-thread: setup-test
 	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '$(THREAD_TESTS)' $(CTEST_ARGS)
 
 # Looks for inputs that break the readers, FUZZ_SECONDS for each.
-fuzz: setup-test
+fuzz:
+	@cmake/setup.sh build test fuzz
 	@$(MAKE) --no-print-directory build BUILD=build/fuzz \
 	    CMAKE_ARGS="-DCMAKE_C_COMPILER=clang -DDISTILL_FUZZ=ON"
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)

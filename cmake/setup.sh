@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing: `setup.sh build` the packages to build and run, `setup.sh build test`
-# those for tests too, `setup.sh build demo` those for the demo. Does nothing, and needs no root,
-# when everything is there.
+# those for tests too, `setup.sh build demo` those for the demo, `setup.sh build test fuzz` those to
+# fuzz. Does nothing, and needs no root, when everything is there.
 set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config curl ca-certificates
@@ -9,6 +9,7 @@ build_packages="build-essential cmake ninja-build pkg-config curl ca-certificate
     libpng-dev libcurl4-gnutls-dev libgnutls28-dev redis-server python3-venv"
 test_packages="clang clang-format clang-tidy libomp-dev python3 python3-venv python3-numpy
     python3-torch python3-yaml python3-httpx python3-pil python3-pytest shellcheck jq wrk"
+fuzz_packages="libclang-rt-dev llvm"
 demo_packages="jq"
 demo_extras="dataset-fashion-mnist" # not in every distribution; the demo downloads it then
 
@@ -60,6 +61,7 @@ for kind in "$@"; do
     case $kind in
     build) wanted="$wanted $build_packages" ;;
     test) wanted="$wanted $test_packages" headers=1 ;;
+    fuzz) wanted="$wanted $fuzz_packages" ;;
     demo) wanted="$wanted $demo_packages" extras=$demo_extras ;;
     *) echo "setup.sh: unknown part $kind" >&2; exit 2 ;;
     esac

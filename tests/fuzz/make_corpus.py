@@ -212,7 +212,33 @@ def tar_seeds():
     yield "huge", bytes(huge)
 
 
+def framing_seeds():
+    host = b"Host:a"
+    yield "get", b"/jobs/job_1?limit=5&after=a+b%20c\n" + host
+    yield "absolute", b"http://a/v2/models/x\n" + host
+    yield "escapes", b"/%C3%A9/%2e%2e/%2F/%00/%x\n" + host
+    yield "relative", b"/a/../b\n" + host
+    yield "twice", b"/?a=1&a=2&&b\n" + host
+    yield "deep", b"/a" * 20 + b"\n" + host
+    yield "params", b"/?" + b"&".join(b"p%d=" % i for i in range(20)) + b"\n" + host
+    yield "length", b"/\n" + host + b"\nContent-Length:5\nExpect:100-continue"
+    yield "lengths", b"/\n" + host + b"\nContent-Length:5\ncontent-length:6"
+    yield "list", b"/\n" + host + b"\nContent-Length:5, 5"
+    yield "plus", b"/\n" + host + b"\nContent-Length:+5"
+    yield "both", b"/\n" + host + b"\nContent-Length:5\nTransfer-Encoding:chunked"
+    yield "chunked", b"/\n" + host + b"\nTransfer-Encoding:chunked"
+    yield "coding", b"/\n" + host + b"\nTransfer-Encoding:gzip, chunked"
+    yield "space", b"/\n" + host + b"\nContent-Length :5"
+    yield "hosts", b"/\n" + host + b"\n" + host
+    yield "bad_host", b"/\nHost:a/b"
+    yield "no_host", b"/\nAccept:*/*"
+    yield "control", b"/\n" + host + b"\nX:\x01"
+    yield "expect", b"/\n" + host + b"\nExpect:200-ok"
+    yield "many", b"/\n" + host + b"\nX:1" * 80
+
+
 SEEDS = {
+    "framing": framing_seeds,
     "json": json_seeds,
     "safetensors": tensors_seeds,
     "fields": fields_seeds,

@@ -16,6 +16,8 @@
 /* name, HTTP code, slug, title: problems that no enum status stands for */
 #define PROBLEM_MAP(X)                                                                             \
     X(MALFORMED, 400, "malformed", "the request cannot be parsed")                                 \
+    X(UNAUTHORIZED, 401, "unauthorized", "a key is needed, and none that is known was sent")       \
+    X(FORBIDDEN, 403, "forbidden", "the key does not have the role that this needs")               \
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "the resource does not know this method")     \
     X(NOT_ACCEPTABLE, 406, "not_acceptable", "no representation of this type exists")              \
     X(REQUEST_TIMEOUT, 408, "request_timeout", "the request took too long to arrive")              \

@@ -13,6 +13,7 @@
 #define API_JOB_H
 
 #include "api/ids.h"
+#include "api/key.h"
 #include "api/point.h"
 #include "engine/spec/train_spec.h"
 
@@ -131,6 +132,7 @@ struct job {
     struct point train, eval, best; /* latest train and eval point, best eval; seq 0: none yet */
     char model[ID_BYTES];           /* the student's id once there is one, else "" */
     char rerun_of[ID_BYTES];        /* the job whose spec this runs again, or "" */
+    char owner[KEY_NAME_BYTES];     /* the key that submitted it; "": nobody was asked for one */
     bool reproducible; /* false once it went on from another kind of machine's checkpoint */
     struct job_error error;
     struct text_list waits_for; /* jobs that it depends on and that have not succeeded yet */

@@ -86,6 +86,7 @@ void job_add_json(const struct job *job, struct str *out) {
     add_metrics(out, job);
     add_text(out, "model", job->model);
     add_text(out, "rerun_of", job->rerun_of);
+    add_text(out, "owner", job->owner);
     add_key(out, "reproducible");
     str_add(out, job->reproducible ? "true" : "false");
     add_key(out, "error");

@@ -6,6 +6,7 @@
 #include "service/common/config.h"
 #include "service/common/signals.h"
 #include "service/http/serve.h"
+#include "service/up/make_key.h"
 #include "service/up/up.h"
 #include "service/worker/work.h"
 
@@ -29,10 +30,14 @@ static int work(const struct config *config, int argc, char *const *argv) {
 static const struct {
     const char *name, *doc;
     int (*run)(const struct config *config, int argc, char *const *argv);
+    int (*command)(int argc, char *const *argv); /* instead: something with other arguments */
 } ROLES[] = {
-    {"up", "everything on this machine: a private Redis, the HTTP server, one worker", up_main},
-    {"serve", "the HTTP server alone", serve},
-    {"work", "one worker alone", work},
+    {"up", "everything on this machine: a private Redis, the HTTP server, one worker", up_main,
+     NULL},
+    {"serve", "the HTTP server alone", serve, NULL},
+    {"work", "one worker alone", work, NULL},
+    {"key", "makes an API key and prints its secret: key name=NAME roles=ROLE,... [data=...]", NULL,
+     make_key_main},
 };
 enum { ROLE_COUNT = sizeof ROLES / sizeof *ROLES };
 
@@ -78,6 +83,8 @@ int main(int argc, char **argv) {
         print_help(stderr);
         return EXIT_USAGE;
     }
+    if (ROLES[role].command)
+        return ROLES[role].command(argc - 2, argv + 2);
     struct config config;
     struct error err = {0};
     if (config_parse(&config, argc - 2, argv + 2, &err) != STATUS_OK) {

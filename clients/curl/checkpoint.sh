@@ -1,5 +1,5 @@
 #!/bin/sh
 # Downloads the weights of a checkpoint: checkpoint.sh CHECKPOINT FILE
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 curl -sS --fail-with-body -o "${2:?checkpoint.sh CHECKPOINT FILE}" "$url/checkpoints/$1"

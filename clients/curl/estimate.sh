@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a job would cost, without launching it: estimate.sh '{"method": "ce", ...}', or on stdin.
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 if [ $# -gt 0 ]; then printf '%s' "$1"; else cat; fi |
     curl -sS --fail-with-body -H 'Content-Type: application/json' --data-binary @- \
         "$url/jobs?dry_run=true"

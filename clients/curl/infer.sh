@@ -1,7 +1,7 @@
 #!/bin/sh
 # Classifies a JPEG or PNG file by the Open Inference Protocol: infer.sh MODEL FILE [TOP_K]
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 base64 -w0 "${2:?infer.sh MODEL FILE [TOP_K]}" |
     sed 's/.*/{"inputs": [{"name": "images", "datatype": "BYTES", "shape": [1], "data": ["&"]}],/' |
     sed "s/\$/ \"outputs\": [{\"name\": \"probabilities\", \"parameters\": {\"classification\": ${3:-5}}}]}/" |

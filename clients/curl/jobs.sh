@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lists jobs, the newest first: jobs.sh [NAME=VALUE...], for example jobs.sh state=queued tag=paper
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 for term; do
     set -- "$@" --data-urlencode "$term"
     shift

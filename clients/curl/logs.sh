@@ -1,7 +1,7 @@
 #!/bin/sh
 # Shows what a job's runs said: logs.sh JOB [LINES], or follows it to the end: logs.sh JOB follow
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 log="$url/jobs/${1:?logs.sh JOB [LINES | follow]}/logs"
 if [ "${2:-}" = follow ]; then
     curl -sSN --fail-with-body "$log?follow=true" | sed -un '/^event: end/q; s/^data: //p'

@@ -2,6 +2,6 @@
 # Downloads a model as ONNX; with a third argument "true" the file normalises pixels in 0..1 itself:
 # onnx.sh MODEL FILE [NORMALIZE]
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 curl -sS --fail -o "${2:?onnx.sh MODEL FILE [NORMALIZE]}" \
     "$url/models/$1/weights?format=onnx&normalize=${3:-false}"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Classifies a JPEG or PNG file: predict.sh MODEL FILE [TOP_K]
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 case ${2:?predict.sh MODEL FILE [TOP_K]} in
 *.png | *.PNG) type=image/png ;;
 *) type=image/jpeg ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
 # Shows the service's own metrics: prometheus.sh
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 curl -sS --fail-with-body "$url/metrics"

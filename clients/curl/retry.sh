@@ -1,5 +1,5 @@
 #!/bin/sh
 # Queues a failed job again: retry.sh JOB
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 curl -sS --fail-with-body -X POST "$url/jobs/${1:?retry.sh JOB}/retry"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Shows pictures of a data set, PNG in base64: samples.sh NAME [split=test] [offset=N] [limit=N]
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 name=${1:?samples.sh NAME [split=test] [offset=N] [limit=N]}
 shift
 query=$(printf '%s&' "$@")

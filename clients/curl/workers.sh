@@ -1,5 +1,5 @@
 #!/bin/sh
 # Lists the workers and which job they have: workers.sh
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 curl -sS --fail-with-body "$url/workers"

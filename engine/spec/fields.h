@@ -44,7 +44,8 @@ enum field_flags {
     FIELD_MIN_OPEN = 8,     /* the minimum itself is not allowed */
     FIELD_MAX_OPEN = 16,    /* the maximum itself is not allowed */
     FIELD_OR_PREVIOUS = 32, /* another way to say the row before it: input may have only one */
-    FIELD_REQUIRED = 64     /* a text that must be given; in answers, never null */
+    FIELD_REQUIRED = 64,    /* a text that must be given; in answers, never null */
+    FIELD_HIDDEN = 128      /* kept in files, never shown */
 };
 
 struct field {

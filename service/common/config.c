@@ -103,6 +103,18 @@ static enum status make_absolute(struct config *config, struct error *err) {
     return STATUS_OK;
 }
 
+/* Whoever can reach the service can use it, unless there are keys. */
+static enum status check_host(const struct config *config, struct error *err) {
+    char keys[FILE_PATH_BYTES];
+    enum status status = config_path(config, CONFIG_KEYS_FOLDER, keys, err);
+    if (status || config->insecure || is_loopback(config->host) || file_is_dir(keys))
+        return status;
+    return error_set_field(err, STATUS_INVALID, "host",
+                           "host: %s is reachable from elsewhere and nobody would be asked for a "
+                           "key; make one with distilld key, or say insecure=1 if that is meant",
+                           config->host);
+}
+
 static enum status fill_redis(struct config *config, struct error *err) {
     if (config->redis[0])
         return STATUS_OK;
@@ -122,13 +134,8 @@ enum status config_parse(struct config *config, int argc, char *const *argv, str
     enum status status = fields_parse_args(&config_table, config, argc, argv, 0, err);
     if (status)
         return status;
-    if (!config->insecure && !is_loopback(config->host))
-        return error_set_field(err, STATUS_INVALID, "host",
-                               "host: %s is reachable from elsewhere and nobody would be asked for "
-                               "a key; say insecure=1 if that is meant",
-                               config->host);
     if ((status = origins_check(config->cors_origins, err)) ||
-        (status = make_absolute(config, err)))
+        (status = make_absolute(config, err)) || (status = check_host(config, err)))
         return status;
     return fill_redis(config, err);
 }

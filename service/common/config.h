@@ -13,6 +13,9 @@
 #include "engine/base/file.h"
 #include "engine/spec/train_spec.h"
 
+/* Of the data directory. Where it is, everybody is asked for an API key: store/api_keys.h. */
+#define CONFIG_KEYS_FOLDER "keys"
+
 enum { CONFIG_TEXT_BYTES = 512, CONFIG_ROOTS_BYTES = 4096 };
 
 struct config {
@@ -49,7 +52,7 @@ struct config {
 extern const struct field_table config_table;
 
 /* Defaults, then argv's key=value items, then checks across fields; makes data absolute (it need
- * not exist) and fills redis. An address other than the loopback needs insecure=1. */
+ * not exist) and fills redis. An address other than the loopback needs API keys, or insecure=1. */
 MUST_CHECK enum status config_parse(struct config *config, int argc, char *const *argv,
                                     struct error *err);
 

@@ -13,6 +13,7 @@
 #include "service/http/model_cache.h"
 #include "service/http/stream.h"
 #include "service/http/telemetry.h"
+#include "service/store/key_ring.h"
 #include "service/store/redis.h"
 #include "service/webhook/deliverer.h"
 
@@ -22,6 +23,7 @@ struct app {
     const struct config *config;
     struct redis_pool *pool;
     struct id_source ids;
+    struct key_ring *keys; /* who may do what */
     struct telemetry *telemetry;
     struct pump *pump;     /* live metrics */
     struct keeper *keeper; /* removes what is old */

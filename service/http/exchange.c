@@ -55,6 +55,7 @@ struct exchange *exchange_create(struct server *server, struct link *link,
     exchange->begun_ns = clock_mono_ns();
     exchange->request.app = server->app;
     exchange->request.ops = &request_ops;
+    exchange->request.key = exchange->holder.name;
     exchange->request.target = &exchange->target;
     exchange->request.content_type = exchange->content_type;
     reply_init(&exchange->reply);
@@ -225,6 +226,8 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
         reply_error(&exchange->reply, &err);
     else
         find_route(exchange, method);
+    if (exchange->route)
+        access_check(&exchange->request, exchange->route, &exchange->holder, &exchange->reply);
     if (!status)
         answer_preflight(exchange, method, &framing);
     check_length(exchange, &framing);

@@ -10,7 +10,7 @@
 
 #include "service/http/request.h"
 
-#define ROUTE(method, path, handler, doc)                                                          \
+#define ROUTE(method, path, role, handler, doc)                                                    \
     void handle_##handler(struct request *request, struct reply *reply);
 #include "api/routes.def"
 #undef ROUTE

@@ -8,12 +8,16 @@
 
 enum { HTTP_OK = 200 };
 
-/* Parameters of the list, and the field of a job whose values each may have. */
+/* Parameters of the list, and the field whose values each may have. */
 static const struct {
-    const char *name, *field;
+    const char *name;
+    const struct field_table *table;
+    const char *field;
 } terms[JOB_TERMS_MAX] = {
-    {"method", "method"},   {"student", "student"}, {"dataset", "dataset"},
-    {"teacher", "teacher"}, {"model", "teacher"},   {"tag", "tags"},
+    {"method", &train_spec_table, "method"},   {"student", &train_spec_table, "student"},
+    {"dataset", &train_spec_table, "dataset"}, {"teacher", &train_spec_table, "teacher"},
+    {"model", &train_spec_table, "teacher"},   {"tag", &train_spec_table, "tags"},
+    {"owner", &key_request_table, "name"},
 };
 
 static enum status refuse_state(struct request *request, const char *slug, struct error *err) {
@@ -29,9 +33,12 @@ static enum status refuse_state(struct request *request, const char *slug, struc
 /* A value that no job can have is a mistake, not an empty list. */
 static enum status check_term(struct request *request, int i, const char *value,
                               struct error *err) {
-    struct train_spec any = {0};
+    union {
+        struct train_spec spec;
+        struct key_request key;
+    } any = {0};
     struct str range = STR_INIT;
-    const struct field *field = field_find(&train_spec_table, terms[i].field);
+    const struct field *field = field_find(terms[i].table, terms[i].field);
     enum status status = field->type == FIELD_TEXTS ? field_append_string(field, &any, value, NULL)
                                                     : field_set_string(field, &any, value, NULL);
     if (!status && value[0])
@@ -65,7 +72,7 @@ void handle_job_list(struct request *request, struct reply *reply) {
     struct job_page jobs = {0};
     struct error err;
     enum status status = page_parse(&page, request, ID_PREFIX_JOB,
-                                    "state method student dataset teacher model tag", &err);
+                                    "state method student dataset teacher model tag owner", &err);
     if (!status)
         status = parse_filter(request, &filter, &err);
     if (!status)

@@ -108,6 +108,7 @@ static void submit(struct creation *creation, struct reply *reply) {
     bool created;
     id_make(&request->app->ids, ID_PREFIX_JOB, id);
     job_init(&job, id, &creation->spec, clock_wall_ms());
+    str_copy(job.owner, sizeof job.owner, request->key);
     sha256_hex(request->body, request->body_len, fingerprint);
     struct submission submission = {
         .job = &job, .idempotency_key = creation->key, .fingerprint = fingerprint};

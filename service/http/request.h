@@ -27,6 +27,7 @@ struct request {
     struct app *app;
     const struct request_ops *ops; /* private to the server */
     const struct target *target;
+    const char *key;          /* name of the key it came with, "" when nobody is asked for one */
     const char *arg;          /* the path's part in braces, or NULL */
     const char *content_type; /* media type in lower case without parameters, or "" */
     const char *body;         /* NUL-terminated */

@@ -75,6 +75,7 @@ static enum status submit(struct rerun *rerun, struct job *made, struct error *e
     bool created;
     id_make(&request->app->ids, ID_PREFIX_JOB, id);
     job_init(&job, id, &rerun->job.spec, clock_wall_ms());
+    str_copy(job.owner, sizeof job.owner, request->key);
     str_copy(job.rerun_of, sizeof job.rerun_of, rerun->job.id);
     sha256_hex(rerun->job.id, strlen(rerun->job.id), fingerprint);
     const struct submission submission = {

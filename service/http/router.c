@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define ROUTE(method, path, handler, doc) {#method, path, #handler, handle_##handler},
+#define ROUTE(method, path, role, handler, doc)                                                    \
+    {#method, path, #handler, KEY_ROLE_##role, handle_##handler},
 const struct route routes[] = {
 #include "api/routes.def"
 };
@@ -20,7 +21,7 @@ static const struct {
     {handle_job_create, BODY_JSON},     {handle_job_edit, BODY_JSON},
     {handle_dataset_create, BODY_JSON}, {handle_predict, BODY_PICTURES},
     {handle_model_create, BODY_FILE},   {handle_v2_infer, BODY_TENSORS},
-    {handle_alias_put, BODY_JSON},
+    {handle_alias_put, BODY_JSON},      {handle_key_create, BODY_JSON},
 };
 
 enum body_kind route_body(const struct route *route) {

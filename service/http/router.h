@@ -6,6 +6,7 @@
 #ifndef SERVICE_HTTP_ROUTER_H
 #define SERVICE_HTTP_ROUTER_H
 
+#include "api/key.h"
 #include "service/http/request.h"
 
 /* What a route does with a request's body. */
@@ -20,6 +21,7 @@ enum body_kind {
 struct route {
     const char *method, *path; /* "/jobs/{id}" */
     const char *name;          /* of the handler, for logs and metrics */
+    enum key_role role;        /* that a key must have */
     handler_fn handler;
 };
 

@@ -71,6 +71,7 @@ static enum status app_open(struct app *app, const struct config *config, struct
         return status;
     }
     id_source_init(&app->ids);
+    app->keys = key_ring_create(config->data);
     app->telemetry = telemetry_create();
     app->models = model_cache_create(config);
     app->loaders = crew_create(LIMIT_LOADERS, LIMIT_LOADS_WAITING);
@@ -89,6 +90,7 @@ static void app_close(struct app *app) {
     crew_free(app->loaders);
     model_cache_free(app->models);
     telemetry_free(app->telemetry);
+    key_ring_free(app->keys);
     id_source_release(&app->ids);
     pool_free(app->pool);
 }

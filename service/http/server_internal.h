@@ -9,6 +9,7 @@
 
 #include "service/common/config.h"
 #include "service/http/acceptor.h"
+#include "service/http/access.h"
 #include "service/http/body.h"
 #include "service/http/framing.h"
 #include "service/http/router.h"
@@ -47,6 +48,7 @@ struct exchange {
     struct MHD_Connection *connection;
     enum exchange_state state;
     const struct route *route; /* NULL: none */
+    struct key_holder holder;  /* of the key; zeroed when nobody is asked for one */
     bool is_head;              /* the answer is sent without its body */
     char *raw;                 /* request target as it came */
     struct target target;

@@ -57,7 +57,7 @@ void handle_webhook_create(struct request *request, struct reply *reply) {
     enum status status = decode(request, &asked, &errors, &err);
     if (!status) {
         id_make(&app->ids, ID_PREFIX_WEBHOOK, id);
-        secret_make(secret);
+        webhook_secret_make(secret);
         status = webhooks_create(app->pool, id, secret, &asked, &card, &err);
     }
     if (status) {

@@ -49,6 +49,7 @@ void job_indexes_add_json(const struct job *job, struct str *out) {
     add_index("model", model, out);
     add_index("model", spec->teacher, out);
     add_index("model", spec->init, out);
+    add_index("owner", job->owner, out);
     add_tags(&spec->tags, out);
     str_add(out, "]");
     str_release(&method);

@@ -187,6 +187,13 @@ static enum status decode_rerun_of(struct job *job, const char *text, size_t len
     return STATUS_OK;
 }
 
+static enum status decode_owner(struct job *job, const char *text, size_t len, struct error *err) {
+    (void)len;
+    if (!str_copy(job->owner, sizeof job->owner, text))
+        return error_set(err, STATUS_CORRUPT, "owner %s is too long", text);
+    return STATUS_OK;
+}
+
 static enum status decode_reproducible(struct job *job, const char *text, size_t len,
                                        struct error *err) {
     (void)len;
@@ -230,6 +237,7 @@ static const struct {
     {"priority", decode_priority},
     {"model", decode_model},
     {"rerun_of", decode_rerun_of},
+    {"owner", decode_owner},
     {"waits_for", decode_waits_for},
     {"error", decode_error},
     {"reproducible", decode_reproducible},

@@ -25,12 +25,21 @@ static int64_t deadline_ms(const struct train_spec *spec) {
     return clock_parse(spec->deadline, &ms) ? ms : 0;
 }
 
+/* Owners do not meet in their idempotency keys. */
+static void digest_key(const struct submission *submission, char digest[SHA256_HEX_BYTES]) {
+    struct str text = STR_INIT;
+    str_addf(&text, "%s%s%s", submission->job->owner, submission->job->owner[0] ? "\n" : "",
+             submission->idempotency_key);
+    sha256_hex(str_text(&text), text.len, digest);
+    str_release(&text);
+}
+
 enum status jobs_submit(struct redis_pool *pool, const struct submission *submission,
                         struct job *out, bool *created, struct error *err) {
     const struct job *job = submission->job;
     char digest[SHA256_HEX_BYTES] = "";
     if (submission->idempotency_key && submission->idempotency_key[0])
-        sha256_hex(submission->idempotency_key, strlen(submission->idempotency_key), digest);
+        digest_key(submission, digest);
     struct str spec = STR_INIT, indexes = STR_INIT, depends_on = STR_INIT;
     train_spec_add_json(&job->spec, &spec);
     job_indexes_add_json(job, &indexes);
@@ -48,6 +57,7 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     redis_args_int(&call.args, deadline_ms(&job->spec));
     redis_args_int(&call.args, job->spec.max_runtime_s * 1000);
     redis_args_text(&call.args, str_text(&depends_on));
+    redis_args_text(&call.args, job->owner);
     struct redisReply *reply;
     enum status status = job_call_run(&call, pool, &script_submit, &reply, err);
     str_release(&spec);

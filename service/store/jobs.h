@@ -52,12 +52,12 @@ MUST_CHECK enum status jobs_edit(struct redis_pool *pool, const char *id,
 MUST_CHECK enum status jobs_remove(struct redis_pool *pool, const char *id, struct error *err);
 
 /* What a list of jobs is limited to; all of it must hold. */
-enum { JOB_TERMS_MAX = 6 };
+enum { JOB_TERMS_MAX = 7 };
 struct job_filter {
     enum job_state state; /* JOB_ABSENT: of any */
     int count;
     struct job_term {
-        const char *field; /* "method", "student", "dataset", "teacher", "model", "tag" */
+        const char *field; /* "method", "student", "dataset", "teacher", "model", "tag", "owner" */
         const char *value; /* model: the one it makes, learns from or starts from */
     } term[JOB_TERMS_MAX];
 };

@@ -9,7 +9,7 @@
 
 enum { SECRET_RAW_BYTES = 24, SHA256_BYTES = 32 };
 
-void secret_make(char out[WEBHOOK_SECRET_BYTES]) {
+void webhook_secret_make(char out[WEBHOOK_SECRET_BYTES]) {
     unsigned char bytes[SECRET_RAW_BYTES];
     struct str text = STR_INIT;
     CHECK(gnutls_rnd(GNUTLS_RND_KEY, bytes, sizeof bytes) == 0);

@@ -16,7 +16,7 @@
 enum { SIGNATURE_BYTES = 64 };
 
 /* A fresh secret of 24 random bytes. Aborts if the system has no entropy. */
-void secret_make(char out[WEBHOOK_SECRET_BYTES]);
+void webhook_secret_make(char out[WEBHOOK_SECRET_BYTES]);
 
 /* The signature of a message, "v1,<base64>". */
 MUST_CHECK enum status signature_make(const char *secret, const char *id, int64_t timestamp_s,

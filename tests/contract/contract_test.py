@@ -25,7 +25,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 BESIDE_TABLE = {"Model": {"class_names", "spec"}, "Dataset": {"class_names", "mean", "deviation"},
                 "PredictRequest": {"images"}}
 REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest", "AliasRequest",
-            "WebhookRequest"}
+            "WebhookRequest", "KeyRequest"}
 JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "text": "string",
               "enum": "string", "ints": "array", "texts": "array"}
 
@@ -50,6 +50,10 @@ def resolve(ref):
     return node
 
 
+def resolve_in(node):
+    return resolve(node["$ref"]) if "$ref" in node else node
+
+
 def all_refs(node):
     if isinstance(node, dict):
         if "$ref" in node:
@@ -62,7 +66,7 @@ def all_refs(node):
 
 
 def rows_of(table):
-    return [row for row in CODE["tables"][table] if not row["cli"]]
+    return [row for row in CODE["tables"][table] if not row["cli"] and not row["hidden"]]
 
 
 def bounds_of(row):
@@ -75,6 +79,8 @@ def bounds_of(row):
 
 def default_of(row):
     text, kind = row["default"], row["type"]
+    if row["required"]:
+        return None
     if kind == "texts" or kind == "ints":
         return [int(item) if kind == "ints" else item for item in text.split(",") if item]
     if not text:
@@ -89,6 +95,17 @@ class Routes(unittest.TestCase):
         code = {(r["method"], r["path"], r["handler"], r["doc"]) for r in CODE["routes"]}
         spec = {(m, p, op["operationId"], op["summary"]) for m, p, op, _ in operations()}
         self.assertEqual(code, spec)
+
+    def test_ask_for_the_same_roles(self):
+        roles = {row["handler"]: row["role"] for row in CODE["routes"]}
+        schemes = list(API["components"]["securitySchemes"])
+        for method, path, operation, _ in operations():
+            role = roles[operation["operationId"]]
+            wanted = [] if role == "none" else [{scheme: [role]} for scheme in schemes]
+            self.assertEqual(operation["security"], wanted, f"{method} {path}")
+            for code in ("401", "403"):
+                self.assertEqual(code in operation["responses"], role != "none", (path, code))
+        self.assertEqual(set(roles.values()), {"none", *SCHEMAS["Role"]["enum"]})
 
     def test_declare_their_path_parameters(self):
         for _, path, operation, item in operations():
@@ -125,7 +142,7 @@ class Fields(unittest.TestCase):
         self.assertEqual(schema.get("default"), default_of(row))
         if row["type"] in ("bool", "enum"):
             return
-        bounded = schema["items"] if row["type"] in ("ints", "texts") else schema
+        bounded = resolve_in(schema["items"]) if row["type"] in ("ints", "texts") else schema
         for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength",
                     "maxLength"):
             self.assertEqual(bounded.get(key), bounds_of(row).get(key), key)
@@ -140,7 +157,7 @@ class Fields(unittest.TestCase):
         self.assertEqual(set(SCHEMAS["DatasetRequest"]["required"]), required["DatasetRequest"])
         self.assertEqual(set(SCHEMAS["PredictRequest"]["required"]),
                          required["PredictRequest"] | {"images"})
-        for table in ("AliasRequest", "WebhookRequest"):
+        for table in ("AliasRequest", "WebhookRequest", "KeyRequest"):
             self.assertEqual(set(SCHEMAS[table]["required"]), required[table])
         for table in CODE["tables"].keys() - REQUESTS:
             self.assertEqual(set(SCHEMAS[table]["required"]), SCHEMAS[table]["properties"].keys())
@@ -257,7 +274,7 @@ class Problems(unittest.TestCase):
 class Examples(unittest.TestCase):
     def test_requests_are_accepted(self):
         kinds = {"/jobs": "job", "/jobs/{id}": "edit", "/datasets": "dataset", "/predict": "predict",
-                 "/aliases/{name}": "alias", "/webhooks": "webhook"}
+                 "/aliases/{name}": "alias", "/webhooks": "webhook", "/keys": "key"}
         count = 0
         for _, path, operation, _ in operations():
             content = operation.get("requestBody", {}).get("content", {})
@@ -286,6 +303,8 @@ class Examples(unittest.TestCase):
 class Document(unittest.TestCase):
     def test_references_resolve_and_nothing_is_unused(self):
         used = set(all_refs(API))
+        used |= {f"#/components/securitySchemes/{scheme}" for *_, operation, _ in operations()
+                 for choice in operation["security"] for scheme in choice}
         for ref in used:
             self.assertTrue(resolve(ref))
         for group, components in API["components"].items():

@@ -3,7 +3,7 @@
  * states, statuses and problems. With an argument, it reads a request's body from stdin instead and
  * prints what the service would make of it:
  *
- *     dump_contract job | edit | dataset | predict | alias | webhook < body.json
+ *     dump_contract job | edit | dataset | predict | alias | webhook | key < body.json
  *
  * contract_test.py compares both with openapi.yaml.
  */
@@ -13,6 +13,7 @@
 #include "api/codec.h"
 #include "api/event.h"
 #include "api/job_edit.h"
+#include "api/key.h"
 #include "api/webhook.h"
 #include "api/worker.h"
 #include "engine/base/mem.h"
@@ -27,11 +28,13 @@ static const struct field_table *const tables[] = {
     &event_table,        &checkpoint_card_table, &model_card_table,      &dataset_card_table,
     &job_estimate_table, &dataset_request_table, &predict_request_table, &worker_card_table,
     &alias_card_table,   &alias_request_table,   &webhook_card_table,    &webhook_request_table,
+    &key_card_table,     &key_request_table,
 };
 static const char *const table_names[] = {
-    "TrainSpec", "JobEdit",      "Progress", "Point",          "Event",          "Checkpoint",
-    "Model",     "Dataset",      "Estimate", "DatasetRequest", "PredictRequest", "Worker",
-    "Alias",     "AliasRequest", "Webhook",  "WebhookRequest",
+    "TrainSpec",      "JobEdit", "Progress",   "Point",        "Event",
+    "Checkpoint",     "Model",   "Dataset",    "Estimate",     "DatasetRequest",
+    "PredictRequest", "Worker",  "Alias",      "AliasRequest", "Webhook",
+    "WebhookRequest", "Key",     "KeyRequest",
 };
 
 static const char *const type_names[] = {
@@ -63,6 +66,7 @@ static void add_field(struct str *out, const struct field *field) {
     add_flag(out, "max_open", field, FIELD_MAX_OPEN);
     add_flag(out, "cli", field, FIELD_CLI);
     add_flag(out, "required", field, FIELD_REQUIRED);
+    add_flag(out, "hidden", field, FIELD_HIDDEN);
     str_add(out, "}");
 }
 
@@ -90,10 +94,11 @@ static void add_queries(struct str *out) {
 }
 
 static void add_routes(struct str *out) {
-    static const struct {
-        const char *method, *path, *handler, *doc;
+    const struct {
+        const char *method, *path, *role, *handler, *doc;
     } routes[] = {
-#define ROUTE(method, path, handler, doc) {#method, path, #handler, doc},
+#define ROUTE(method, path, role, handler, doc)                                                    \
+    {#method, path, key_role_slug(KEY_ROLE_##role), #handler, doc},
 #include "api/routes.def"
 #undef ROUTE
     };
@@ -101,6 +106,7 @@ static void add_routes(struct str *out) {
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         str_addf(out, "%s{\"method\":\"%s\"", i ? ",\n" : "", routes[i].method);
         add_text(out, "path", routes[i].path);
+        add_text(out, "role", routes[i].role);
         add_text(out, "handler", routes[i].handler);
         add_text(out, "doc", routes[i].doc);
         str_add(out, "}");
@@ -242,12 +248,22 @@ static enum status decode_webhook(const char *text, size_t len, struct field_err
     return status;
 }
 
+static enum status decode_key(const char *text, size_t len, struct field_errors *errors,
+                              struct error *err, struct str *out) {
+    struct key_request request;
+    enum status status = key_request_decode(&request, text, len, errors, err);
+    if (!status)
+        fields_add_json(&key_request_table, &request, 0, out);
+    return status;
+}
+
 static const struct {
     const char *name;
     enum status (*decode)(const char *text, size_t len, struct field_errors *errors,
                           struct error *err, struct str *out);
 } decoders[] = {{"job", decode_job},         {"edit", decode_edit},   {"dataset", decode_dataset},
-                {"predict", decode_predict}, {"alias", decode_alias}, {"webhook", decode_webhook}};
+                {"predict", decode_predict}, {"alias", decode_alias}, {"webhook", decode_webhook},
+                {"key", decode_key}};
 
 static int decode(const char *name, struct str *out) {
     static char text[1 << 20];
@@ -261,7 +277,8 @@ static int decode(const char *name, struct str *out) {
             problem_add_error(&err, &errors, out);
         return 0;
     }
-    fprintf(stderr, "usage: dump_contract [job | edit | dataset | predict | alias | webhook]\n");
+    fprintf(stderr,
+            "usage: dump_contract [job | edit | dataset | predict | alias | webhook | key]\n");
     return 2;
 }
 

@@ -93,8 +93,9 @@ def routes():
     rows = []
     for method, path, _, operation in operations():
         codes = " ".join(code for code in operation["responses"] if code != "default")
-        rows.append([f"`{method} {path}`", operation["summary"], codes])
-    return table(["route", "", "answers"], rows)
+        role = next((choice["bearer"][0] for choice in operation["security"]), "")
+        rows.append([f"`{method} {path}`", operation["summary"], role, codes])
+    return table(["route", "", "role", "answers"], rows)
 
 
 def parameters():
@@ -249,6 +250,7 @@ MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions
           "job": lambda: fields("TrainSpec"),
           "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"), "worker": lambda: fields("Worker"),
           "webhook": lambda: fields("Webhook"), "webhookrequest": lambda: fields("WebhookRequest"),
+          "key": lambda: fields("KeyRequest"),
           "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}
 
 

@@ -55,6 +55,21 @@ def redis_cli(url, *words):
     return json.loads(subprocess.run(line, check=True, capture_output=True).stdout)
 
 
+def make_key(data, name, roles):
+    """The secret of a new API key, from `distilld key`."""
+    line = [executable("distilld"), "key", f"name={name}", f"roles={roles}", f"data={data}"]
+    return subprocess.run(line, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def command_lines():
+    """What `ps` shows of every process."""
+    lines = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            lines.append(path.read_bytes().decode(errors="replace"))
+    return lines
+
+
 class Process:
     """A program that is started, watched and ended; its output goes to a file."""
 
@@ -193,6 +208,7 @@ class Service:
             self.settings["redis"] = redis
         self.process = None
         self.url = None
+        self.key = None  # the secret that is sent, unless a request brings its own
         self.last_log = ""
 
     def start(self):
@@ -253,6 +269,8 @@ class Service:
     def request(self, method, path, body=None, headers=None, timeout_s=60):
         """One request on a connection of its own. A dict or list becomes JSON."""
         headers = dict(headers or {})
+        if self.key and not {name.lower() for name in headers} & {"authorization", "x-api-key"}:
+            headers["Authorization"] = f"Bearer {self.key}"
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 import pictures
-from service import Service, wait_until
+from service import Service, command_lines, make_key, wait_until
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "clients" / "curl"
 REFUSED = 22
@@ -25,17 +25,42 @@ class CurlTest(unittest.TestCase):
         cls.service.start()
         cls.addClassCleanup(cls.service.__exit__)
         cls.used = set()
+        cls.key = ""
 
     def run_script(self, name, *arguments, status=0, stdin=""):
         self.used.add(name)
         result = subprocess.run([str(SCRIPTS / f"{name}.sh"), *map(str, arguments)], input=stdin,
                                 capture_output=True, text=True, timeout=120,
-                                env={**os.environ, "DISTILLD_URL": self.service.url})
+                                env=self.environment())
         self.assertEqual(result.returncode, status, result)
         return result.stdout
 
     def json(self, name, *arguments, **more):
         return json.loads(self.run_script(name, *arguments, **more))
+
+    def check_keys(self):
+        """With a key of the environment, which no command line shows."""
+        self.assertEqual(self.json("keys"), {"items": [], "next": None})
+        self.key = make_key(self.service.data, "root", "admin")
+        wait_until(lambda: self.service.get("/models").status == 401, what="a question for a key")
+        made = self.json("key", "reader", "read,predict")
+        self.assertEqual(made["key"]["roles"], ["read", "predict"])
+        self.assertEqual([key["name"] for key in self.json("keys")["items"]], ["reader", "root"])
+        self.run_script("remove_key", "reader")
+        self.json("import", "quadrants", self.service.folder / "quadrants")
+        job = self.json("submit", json.dumps({**SPEC, "epochs": 3000}))
+        self.assertEqual(job["owner"], "root")
+        with subprocess.Popen([str(SCRIPTS / "events.sh"), job["id"]], stdout=subprocess.PIPE,
+                              env=self.environment()) as follower:
+            self.assertEqual(json.loads(follower.stdout.readline())["event"], "submit")
+            lines = command_lines()
+            self.assertTrue(any("curl" in line and job["id"] in line for line in lines))
+            self.assertFalse([line for line in lines if self.key in line])
+            self.run_script("cancel", job["id"])
+            follower.stdout.read()
+
+    def environment(self):
+        return {**os.environ, "DISTILLD_URL": self.service.url, "DISTILLD_KEY": self.key}
 
     def test_all_scripts(self):
         folder = self.service.folder
@@ -102,6 +127,7 @@ class CurlTest(unittest.TestCase):
         self.check_webhooks()
         self.check_service()
         self.check_removal(model)
+        self.check_keys()
         self.check_routes()
         self.assertEqual(self.used, {script.stem for script in SCRIPTS.glob("*.sh")})
 

@@ -16,7 +16,8 @@ from service import wait_until
 POINT_FIELDS = ["seq", "time", "phase", "epoch", "step", "loss", "ce", "distill", "top1", "top5",
                 "learning_rate", "images_per_s"]
 JOB_FIELDS = {"id", "state", "requested", "spec", "waits_for", "attempt", "worker", "progress", "metrics",
-              "model", "rerun_of", "reproducible", "error", "created", "started", "finished", "updated"}
+              "model", "rerun_of", "owner", "reproducible", "error", "created", "started", "finished",
+              "updated"}
 
 
 class WholeWayTest(JobCase):

@@ -16,15 +16,15 @@ from .client import Client
 from .errors import (DistilldError, JobFailed, ProblemError, ServiceUnreachable,
                      WrongSignature)
 from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, FieldError, Job, JobEvent,
-                    Model, Point, Prediction, Progress, Rerun, Sample, Webhook,
+                    Key, Model, NewKey, Point, Prediction, Progress, Rerun, Sample, Webhook,
                     WebhookMessage, Worker)
 from .webhooks import verify_webhook
 from .weights import Tensor, pth_to_safetensors, read_pth, write_safetensors
 
 __all__ = [
     "Alias", "Architecture", "Checkpoint", "Client", "Dataset", "DistilldError", "DryRun",
-    "FieldError", "Job", "JobEvent", "JobFailed", "Model", "Point", "Prediction", "ProblemError",
-    "Progress", "Rerun", "Sample", "ServiceUnreachable", "Tensor", "Webhook",
+    "FieldError", "Job", "JobEvent", "JobFailed", "Key", "Model", "NewKey", "Point", "Prediction",
+    "ProblemError", "Progress", "Rerun", "Sample", "ServiceUnreachable", "Tensor", "Webhook",
     "WebhookMessage", "Worker", "WrongSignature", "pth_to_safetensors", "read_pth",
     "verify_webhook", "write_safetensors",
 ]

@@ -18,8 +18,8 @@ import httpx
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
-from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Model, Point,
-                    Prediction, Rerun, Sample, Webhook, Worker)
+from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Key, Model,
+                    NewKey, Point, Prediction, Rerun, Sample, Webhook, Worker)
 from .weights import pth_to_safetensors
 
 Picture = Union[str, "os.PathLike[str]", bytes]
@@ -37,16 +37,20 @@ class Client:
     """A connection to one service; close it, or use it as a context manager.
 
     url is the service's address; by default what the environment variable DISTILLD_URL says, or
-    http://127.0.0.1:8080. A request that may safely be repeated is sent up to `retries` times more
+    http://127.0.0.1:8080. key is the secret of an API key, where the service asks for one; by default
+    what DISTILLD_KEY says. A request that may safely be repeated is sent up to `retries` times more
     when the service cannot be reached or asks to come back later. A client may be used by several
     threads.
     """
 
-    def __init__(self, url: Optional[str] = None, *, timeout: float = 60.0, retries: int = 4):
+    def __init__(self, url: Optional[str] = None, *, key: Optional[str] = None,
+                 timeout: float = 60.0, retries: int = 4):
         self.url = (url or os.environ.get("DISTILLD_URL") or DEFAULT_URL).rstrip("/")
         self.retries = retries
         self.timeout = timeout
-        self._http = httpx.Client(base_url=self.url, timeout=timeout)
+        key = key or os.environ.get("DISTILLD_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout)
 
     def __enter__(self) -> "Client":
         return self
@@ -80,7 +84,7 @@ class Client:
 
     def jobs(self, state: Optional[str] = None, **terms: str) -> Iterator[Job]:
         """Jobs, newest first: all, or those in a state and of these method, student, dataset,
-        teacher, model and tag."""
+        teacher, model, tag and owner."""
         params = {**terms, "state": state} if state else dict(terms)
         return cast(Iterator[Job], self._pages("/jobs", params))
 
@@ -398,6 +402,19 @@ class Client:
     def workers(self) -> List[Worker]:
         """The workers that are there or were in the last hour, by name."""
         return cast(List[Worker], self._json("GET", "/workers")["items"])
+
+    def keys(self) -> Iterator[Key]:
+        """The API keys, by name, without their secrets."""
+        return cast(Iterator[Key], self._pages("/keys", {}))
+
+    def make_key(self, name: str, roles: Sequence[str]) -> NewKey:
+        """Makes an API key; the secret is answered this once."""
+        body = {"name": name, "roles": list(roles)}
+        return cast(NewKey, self._json("POST", "/keys", json=body, safe=False))
+
+    def remove_key(self, name: str) -> None:
+        """Removes an API key; it is refused from then on."""
+        self._request("DELETE", f"/keys/{name}", safe=False)
 
     def is_ready(self) -> bool:
         """The service answers and can take work."""

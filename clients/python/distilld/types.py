@@ -66,6 +66,7 @@ class Job(TypedDict):
     estimated_finish: Optional[str]
     metrics: LatestMetrics
     model: Optional[str]
+    owner: Optional[str]
     error: Optional[Dict[str, Any]]
 
 
@@ -145,6 +146,19 @@ class Model(TypedDict):
     weights_sha256: str
     top1: Optional[float]
     class_names: List[str]
+
+
+class Key(TypedDict):
+    """An API key; roles are read, predict, submit and admin."""
+
+    name: str
+    roles: List[str]
+    created: str
+
+
+class NewKey(TypedDict):
+    key: Key
+    secret: str
 
 
 class Alias(TypedDict):

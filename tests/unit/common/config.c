@@ -29,8 +29,23 @@ static void others_need_a_word(void) {
     }
 }
 
+/* Where there are keys, everybody is asked for one. */
+static void keys_will_do(void) {
+    char folder[] = "/tmp/distill-config-XXXXXX", keys[64], data[64], host[] = "host=0.0.0.0";
+    struct config config;
+    T_CHECK(mkdtemp(folder) != NULL);
+    snprintf(data, sizeof data, "data=%s", folder);
+    snprintf(keys, sizeof keys, "%s/" CONFIG_KEYS_FOLDER, folder);
+    char *argv[] = {data, host};
+    T_INT(config_parse(&config, 2, argv, &why), STATUS_INVALID);
+    T_INT(file_make_dirs(keys, &why), STATUS_OK);
+    T_INT(config_parse(&config, 2, argv, &why), STATUS_OK);
+    T_INT(file_remove_all(folder, &why), STATUS_OK);
+}
+
 int main(void) {
     T_RUN(addresses_of_this_machine_alone);
     T_RUN(others_need_a_word);
+    T_RUN(keys_will_do);
     return t_done();
 }

@@ -18,8 +18,8 @@ static void test_secrets(void) {
     struct str body = STR_INIT;
     char one[WEBHOOK_SECRET_BYTES], other[WEBHOOK_SECRET_BYTES];
     char first[SIGNATURE_BYTES], second[SIGNATURE_BYTES];
-    secret_make(one);
-    secret_make(other);
+    webhook_secret_make(one);
+    webhook_secret_make(other);
     T_CHECK(str_has_prefix(one, "whsec_"));
     T_INT(strlen(one), 38);
     T_CHECK(strcmp(one, other) != 0);

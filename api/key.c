@@ -1,0 +1,123 @@
+#include "api/key.h"
+
+#include "api/cards.h"
+#include "api/codec.h"
+#include "api/json_internal.h"
+
+#include <stdio.h>
+
+/* ---- roles ---- */
+
+static const char *const role_slugs[KEY_ROLE_COUNT] = {[KEY_ROLE_NONE] = "none",
+#define SLUG(name, slug, doc) [KEY_ROLE_##name] = slug,
+                                                       KEY_ROLE_MAP(SLUG)
+#undef SLUG
+};
+#define WORD(name, slug, doc) " " slug
+#define ROLE_RANGE "a list of one or more of" KEY_ROLE_MAP(WORD)
+
+const char *key_role_slug(enum key_role role) {
+    return role_slugs[role];
+}
+
+static enum key_role parse_role(const char *slug) {
+    for (int role = KEY_ROLE_NONE + 1; role < KEY_ROLE_COUNT; role++)
+        if (str_equal(slug, role_slugs[role]))
+            return (enum key_role)role;
+    return KEY_ROLE_NONE;
+}
+
+static unsigned bit_of(enum key_role role) {
+    return role == KEY_ROLE_NONE ? 0 : 1u << role;
+}
+
+unsigned key_roles(const struct text_list *roles) {
+    unsigned set = 0;
+    for (int i = 0; i < roles->count; i++)
+        set |= bit_of(parse_role(roles->item[i]));
+    return set;
+}
+
+bool key_roles_allow(unsigned roles, enum key_role asked) {
+    return asked == KEY_ROLE_NONE || roles & (bit_of(asked) | bit_of(KEY_ROLE_ADMIN));
+}
+
+/* ---- cards ---- */
+
+#define ROW(member) FIELD_MEMBER(struct key_card, member)
+static const struct field card_rows[] = {
+    {ROW(name), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .min = 1, .max = KEY_NAME_BYTES - 1,
+     .doc = "Name of the key."},
+    {ROW(roles), .type = FIELD_TEXTS, .min = 1, .max = FIELD_TEXT_BYTES - 1,
+     .doc = "What its holder may do."},
+    {ROW(created), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .min = 1,
+     .max = CLOCK_TEXT_BYTES - 1, .doc = "When it was made."},
+    {ROW(sha256), .type = FIELD_TEXT, .flags = FIELD_REQUIRED | FIELD_HIDDEN,
+     .min = SHA256_HEX_BYTES - 1, .max = SHA256_HEX_BYTES - 1, .doc = "SHA-256 of its secret."},
+};
+#undef ROW
+const struct field_table key_card_table = {"key", card_rows,
+                                           (int)(sizeof card_rows / sizeof card_rows[0])};
+
+void key_card_add_json(const struct key_card *card, struct str *out) {
+    fields_add_json(&key_card_table, card, FIELD_HIDDEN, out);
+}
+
+void key_card_add_stored(const struct key_card *card, struct str *out) {
+    fields_add_json(&key_card_table, card, 0, out);
+}
+
+enum status key_card_decode(struct key_card *card, const char *text, size_t len,
+                            struct error *err) {
+    return fields_decode_stored(&key_card_table, card, text, len, err);
+}
+
+/* ---- requests ---- */
+
+#define ROW(member) FIELD_MEMBER(struct key_request, member)
+static const struct field request_rows[] = {
+    {ROW(name), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .min = 1, .max = KEY_NAME_BYTES - 1,
+     .doc = "Name of the key: lower-case letters, digits, _, . and -, not first . or -."},
+    {ROW(roles), .type = FIELD_TEXTS, .flags = FIELD_REQUIRED, .min = 1,
+     .max = FIELD_TEXT_BYTES - 1,
+     .doc = "What its holder may do: any of read, predict, submit and admin, which may all."},
+};
+#undef ROW
+const struct field_table key_request_table = {"key", request_rows,
+                                              (int)(sizeof request_rows / sizeof request_rows[0])};
+
+bool key_name_is_valid(const char *name) {
+    return dataset_name_is_valid(name);
+}
+
+static bool all_are_roles(const struct text_list *roles) {
+    for (int i = 0; i < roles->count; i++)
+        if (parse_role(roles->item[i]) == KEY_ROLE_NONE)
+            return false;
+    return roles->count > 0;
+}
+
+static void refuse(const struct key_request *request, const char *field, const char *range,
+                   struct field_errors *errors) {
+    char detail[ERROR_MESSAGE_BYTES];
+    struct str value = STR_INIT;
+    field_add_json(field_find(&key_request_table, field), request, &value);
+    snprintf(detail, sizeof detail, "%s must be %s", field, range);
+    field_errors_add(errors, field, str_text(&value), detail, range);
+    str_release(&value);
+}
+
+enum status key_request_check(const struct key_request *request, struct field_errors *errors,
+                              struct error *err) {
+    if (!key_name_is_valid(request->name))
+        refuse(request, "name", KEY_NAME_RANGE, errors);
+    if (!all_are_roles(&request->roles))
+        refuse(request, "roles", ROLE_RANGE, errors);
+    return field_errors_status(errors, err);
+}
+
+enum status key_request_decode(struct key_request *request, const char *text, size_t len,
+                               struct field_errors *errors, struct error *err) {
+    enum status status = fields_decode(&key_request_table, request, text, len, errors, err);
+    return status ? status : key_request_check(request, errors, err);
+}

@@ -1,0 +1,44 @@
+#include "service/http/access.h"
+
+#include "service/http/app.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define SCHEME "Bearer"
+
+const char *access_secret(const char *authorization, const char *api_key) {
+    size_t len = strlen(SCHEME);
+    if (!authorization || strncasecmp(authorization, SCHEME, len) != 0 ||
+        authorization[len] != ' ') /* another scheme is a proxy's */
+        return api_key;
+    return authorization + len + strspn(authorization + len, " ");
+}
+
+/* As RFC 6750 has it: only who sent something is told that it is wrong. */
+static void refuse_caller(bool sent_one, struct reply *reply) {
+    reply_problem(reply, PROBLEM_UNAUTHORIZED,
+                  sent_one ? "the key is not known"
+                           : "send a key as Authorization: Bearer SECRET, or as X-API-Key");
+    reply_header(reply, "WWW-Authenticate", SCHEME "%s",
+                 sent_one ? " error=\"invalid_token\"" : "");
+}
+
+static void refuse_role(const char *name, const char *role, struct reply *reply) {
+    reply_problem(reply, PROBLEM_FORBIDDEN, "key %s does not have the role %s", name, role);
+    reply_header(reply, "WWW-Authenticate", SCHEME " error=\"insufficient_scope\", scope=\"%s\"",
+                 role);
+}
+
+void access_check(const struct request *request, const struct route *route,
+                  struct key_holder *holder, struct reply *reply) {
+    struct key_ring *keys = request->app->keys;
+    if (route->role == KEY_ROLE_NONE || !key_ring_asks(keys))
+        return;
+    const char *secret = access_secret(request_header(request, "Authorization"),
+                                       request_header(request, "X-API-Key"));
+    if (!secret || !key_ring_find(keys, secret, holder))
+        refuse_caller(secret != NULL, reply);
+    else if (!key_roles_allow(holder->roles, route->role))
+        refuse_role(holder->name, key_role_slug(route->role), reply);
+}

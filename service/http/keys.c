@@ -1,0 +1,94 @@
+#include "service/http/handlers.h"
+
+#include "service/common/log.h"
+#include "service/http/app.h"
+#include "service/http/page.h"
+
+#include <string.h>
+
+enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
+
+void handle_key_list(struct request *request, struct reply *reply) {
+    struct page page;
+    struct key_list keys = {0};
+    struct error err;
+    enum status status = page_parse(&page, request, NULL, "", &err);
+    if (!status)
+        status = api_keys_list(&keys, request->app->config->data, page.after, (int)page.limit, NULL,
+                               &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    struct str *out = reply_json(reply, HTTP_OK);
+    page_begin(out);
+    for (int i = 0; i < keys.count; i++) {
+        page_separate(out, i);
+        key_card_add_json(&keys.item[i], out);
+    }
+    page_end(out, keys.next);
+    key_list_release(&keys);
+}
+
+/* Who has made it keeps the secret: it is nowhere else. */
+static void reply_made(struct reply *reply, const struct key_card *card, const char *secret) {
+    struct str *out = reply_json(reply, HTTP_CREATED);
+    str_add(out, "{\"key\":");
+    key_card_add_json(card, out);
+    str_addf(out, ",\"secret\":\"%s\"}", secret);
+    reply_header(reply, "Cache-Control", "no-store");
+}
+
+/* The first key shuts everybody out who has none: that is for who owns the data directory. */
+static enum status check_asked(const struct request *request, struct error *err) {
+    if (request->key[0])
+        return STATUS_OK;
+    return error_set(err, STATUS_CONFLICT,
+                     "nobody is asked for a key here; the first one is made by distilld key");
+}
+
+void handle_key_create(struct request *request, struct reply *reply) {
+    struct key_request asked;
+    struct key_card card;
+    char secret[SECRET_BYTES];
+    struct field_errors errors = {.count = 0};
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = key_request_decode(&asked, request->body, request->body_len, &errors, &err);
+    if (!status)
+        status = check_asked(request, &err);
+    if (!status)
+        status = api_keys_create(request->app->config->data, &asked, &card, secret, &err);
+    if (status) {
+        request_fail(request, reply, &err, &errors);
+        return;
+    }
+    key_ring_update(request->app->keys);
+    log_info("key_made", log_text("key", card.name), log_text("by", request->key));
+    reply_made(reply, &card, secret);
+    explicit_bzero(secret, sizeof secret);
+}
+
+/* So that there is always one left that may make others. */
+static enum status check_not_own(const struct request *request, struct error *err) {
+    if (!str_equal(request->arg, request->key))
+        return STATUS_OK;
+    return error_set(err, STATUS_CONFLICT, "a key cannot remove itself");
+}
+
+void handle_key_remove(struct request *request, struct reply *reply) {
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = check_not_own(request, &err);
+    if (!status)
+        status = api_keys_remove(request->app->config->data, request->arg, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    key_ring_update(request->app->keys);
+    log_info("key_removed", log_text("key", request->arg), log_text("by", request->key));
+    reply->code = HTTP_NO_CONTENT;
+}

@@ -1,0 +1,156 @@
+#include "service/store/api_keys.h"
+
+#include "service/common/config.h"
+#include "service/store/guard.h"
+#include "service/store/publish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_MAX_BYTES = 8192 };
+
+static enum status key_path(char path[FILE_PATH_BYTES], const char *data, const char *name,
+                            struct error *err) {
+    CHECK(key_name_is_valid(name)); /* only a well-formed name becomes part of a path */
+    return folder_path(path, data, CONFIG_KEYS_FOLDER, name, err);
+}
+
+/* ---- listing ---- */
+
+struct key_search {
+    const char *data;
+    struct key_list *list;
+    int skipped;
+};
+
+static enum status read_key(struct key_card *card, const char *data, const char *name,
+                            struct error *err) {
+    char path[FILE_PATH_BYTES], *text = NULL;
+    size_t len = 0;
+    enum status status = key_path(path, data, name, err);
+    if (!status)
+        status = file_read(path, FILE_MAX_BYTES, &text, &len, err);
+    if (!status)
+        status = key_card_decode(card, text, len, err);
+    free(text);
+    if (!status && !str_equal(card->name, name))
+        status = error_set(err, STATUS_CORRUPT, "it is the key %s", card->name);
+    return error_wrap(err, status, "key %s", name);
+}
+
+static bool take_key(void *ctx, const char *name) {
+    struct key_search *search = ctx;
+    struct key_list *list = search->list;
+    if (!key_name_is_valid(name) ||
+        read_key(&list->item[list->count], search->data, name, NULL) != STATUS_OK) {
+        search->skipped++;
+        return false;
+    }
+    list->count++;
+    return true;
+}
+
+enum status api_keys_list(struct key_list *list, const char *data, const char *after, int limit,
+                          int *skipped, struct error *err) {
+    char folder[FILE_PATH_BYTES];
+    bool more = false;
+    memset(list, 0, sizeof *list);
+    list->item = xcalloc((size_t)limit, sizeof *list->item);
+    struct key_search search = {data, list, 0};
+    struct folder_page page = {after, false, limit, take_key, &search};
+    enum status status = folder_path(folder, data, CONFIG_KEYS_FOLDER, NULL, err);
+    if (!status)
+        status = folder_read_page(folder, &page, &more, err);
+    if (more)
+        str_copy(list->next, sizeof list->next, list->item[list->count - 1].name);
+    if (skipped)
+        *skipped = search.skipped;
+    if (status)
+        key_list_release(list);
+    return status;
+}
+
+void key_list_release(struct key_list *list) {
+    free(list->item);
+    memset(list, 0, sizeof *list);
+}
+
+/* ---- changes ---- */
+
+static enum status count_key(void *ctx, const char *name, struct error *err) {
+    (void)name, (void)err;
+    ++*(int *)ctx;
+    return STATUS_OK;
+}
+
+static enum status check_room(const char *folder, struct error *err) {
+    int count = 0;
+    enum status status = folder_each(folder, false, count_key, &count, err);
+    if (!status && count >= API_KEYS_MAX)
+        status = error_set(err, STATUS_CONFLICT, "there are %d keys already", count);
+    return status;
+}
+
+static enum status write_key(const char *path, const struct key_card *card, struct error *err) {
+    struct str text = STR_INIT;
+    key_card_add_stored(card, &text);
+    enum status status = file_write(path, str_text(&text), text.len, err);
+    str_release(&text);
+    return status;
+}
+
+static void fill_card(struct key_card *card, const struct key_request *request,
+                      const char *secret) {
+    *card = (struct key_card){.roles = request->roles};
+    str_copy(card->name, sizeof card->name, request->name);
+    clock_format(clock_wall_ms(), card->created);
+    secret_digest(secret, card->sha256);
+}
+
+static enum status add_key(const char *data, const struct key_card *card, struct error *err) {
+    char folder[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
+    enum status status = folder_path(folder, data, CONFIG_KEYS_FOLDER, NULL, err);
+    if (!status)
+        status = file_make_dirs(folder, err);
+    if (!status)
+        status = key_path(path, data, card->name, err);
+    if (!status && file_exists(path))
+        status = error_set(err, STATUS_CONFLICT, "there is a key %s already", card->name);
+    if (!status)
+        status = check_room(folder, err);
+    return status ? status : write_key(path, card, err);
+}
+
+enum status api_keys_create(const char *data, const struct key_request *request,
+                            struct key_card *card, char secret[SECRET_BYTES], struct error *err) {
+    int guard = -1; /* two that make the same name at once */
+    secret_make(secret);
+    fill_card(card, request, secret);
+    enum status status = file_make_dirs(data, err);
+    if (!status)
+        status = guard_take(&guard, data, err);
+    if (!status)
+        status = add_key(data, card, err);
+    guard_give(&guard);
+    return status;
+}
+
+enum status api_keys_remove(const char *data, const char *name, struct error *err) {
+    char folder[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
+    int guard;
+    if (!key_name_is_valid(name))
+        return error_set(err, STATUS_NOT_FOUND, "there is no key %s", name);
+    enum status status = guard_take(&guard, data, err);
+    if (!status)
+        status = folder_path(folder, data, CONFIG_KEYS_FOLDER, NULL, err);
+    if (!status)
+        status = key_path(path, data, name, err);
+    if (!status && !file_exists(path))
+        status = error_set(err, STATUS_NOT_FOUND, "there is no key %s", name);
+    if (!status)
+        status = file_remove_all(path, err);
+    if (!status)
+        status = folder_sync(folder, err);
+    guard_give(&guard);
+    return status;
+}

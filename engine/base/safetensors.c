@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTH_BYTES = 8 };
+enum { LENGTH_BYTES = SAFETENSORS_LENGTH_BYTES };
+
+static const int64_t MAX_DATA_BYTES = (int64_t)1 << 46; /* as places, they are addresses yet */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are used as they are stored");
 
@@ -157,29 +159,73 @@ static bool is_checkpoint(const uint8_t *bytes, size_t len) {
                                      memcmp(bytes, pickle, sizeof pickle) == 0);
 }
 
-/* Finds the header's text and the data behind it. */
-static enum status split(const uint8_t *bytes, size_t len, size_t *header_len,
-                         struct data_range *data, struct error *err) {
+enum status safetensors_header_bytes(const uint8_t *bytes, size_t file_bytes, size_t *len,
+                                     struct error *err) {
     uint64_t declared;
-    if (len < LENGTH_BYTES)
-        return error_set(err, STATUS_CORRUPT, "%zu bytes are too few for a safetensors file", len);
-    if (is_checkpoint(bytes, len))
+    if (is_checkpoint(bytes, LENGTH_BYTES))
         return error_set(err, STATUS_CORRUPT,
                          "a checkpoint of PyTorch, no safetensors file; the Python client makes "
                          "one of it: python3 -m distilld convert");
     memcpy(&declared, bytes, sizeof declared);
-    if (declared > len - LENGTH_BYTES)
+    if (declared > file_bytes - LENGTH_BYTES)
         return error_set(err, STATUS_CORRUPT, "a header of %llu bytes does not fit into %zu bytes",
-                         (unsigned long long)declared, len);
+                         (unsigned long long)declared, file_bytes);
     if (declared > SAFETENSORS_MAX_HEADER_BYTES)
         return error_set(err, STATUS_CORRUPT, "a header of %llu bytes, at most %d are allowed",
                          (unsigned long long)declared, SAFETENSORS_MAX_HEADER_BYTES);
-    if (declared == 0 || bytes[LENGTH_BYTES] != '{') /* the format allows no space before it */
-        return error_set(err, STATUS_CORRUPT, "the header does not begin with '{'");
-    *header_len = (size_t)declared;
-    *data = (struct data_range){.bytes = bytes + LENGTH_BYTES + declared,
-                                .len = len - LENGTH_BYTES - (size_t)declared};
+    *len = (size_t)declared;
     return STATUS_OK;
+}
+
+/* The format allows no space before it. */
+static enum status check_begin(const char *text, size_t len, struct error *err) {
+    if (len == 0 || text[0] != '{')
+        return error_set(err, STATUS_CORRUPT, "the header does not begin with '{'");
+    return STATUS_OK;
+}
+
+/* Finds the header's text and the data behind it. */
+static enum status split(const uint8_t *bytes, size_t len, size_t *header_len,
+                         struct data_range *data, struct error *err) {
+    if (len < LENGTH_BYTES)
+        return error_set(err, STATUS_CORRUPT, "%zu bytes are too few for a safetensors file", len);
+    enum status status = safetensors_header_bytes(bytes, len, header_len, err);
+    if (status)
+        return status;
+    *data = (struct data_range){.bytes = bytes + LENGTH_BYTES + *header_len,
+                                .len = len - LENGTH_BYTES - *header_len};
+    return check_begin((const char *)bytes + LENGTH_BYTES, *header_len, err);
+}
+
+/* Where the last tensor ends; what is wrong with the offsets is found out later. */
+static int64_t largest_end(const struct json *header) {
+    int64_t largest = 0;
+    for (const struct json *member = header->child; member; member = member->next) {
+        const struct json *offsets = json_member(member, "data_offsets");
+        bool pair = offsets && offsets->type == JSON_ARRAY && offsets->count == 2;
+        int64_t end = pair ? json_integer_or(offsets->child->next, 0) : 0;
+        largest = end > largest ? end : largest;
+    }
+    return largest;
+}
+
+enum status safetensors_parse_header(struct safetensors *file, const char *text, size_t len,
+                                     uint64_t *data_bytes, struct error *err) {
+    const struct json *header;
+    *file = (struct safetensors){0};
+    enum status status = check_begin(text, len, err);
+    if (!status)
+        status = json_parse(&file->arena, text, len, &header, err);
+    int64_t end = status ? 0 : largest_end(header);
+    if (!status && end > MAX_DATA_BYTES)
+        status = error_set(err, STATUS_CORRUPT, "%lld bytes of data are too many", (long long)end);
+    struct data_range data = {.bytes = (const uint8_t *)text, .len = (size_t)end};
+    if (!status)
+        status = read_header(file, header, data, err);
+    if (status)
+        safetensors_close(file);
+    *data_bytes = (uint64_t)end;
+    return status;
 }
 
 enum status safetensors_parse(struct safetensors *file, const void *bytes, size_t len,

@@ -66,6 +66,18 @@ MUST_CHECK enum status safetensors_open(struct safetensors *file, const char *pa
 MUST_CHECK enum status safetensors_parse(struct safetensors *file, const void *bytes, size_t len,
                                          struct error *err);
 
+/* Checks the header alone, the JSON text, of a file that is not there as a whole. The tensors' data
+ * are places, counted from the text, and nothing to read; *data_bytes is what follows the header.
+ */
+enum { SAFETENSORS_LENGTH_BYTES = 8 };
+MUST_CHECK enum status safetensors_parse_header(struct safetensors *file, const char *text,
+                                                size_t len, uint64_t *data_bytes,
+                                                struct error *err);
+
+/* Length of the header that a file of file_bytes (SIZE_MAX: not known) begins with, checked. */
+MUST_CHECK enum status safetensors_header_bytes(const uint8_t *bytes, size_t file_bytes,
+                                                size_t *len, struct error *err);
+
 void safetensors_close(struct safetensors *file); /* Zeroed or open. */
 
 /* The tensor of that name, or NULL. */

@@ -1,26 +1,26 @@
 /* CIFAR-10 and CIFAR-100 in their binary form: rows of one or two label bytes and 3 x 32 x 32
  * pixels, plane by plane. */
-#include "engine/data/dataset_internal.h"
+#include "engine/data/formats.h"
 
-enum { SIDE = 32, PLANE = SIDE * SIDE, PICTURE = 3 * PLANE, MAX_FILES = 5 };
+enum { SIDE = 32, PLANE = SIDE * SIDE, PICTURE = CIFAR_PICTURE_BYTES, MAX_FILES = 5 };
 
-struct layout {
-    int label_bytes; /* the last of them is the label that counts */
-    int classes;
+const struct cifar_layout cifar10_layout = {.label_bytes = 1, .classes = 10};
+const struct cifar_layout cifar100_layout = {.label_bytes = 2, .classes = 100}; /* coarse, fine */
+
+struct files {
+    const struct cifar_layout *layout;
     const char *file[PART_COUNT][MAX_FILES]; /* NULL behind the last */
 };
 
-static const struct layout cifar10 = {
-    .label_bytes = 1,
-    .classes = 10,
+static const struct files cifar10 = {
+    .layout = &cifar10_layout,
     .file = {[PART_TRAIN] = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                              "data_batch_4.bin", "data_batch_5.bin"},
              [PART_TEST] = {"test_batch.bin"}},
 };
 
-static const struct layout cifar100 = {
-    .label_bytes = 2, /* coarse, fine */
-    .classes = 100,
+static const struct files cifar100 = {
+    .layout = &cifar100_layout,
     .file = {[PART_TRAIN] = {"train.bin"}, [PART_TEST] = {"test.bin"}},
 };
 
@@ -52,15 +52,22 @@ static void picture_from_planes(const uint8_t *planes, uint8_t *picture) {
             picture[3 * i + c] = planes[c * PLANE + i];
 }
 
-static enum status rows_convert(const struct rows *rows, const struct layout *layout,
+enum status cifar_read_label(const struct cifar_layout *layout, const uint8_t *row, int64_t index,
+                             int32_t *label, struct error *err) {
+    *label = row[layout->label_bytes - 1];
+    if (*label < layout->classes)
+        return STATUS_OK;
+    return error_set(err, STATUS_CORRUPT, "label %d of row %lld is not in 0..%d", (int)*label,
+                     (long long)index, layout->classes - 1);
+}
+
+static enum status rows_convert(const struct rows *rows, const struct cifar_layout *layout,
                                 uint8_t *images, int32_t *labels, struct error *err) {
     const uint8_t *row = rows->map.data;
     for (int64_t i = 0; i < rows->count; i++) {
-        int label = row[layout->label_bytes - 1];
-        if (label >= layout->classes)
-            return error_set(err, STATUS_CORRUPT, "%s: label %d of row %lld is not in 0..%d",
-                             rows->path, label, (long long)i, layout->classes - 1);
-        labels[i] = label;
+        enum status status = cifar_read_label(layout, row, i, &labels[i], err);
+        if (status)
+            return error_wrap(err, status, "%s", rows->path);
         picture_from_planes(row + layout->label_bytes, images + i * PICTURE);
         row += layout->label_bytes + PICTURE;
     }
@@ -69,7 +76,7 @@ static enum status rows_convert(const struct rows *rows, const struct layout *la
 
 /* Converts the rows of n files, which are open, into one split. */
 static enum status part_convert(struct dataset *dataset, enum part part, const struct rows *rows,
-                                int n_files, const struct layout *layout, struct error *err) {
+                                int n_files, const struct cifar_layout *layout, struct error *err) {
     int32_t *labels;
     int64_t count = 0;
     for (int i = 0; i < n_files; i++)
@@ -89,12 +96,13 @@ static enum status part_convert(struct dataset *dataset, enum part part, const s
 }
 
 static enum status part_open(struct dataset *dataset, enum part part, const char *folder,
-                             const struct layout *layout, struct error *err) {
+                             const struct files *files, struct error *err) {
+    const struct cifar_layout *layout = files->layout;
     struct rows rows[MAX_FILES] = {0};
     int n_files = 0;
     enum status status = STATUS_OK;
-    while (!status && n_files < MAX_FILES && layout->file[part][n_files]) {
-        status = rows_open(&rows[n_files], folder, layout->file[part][n_files],
+    while (!status && n_files < MAX_FILES && files->file[part][n_files]) {
+        status = rows_open(&rows[n_files], folder, files->file[part][n_files],
                            (size_t)layout->label_bytes + PICTURE, err);
         n_files++;
     }
@@ -105,21 +113,21 @@ static enum status part_open(struct dataset *dataset, enum part part, const char
     return status;
 }
 
-static enum status layout_open(struct dataset *dataset, const char *folder,
-                               const struct layout *layout, struct error *err) {
+static enum status files_open(struct dataset *dataset, const char *folder,
+                              const struct files *files, struct error *err) {
     static const int64_t shape[3] = {SIDE, SIDE, 3};
     enum status status = dataset_set_shape(dataset, PART_TRAIN, shape, err);
     if (!status)
-        status = part_open(dataset, PART_TRAIN, folder, layout, err);
+        status = part_open(dataset, PART_TRAIN, folder, files, err);
     if (!status)
-        status = part_open(dataset, PART_TEST, folder, layout, err);
+        status = part_open(dataset, PART_TEST, folder, files, err);
     return status;
 }
 
 enum status cifar10_open(struct dataset *dataset, const char *folder, struct error *err) {
-    return layout_open(dataset, folder, &cifar10, err);
+    return files_open(dataset, folder, &cifar10, err);
 }
 
 enum status cifar100_open(struct dataset *dataset, const char *folder, struct error *err) {
-    return layout_open(dataset, folder, &cifar100, err);
+    return files_open(dataset, folder, &cifar100, err);
 }

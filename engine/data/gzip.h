@@ -27,4 +27,17 @@ enum { GZIP_MAP_RATIO = 16, GZIP_MAP_BYTES = 1 << 30 };
  * GZIP_MAP_RATIO times its size (else TOO_LARGE), and maps that; file_unmap removes it. */
 MUST_CHECK enum status gzip_map(struct file_map *map, const char *path, struct error *err);
 
+/* A file that comes in pieces. Bounded as above: what has come out by what has gone in. */
+struct gunzip;
+typedef enum status gunzip_take_fn(void *ctx, const uint8_t *bytes, size_t len, struct error *err);
+MUST_CHECK enum status gunzip_create(struct gunzip **gunzip, struct error *err);
+void gunzip_free(struct gunzip *gunzip); /* NULL is allowed. */
+
+/* Unpacks the next piece; hands out what it holds in pieces of its own. */
+MUST_CHECK enum status gunzip_add(struct gunzip *gunzip, const uint8_t *bytes, size_t len,
+                                  gunzip_take_fn *take, void *ctx, struct error *err);
+
+/* The file has ended as it should. */
+MUST_CHECK enum status gunzip_end(const struct gunzip *gunzip, struct error *err);
+
 #endif

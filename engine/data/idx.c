@@ -1,19 +1,18 @@
 /* IDX files, the format of MNIST: a magic number that names type and rank, the dimensions as
  * big-endian 32-bit numbers, and the bytes; plain or gzipped. */
 #include "engine/base/str.h"
-#include "engine/data/dataset_internal.h"
+#include "engine/data/formats.h"
 #include "engine/data/gzip.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { TYPE_U8 = 8, IMAGES_RANK = 3, LABELS_RANK = 1, MAX_HEADER_BYTES = 4 + 4 * IMAGES_RANK };
+enum { TYPE_U8 = 8 };
 
 struct idx {
     char path[FILE_PATH_BYTES];
     int rank;
-    int64_t dim[IMAGES_RANK];
-    size_t header_bytes, data_bytes;
+    struct idx_header header;
     void *memory;        /* of a gzipped file, header included */
     struct file_map map; /* of a plain one */
     const uint8_t *data;
@@ -30,7 +29,7 @@ static enum status idx_find(struct idx *idx, const char *folder, enum part part,
                             struct error *err) {
     static const char *const separators[] = {"-", "."}, *const ends[] = {"", ".gz"};
     static const char *const prefix[PART_COUNT] = {"train", "t10k"};
-    const char *what = rank == IMAGES_RANK ? "images" : "labels";
+    const char *what = rank == IDX_IMAGES_RANK ? "images" : "labels";
     for (int i = 0; i < 4; i++) {
         char name[64];
         snprintf(name, sizeof name, "%s-%s%sidx%d-ubyte%s", prefix[part], what, separators[i / 2],
@@ -49,33 +48,38 @@ static int64_t big_endian_32(const uint8_t *bytes) {
     return (int64_t)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 }
 
-/* Reads the header, and so decides how many bytes the file must have. */
-static enum status parse_header(struct idx *idx, const uint8_t *header, size_t len,
-                                struct error *err) {
-    static const char *const names[IMAGES_RANK] = {"count", "height", "width"};
-    static const int64_t limits[IMAGES_RANK] = {INT32_MAX, DATASET_MAX_SIDE, DATASET_MAX_SIDE};
-    uint8_t magic[4] = {0, 0, TYPE_U8, (uint8_t)idx->rank};
-    CHECK(idx->rank <= IMAGES_RANK);
-    idx->header_bytes = 4 + 4 * (size_t)idx->rank;
-    if (len < idx->header_bytes)
-        return error_set(err, STATUS_CORRUPT, "%s: the header is truncated", idx->path);
+enum status idx_read_header(struct idx_header *idx, const uint8_t *header, size_t len, int rank,
+                            struct error *err) {
+    static const char *const names[IDX_IMAGES_RANK] = {"count", "height", "width"};
+    static const int64_t limits[IDX_IMAGES_RANK] = {INT32_MAX, DATASET_MAX_SIDE, DATASET_MAX_SIDE};
+    uint8_t magic[4] = {0, 0, TYPE_U8, (uint8_t)rank};
+    CHECK(rank <= IDX_IMAGES_RANK);
+    *idx = (struct idx_header){.bytes = IDX_HEADER_BYTES(rank)};
+    if (len < idx->bytes)
+        return error_set(err, STATUS_CORRUPT, "the header is truncated");
     if (memcmp(header, magic, sizeof magic) != 0)
-        return error_set(err, STATUS_CORRUPT, "%s: wrong magic number, expected 0x%08x", idx->path,
-                         TYPE_U8 << 8 | idx->rank);
+        return error_set(err, STATUS_CORRUPT, "wrong magic number, expected 0x%08x",
+                         TYPE_U8 << 8 | rank);
     idx->data_bytes = 1; /* cannot overflow: 2^31 * 2^14 * 2^14 */
-    for (int i = 0; i < idx->rank; i++) {
+    for (int i = 0; i < rank; i++) {
         idx->dim[i] = big_endian_32(header + 4 + 4 * i);
         if (idx->dim[i] < 1 || idx->dim[i] > limits[i])
-            return error_set(err, STATUS_CORRUPT, "%s: %s %lld is not in 1..%lld", idx->path,
-                             names[i], (long long)idx->dim[i], (long long)limits[i]);
+            return error_set(err, STATUS_CORRUPT, "%s %lld is not in 1..%lld", names[i],
+                             (long long)idx->dim[i], (long long)limits[i]);
         idx->data_bytes *= (size_t)idx->dim[i];
     }
     return STATUS_OK;
 }
 
+static enum status parse_header(struct idx *idx, const uint8_t *bytes, size_t len,
+                                struct error *err) {
+    enum status status = idx_read_header(&idx->header, bytes, len, idx->rank, err);
+    return error_wrap(err, status, "%s", idx->path);
+}
+
 static enum status size_error(const struct idx *idx, const char *has, struct error *err) {
     return error_set(err, STATUS_CORRUPT, "%s: the header promises %zu bytes, the file has %s",
-                     idx->path, idx->data_bytes, has);
+                     idx->path, idx->header.data_bytes, has);
 }
 
 static enum status read_plain(struct idx *idx, struct error *err) {
@@ -84,24 +88,26 @@ static enum status read_plain(struct idx *idx, struct error *err) {
         status = parse_header(idx, idx->map.data, idx->map.len, err);
     if (status)
         return status;
-    if (idx->map.len - idx->header_bytes != idx->data_bytes)
-        return size_error(idx, idx->map.len < idx->data_bytes ? "fewer" : "another number", err);
-    idx->data = idx->map.data + idx->header_bytes;
+    if (idx->map.len - idx->header.bytes != idx->header.data_bytes)
+        return size_error(idx, idx->map.len < idx->header.data_bytes ? "fewer" : "another number",
+                          err);
+    idx->data = idx->map.data + idx->header.bytes;
     return STATUS_OK;
 }
 
 /* The header alone is expanded first, so that memory is only taken for what it promises, and
  * only if the compressed file can hold that much. */
 static enum status read_gzipped(struct idx *idx, struct error *err) {
-    uint8_t header[MAX_HEADER_BYTES];
+    uint8_t header[IDX_HEADER_BYTES(IDX_IMAGES_RANK)];
     size_t got, file_bytes = (size_t)file_size(idx->path);
     bool more;
-    enum status status = gzip_read(idx->path, header, 4 + 4 * (size_t)idx->rank, &got, &more, err);
+    enum status status =
+        gzip_read(idx->path, header, IDX_HEADER_BYTES(idx->rank), &got, &more, err);
     if (!status)
         status = parse_header(idx, header, got, err);
-    if (!status && idx->data_bytes / GZIP_MAX_RATIO > file_bytes)
+    if (!status && idx->header.data_bytes / GZIP_MAX_RATIO > file_bytes)
         status = size_error(idx, "fewer", err);
-    size_t bytes = idx->header_bytes + idx->data_bytes;
+    size_t bytes = idx->header.bytes + idx->header.data_bytes;
     if (!status)
         status = mem_alloc_large(&idx->memory, bytes, idx->path, err);
     if (!status)
@@ -110,7 +116,7 @@ static enum status read_gzipped(struct idx *idx, struct error *err) {
         return status;
     if (got < bytes || more)
         return size_error(idx, more ? "more" : "fewer", err);
-    idx->data = (const uint8_t *)idx->memory + idx->header_bytes;
+    idx->data = (const uint8_t *)idx->memory + idx->header.bytes;
     return STATUS_OK;
 }
 
@@ -140,18 +146,19 @@ static enum status part_open(struct dataset *dataset, enum part part, const char
                              struct error *err) {
     struct idx images = {0}, labels = {0};
     int32_t *out;
-    enum status status = idx_read(&images, folder, part, IMAGES_RANK, err);
+    enum status status = idx_read(&images, folder, part, IDX_IMAGES_RANK, err);
     if (!status)
-        status = idx_read(&labels, folder, part, LABELS_RANK, err);
-    if (!status && images.dim[0] != labels.dim[0])
+        status = idx_read(&labels, folder, part, IDX_LABELS_RANK, err);
+    if (!status && images.header.dim[0] != labels.header.dim[0])
         status = error_set(err, STATUS_CORRUPT, "%s: %lld labels, but there are %lld pictures",
-                           labels.path, (long long)labels.dim[0], (long long)images.dim[0]);
-    int64_t shape[3] = {images.dim[1], images.dim[2], 1};
+                           labels.path, (long long)labels.header.dim[0],
+                           (long long)images.header.dim[0]);
+    int64_t shape[3] = {images.header.dim[1], images.header.dim[2], 1};
     if (!status)
         status = dataset_set_shape(dataset, part, shape, err);
     if (!status)
-        status = dataset_alloc_labels(dataset, part, labels.dim[0], &out, err);
-    for (int64_t i = 0; !status && i < labels.dim[0]; i++)
+        status = dataset_alloc_labels(dataset, part, labels.header.dim[0], &out, err);
+    for (int64_t i = 0; !status && i < labels.header.dim[0]; i++)
         out[i] = labels.data[i];
     if (!status)
         give_images(dataset, part, &images);

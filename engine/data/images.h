@@ -39,6 +39,9 @@ struct safetensors;
 MUST_CHECK enum status images_take(struct dataset *dataset, enum part part,
                                    const struct safetensors *file, struct error *err);
 
+/* The file has such a part; looks at types and shapes only. */
+MUST_CHECK enum status images_check(const struct safetensors *file, struct error *err);
+
 /* Copies the pictures and labels of a split into one file, atomically. */
 MUST_CHECK enum status images_write(const struct split *split, const char *path, struct error *err);
 

@@ -48,30 +48,46 @@ static enum status take_items(struct encoded *list, const struct tensor *ends,
     return STATUS_OK;
 }
 
+struct packed {
+    const struct tensor *pictures, *ends, *digests;
+};
+
+static enum status find_packed(struct packed *packed, const struct safetensors *file,
+                               struct error *err) {
+    enum status status = find(file, (struct tensor){"pictures", TENSOR_U8, 1, {-1}, NULL, 0},
+                              &packed->pictures, err);
+    if (!status)
+        status =
+            find(file, (struct tensor){"ends", TENSOR_I64, 1, {-1}, NULL, 0}, &packed->ends, err);
+    if (status)
+        return status;
+    int64_t count = packed->ends->dim[0];
+    if (count < 1 || count > ENCODED_MAX_ITEMS)
+        return error_set(err, STATUS_CORRUPT, "%lld pictures are not in 1..%d", (long long)count,
+                         ENCODED_MAX_ITEMS);
+    return find(file, (struct tensor){"digests", TENSOR_U8, 2, {count, SHA256_BYTES}, NULL, 0},
+                &packed->digests, err);
+}
+
+enum status images_check(const struct safetensors *file, struct error *err) {
+    struct packed packed;
+    return find_packed(&packed, file, err);
+}
+
 enum status images_take(struct dataset *dataset, enum part part, const struct safetensors *file,
                         struct error *err) {
     static const int64_t shape[3] = {0, 0, ENCODED_CHANNELS};
-    const struct tensor *pictures, *ends, *digests;
-    enum status status =
-        find(file, (struct tensor){"pictures", TENSOR_U8, 1, {-1}, NULL, 0}, &pictures, err);
-    if (!status)
-        status = find(file, (struct tensor){"ends", TENSOR_I64, 1, {-1}, NULL, 0}, &ends, err);
-    if (!status && (ends->dim[0] < 1 || ends->dim[0] > ENCODED_MAX_ITEMS))
-        status = error_set(err, STATUS_CORRUPT, "%lld pictures are not in 1..%d",
-                           (long long)ends->dim[0], ENCODED_MAX_ITEMS);
-    if (!status)
-        status = find(
-            file, (struct tensor){"digests", TENSOR_U8, 2, {ends->dim[0], SHA256_BYTES}, NULL, 0},
-            &digests, err);
+    struct packed packed;
+    enum status status = find_packed(&packed, file, err);
     if (!status)
         status = dataset_set_shape(dataset, part, shape, err);
     if (status)
         return status;
     struct encoded *list = images_add_list(dataset, part, part_name(part));
-    list->digest = digests->data;
-    dataset_split(dataset, part)->count = ends->dim[0];
+    list->digest = packed.digests->data;
+    dataset_split(dataset, part)->count = packed.ends->dim[0];
     str_copy(dataset->format, sizeof dataset->format, DATASET_IMAGES);
-    return take_items(list, ends, pictures, err);
+    return take_items(list, packed.ends, packed.pictures, err);
 }
 
 /* ---- writing ---- */

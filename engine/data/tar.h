@@ -1,5 +1,6 @@
 /*
- * tar.h - the regular files of a tar archive in memory, where they lie; nothing is unpacked.
+ * tar.h - the regular files of a tar archive in memory, where they lie; nothing is unpacked. Below
+ * that, header by header, for an archive that is not there as a whole.
  *
  * Reads ustar, GNU (long names, large sizes) and pax archives. Folders and volume labels are passed
  * over. Refused, because a data set has no use for them or they hide something: links, devices,
@@ -17,13 +18,18 @@
 
 #include "engine/base/file.h"
 
-struct tar {
-    const uint8_t *bytes;
-    size_t len, at;             /* at: of the next header */
+/* What headers have said so far; tar_headers_init. */
+struct tar_headers {
     char name[FILE_PATH_BYTES]; /* of the entry, cleaned */
     /* what the headers before an entry's own have said about it */
     char next_name[FILE_PATH_BYTES]; /* "" for nothing */
     uint64_t next_size;              /* UINT64_MAX for nothing */
+};
+
+struct tar {
+    const uint8_t *bytes;
+    size_t len, at; /* at: of the next header */
+    struct tar_headers headers;
 };
 
 struct tar_entry {
@@ -38,5 +44,30 @@ void tar_init(struct tar *tar, const void *bytes, size_t len);
 /* The next regular file; *more is false at the end of the archive. */
 MUST_CHECK enum status tar_next(struct tar *tar, struct tar_entry *entry, bool *more,
                                 struct error *err);
+
+/* ---- header by header ---- */
+
+enum { TAR_BLOCK = 512 };
+
+/* What follows a header: data of so many bytes, filled up to whole blocks. */
+enum tar_kind {
+    TAR_FILE,      /* of the file headers->name */
+    TAR_PASS_OVER, /* of no interest */
+    TAR_NAME,      /* for tar_read_extra */
+    TAR_RECORDS,   /* for tar_read_extra */
+    TAR_REFUSED,   /* never handed out */
+    TAR_END        /* nothing: the end marker */
+};
+
+void tar_headers_init(struct tar_headers *headers); /* Nothing has been said. */
+
+/* Reads a header of TAR_BLOCK bytes, which stands at this place in the archive. */
+MUST_CHECK enum status tar_read_header(struct tar_headers *headers, const uint8_t *header,
+                                       uint64_t at, enum tar_kind *kind, uint64_t *size,
+                                       struct error *err);
+
+/* Reads the data of TAR_NAME or TAR_RECORDS, which is about the entry that comes next. */
+MUST_CHECK enum status tar_read_extra(struct tar_headers *headers, enum tar_kind kind,
+                                      const uint8_t *data, size_t len, struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
  * labels [n] i64 or i32. */
 #include "engine/base/safetensors.h"
 #include "engine/base/str.h"
+#include "engine/data/formats.h"
 #include "engine/data/images.h"
 
 #include <string.h>
@@ -42,36 +43,60 @@ static enum status check_labels(const struct tensor *labels, int64_t count, stru
     return STATUS_OK;
 }
 
-/* The bytes in the file may be unaligned. */
-static int64_t label_at(const struct tensor *labels, int64_t i) {
-    const uint8_t *bytes = labels->data;
+static int64_t widen(const struct tensor *labels, const uint8_t *bytes) {
     int64_t wide;
     int32_t narrow;
     if (labels->type == TENSOR_I64) {
-        memcpy(&wide, bytes + i * (int64_t)sizeof wide, sizeof wide);
+        memcpy(&wide, bytes, sizeof wide);
         return wide;
     }
-    memcpy(&narrow, bytes + i * (int64_t)sizeof narrow, sizeof narrow);
+    memcpy(&narrow, bytes, sizeof narrow);
     return narrow;
 }
 
-static enum status copy_labels(const struct tensor *labels, int32_t *out, struct error *err) {
-    for (int64_t i = 0; i < labels->dim[0]; i++) {
-        int64_t label = label_at(labels, i);
-        if (label < 0 || label >= DATASET_MAX_CLASSES)
-            return error_set(err, STATUS_CORRUPT, "label %lld of picture %lld is not in 0..%d",
-                             (long long)label, (long long)i, DATASET_MAX_CLASSES - 1);
-        out[i] = (int32_t)label;
-    }
+enum status tensors_read_label(const struct tensor *labels, const uint8_t *bytes, int64_t index,
+                               int32_t *label, struct error *err) {
+    int64_t wide = widen(labels, bytes);
+    if (wide < 0 || wide >= DATASET_MAX_CLASSES)
+        return error_set(err, STATUS_CORRUPT, "label %lld of picture %lld is not in 0..%d",
+                         (long long)wide, (long long)index, DATASET_MAX_CLASSES - 1);
+    *label = (int32_t)wide;
     return STATUS_OK;
+}
+
+static enum status copy_labels(const struct tensor *labels, int32_t *out, struct error *err) {
+    const uint8_t *bytes = labels->data;
+    size_t size = tensor_type_bytes(labels->type);
+    enum status status = STATUS_OK;
+    for (int64_t i = 0; !status && i < labels->dim[0]; i++)
+        status = tensors_read_label(labels, bytes + (size_t)i * size, i, &out[i], err);
+    return status;
+}
+
+static enum status find_images(const struct safetensors *file, const struct tensor **images,
+                               struct error *err) {
+    enum status status = find(file, "images", 4, images, err);
+    return status ? status : check_images(*images, err);
+}
+
+static enum status find_labels(const struct safetensors *file, int64_t count,
+                               const struct tensor **labels, struct error *err) {
+    enum status status = find(file, "labels", 1, labels, err);
+    return status ? status : check_labels(*labels, count, err);
+}
+
+enum status tensors_check(const struct safetensors *file, const struct tensor **labels,
+                          struct error *err) {
+    const struct tensor *images = safetensors_find(file, "ends");
+    enum status status = safetensors_find(file, "pictures") ? images_check(file, err)
+                                                            : find_images(file, &images, err);
+    return status ? status : find_labels(file, images->dim[0], labels, err);
 }
 
 static enum status take_images(struct dataset *dataset, enum part part,
                                const struct safetensors *file, struct error *err) {
     const struct tensor *images;
-    enum status status = find(file, "images", 4, &images, err);
-    if (!status)
-        status = check_images(images, err);
+    enum status status = find_images(file, &images, err);
     if (!status)
         status = dataset_set_shape(dataset, part, &images->dim[1], err);
     if (status)
@@ -86,9 +111,7 @@ static enum status take_labels(struct dataset *dataset, enum part part,
                                const struct safetensors *file, struct error *err) {
     const struct tensor *labels;
     int32_t *out;
-    enum status status = find(file, "labels", 1, &labels, err);
-    if (!status)
-        status = check_labels(labels, dataset_split(dataset, part)->count, err);
+    enum status status = find_labels(file, dataset_split(dataset, part)->count, &labels, err);
     if (!status)
         status = dataset_alloc_labels(dataset, part, labels->dim[0], &out, err);
     return status ? status : copy_labels(labels, out, err);

@@ -149,6 +149,45 @@ def dataset_seeds():
     yield "tar_broken", dataset_file(TAR, tar_file(tarfile.USTAR_FORMAT, broken))
 
 
+def incoming_seeds():
+    def seed(kind, data, piece=6):
+        return bytes([kind, piece]) + data
+    (cifar100, cifar10, text, images, archive, labels_gzip, tensors, labels, whole,
+     images_gzip) = range(10)
+    right = idx(8, [2, 3, 2], bytes(range(12)))
+    yield "cifar100", seed(cifar100, (b"\3\7" + bytes(3072)) * 2, 200)
+    yield "cifar100_label", seed(cifar100, (b"\3\7" + bytes(3072)) + b"\3\xc8" + bytes(3072), 255)
+    yield "cifar10", seed(cifar10, b"\3" + bytes(3072))
+    yield "cifar10_cut", seed(cifar10, b"\3" + bytes(1000))
+    yield "text", seed(text, b"cat\ndog\n")
+    yield "text_zero", seed(text, b"cat\0dog\n")
+    yield "idx", seed(images, right)
+    yield "idx_more", seed(images, right + b"x")
+    yield "idx_fewer", seed(images, right[:-1])
+    yield "idx_huge", seed(images, idx(8, [2**31 - 1, 16384, 16384], b"x"))
+    yield "idx_labels", seed(labels, idx(8, [2], b"\0\1"))
+    yield "idx_gzip", seed(images_gzip, gzip.compress(right, mtime=0))
+    yield "idx_gzip_cut", seed(images_gzip, gzip.compress(right, mtime=0)[:-9])
+    yield "idx_gzip_more", seed(labels_gzip, gzip.compress(idx(8, [2], b"\0\1"), mtime=0) + b"x")
+    header = {"images": entry("U8", [2, 2, 2, 1], 0, 8), "labels": entry("I64", [2], 8, 24)}
+    pixels = bytes(range(8))
+    yield "tensors", seed(tensors, tensors_file(header, pixels + struct.pack("<qq", 0, 1)))
+    yield "tensors_label", seed(tensors, tensors_file(header, pixels + struct.pack("<qq", 0, 2**40)))
+    yield "tensors_first", seed(tensors, tensors_file(
+        {"labels": entry("I32", [2], 0, 8), "images": entry("U8", [2, 2, 2, 1], 8, 16)},
+        struct.pack("<ii", 0, 1) + pixels))
+    yield "tensors_overflow", seed(tensors, tensors_file({"a": entry("U8", [2**62], 0, 2**62)}, b""))
+    yield "packed", seed(tensors, packed_file([len(png()), 2 * len(png())]))
+    files = [("a", tarfile.DIRTYPE, b""), ("./a//" + "n" * 120, tarfile.REGTYPE, b"picture")]
+    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        yield f"tar_{form}", seed(archive, tar_file(form, files), 255)
+    yield "tar_cut", seed(archive, tar_file(tarfile.PAX_FORMAT, files)[:2000], 255)
+    yield "tar_climbs", seed(archive, tar_file(tarfile.USTAR_FORMAT, [("a/../../b", tarfile.REGTYPE, b"")]))
+    yield "tar_link", seed(archive, tar_file(tarfile.USTAR_FORMAT, [("a/b", tarfile.SYMTYPE, b"")]))
+    yield "tar_gzip", seed(whole, gzip.compress(tar_file(tarfile.GNU_FORMAT, files), mtime=0), 100)
+    yield "bomb", seed(whole, gzip.compress(bytes(1 << 20), mtime=0), 100)
+
+
 def picture_seeds():
     magic = b"\x89PNG\r\n\x1a\n"
     size = struct.pack(">II5B", 2**30, 2**30, 8, 2, 0, 0, 0)
@@ -243,6 +282,7 @@ SEEDS = {
     "safetensors": tensors_seeds,
     "fields": fields_seeds,
     "dataset": dataset_seeds,
+    "incoming": incoming_seeds,
     "picture": picture_seeds,
     "tar": tar_seeds,
     "inference": inference_seeds,

@@ -128,3 +128,56 @@ enum status gzip_map(struct file_map *map, const char *path, struct error *err) 
     file_unmap(&packed);
     return error_wrap(err, status, "%s", path);
 }
+
+/* ---- in pieces ---- */
+
+enum { PIECE_OUT_BYTES = 64 << 10 };
+
+struct gunzip {
+    struct inflater inflater;
+    uint64_t in, out; /* bytes so far */
+    int result;       /* zlib's last */
+    uint8_t buffer[PIECE_OUT_BYTES];
+};
+
+enum status gunzip_create(struct gunzip **out, struct error *err) {
+    struct gunzip *gunzip = xcalloc(1, sizeof *gunzip);
+    *out = gunzip;
+    if (inflateInit2(&gunzip->inflater.stream, WINDOW_GZIP_ONLY) == Z_OK)
+        return STATUS_OK;
+    return error_set(err, STATUS_OUT_OF_MEMORY, "zlib cannot start");
+}
+
+void gunzip_free(struct gunzip *gunzip) {
+    if (gunzip)
+        inflateEnd(&gunzip->inflater.stream);
+    free(gunzip);
+}
+
+enum status gunzip_add(struct gunzip *gunzip, const uint8_t *bytes, size_t len,
+                       gunzip_take_fn *take, void *ctx, struct error *err) {
+    struct inflater *inflater = &gunzip->inflater;
+    enum status status = STATUS_OK;
+    size_t got = PIECE_OUT_BYTES;
+    inflater->in = bytes;
+    inflater->in_bytes = len;
+    gunzip->in += len;
+    while (!status && gunzip->result == Z_OK && got == PIECE_OUT_BYTES) {
+        gunzip->result = inflate_into(inflater, gunzip->buffer, PIECE_OUT_BYTES, &got);
+        gunzip->out += got;
+        status =
+            gunzip->out > GZIP_MAP_BYTES + GZIP_MAP_RATIO * gunzip->in
+                ? error_set(err, STATUS_TOO_LARGE, "%llu bytes unpack to more than %llu",
+                            (unsigned long long)gunzip->in, (unsigned long long)(gunzip->out - got))
+                : take(ctx, gunzip->buffer, got, err);
+    }
+    if (gunzip->result == Z_BUF_ERROR) /* all that has come is unpacked */
+        gunzip->result = Z_OK;
+    return status || gunzip->result == Z_OK ? status : check_end(inflater, gunzip->result, err);
+}
+
+enum status gunzip_end(const struct gunzip *gunzip, struct error *err) {
+    if (gunzip->result == Z_STREAM_END)
+        return STATUS_OK;
+    return error_set(err, STATUS_CORRUPT, "the gzip file is truncated");
+}

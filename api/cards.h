@@ -104,6 +104,7 @@ MUST_CHECK enum status dataset_request_decode(struct dataset_request *request, c
 
 /* The text may name a data set: it is a file name without tricks. */
 bool dataset_name_is_valid(const char *name);
+void dataset_name_refuse(const char *name, struct field_errors *errors); /* Says why it may not. */
 
 /* What POST /predict answers of a picture beside its best classes. */
 enum predict_output { PREDICT_PROBABILITIES, PREDICT_LOGITS };

@@ -36,14 +36,17 @@ static void refuse_shape(struct field_errors *errors, const char *field, const c
     str_release(&shown);
 }
 
+void dataset_name_refuse(const char *name, struct field_errors *errors) {
+    refuse_shape(errors, "name", name, "lower-case letters, digits, _, . and -, not first . or -");
+}
+
 enum status dataset_request_decode(struct dataset_request *request, const char *text, size_t len,
                                    struct field_errors *errors, struct error *err) {
     enum status status = fields_decode(&dataset_request_table, request, text, len, errors, err);
     if (status)
         return status;
     if (!dataset_name_is_valid(request->name))
-        refuse_shape(errors, "name", request->name,
-                     "lower-case letters, digits, _, . and -, not first . or -");
+        dataset_name_refuse(request->name, errors);
     if (request->path[0] != '/')
         refuse_shape(errors, "path", request->path, "an absolute path");
     return field_errors_status(errors, err);

@@ -243,11 +243,6 @@ const struct incoming_kind *incoming_find(const char *name) {
     return NULL;
 }
 
-void incoming_add_names(struct str *out) {
-    for (int i = 0; i < KINDS; i++)
-        str_addf(out, "%s%s", i ? ", " : "", kinds[i].name);
-}
-
 /* ---- the bytes ---- */
 
 enum status incoming_begin(struct incoming *incoming, const struct incoming_kind *kind,

@@ -27,8 +27,11 @@ struct incoming_kind;
 /* The kind of a file by its name, or NULL: no data set has such a file. */
 const struct incoming_kind *incoming_find(const char *name);
 
-/* Appends all names that are known, with ", " between. */
-void incoming_add_names(struct str *out);
+/* Which names there are, in words. */
+#define INCOMING_NAMES                                                                             \
+    "data_batch_1.bin to data_batch_5.bin, test_batch.bin, train.bin, test.bin, "                  \
+    "train-images-idx3-ubyte and the other three of IDX (or .gz), train.safetensors, "             \
+    "test.safetensors, train, test, val or dataset with .tar, .tar.gz or .tgz, classes.txt"
 
 /* What of a check outlives it: bytes, to be written and read back by the same program. */
 struct incoming_state {

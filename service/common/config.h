@@ -41,6 +41,10 @@ struct config {
     int64_t max_lost;                      /* so many lost leases make a job fail */
     int64_t keep_jobs_days;                /* finished jobs; 0: for ever */
     int64_t keep_checkpoints_days;         /* kept checkpoints of finished jobs; 0: for ever */
+    int64_t upload_bytes;                  /* of an upload of a data set */
+    int64_t uploads_bytes;                 /* of all that are open; 0: no limit */
+    int64_t datasets_bytes;                /* of all data sets; 0: no limit */
+    int64_t keep_uploads_hours;            /* uploads that nobody goes on with */
     int64_t min_free_bytes;                /* below this nothing new is taken; 0: no minimum */
     bool webhook_private;                  /* webhooks may go to private addresses */
     int64_t webhook_timeout_ms;            /* for sending one message and its answer */

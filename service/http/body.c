@@ -25,8 +25,10 @@ static enum status body_grow(struct body *body, size_t needed, struct error *err
     return STATUS_OK;
 }
 
-static enum status take_file(struct body_budget *budget, struct error *err) {
-    if (atomic_fetch_add(&budget->files, 1) < budget->max_files)
+enum status body_count_file(struct body *body, struct error *err) {
+    struct body_budget *budget = body->budget;
+    body->counts = atomic_fetch_add(&budget->files, 1) < budget->max_files;
+    if (body->counts)
         return STATUS_OK;
     atomic_fetch_sub(&budget->files, 1);
     return error_set(err, STATUS_UNAVAILABLE, "%d uploads are under way already",
@@ -37,7 +39,7 @@ enum status body_open_file(struct body *body, const char *folder, struct error *
     char path[FILE_PATH_BYTES];
     enum status status = file_join(path, folder, "upload", err); /* a name that is never given */
     if (!status)
-        status = take_file(body->budget, err);
+        status = body_count_file(body, err);
     if (status)
         return status;
     body->file = xcalloc(1, sizeof *body->file);
@@ -48,6 +50,10 @@ enum status body_add(struct body *body, const char *bytes, size_t len, struct er
     if (len > body->max_bytes - body->len)
         return error_set(err, STATUS_TOO_LARGE, "the body has more than %zu bytes",
                          body->max_bytes);
+    if (body->sink.take) {
+        body->len += len;
+        return body->sink.take(body->sink.ctx, bytes, len, err);
+    }
     if (body->file) {
         body->len += len;
         return file_writer_add(body->file, bytes, len, err);
@@ -68,8 +74,9 @@ void body_release(struct body *body) {
     if (body->file) {
         file_writer_abandon(body->file);
         free(body->file);
-        atomic_fetch_sub(&body->budget->files, 1);
     }
+    if (body->counts)
+        atomic_fetch_sub(&body->budget->files, 1);
     free(body->data);
     *body = (struct body){0};
 }

@@ -12,8 +12,8 @@ enum { HTTP_NO_CONTENT = 204, MAX_AGE_S = 600 };
 
 /* All that the routes look at. */
 #define TAKEN                                                                                      \
-    "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, If-Range, "              \
-    "Last-Event-ID, Range, X-API-Key"
+    "Accept, Authorization, Content-Range, Content-Type, Idempotency-Key, If-None-Match, "         \
+    "If-Range, Last-Event-ID, Range, X-API-Key"
 
 void cors_add(const char *origins, const char *origin, struct reply *reply) {
     bool all = str_equal(origins, "*");

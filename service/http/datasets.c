@@ -2,9 +2,8 @@
 
 #include "engine/base/mem.h"
 #include "service/common/log.h"
-#include "service/http/app.h"
+#include "service/http/dataset_import.h"
 #include "service/http/page.h"
-#include "service/store/datasets.h"
 #include "service/store/space.h"
 
 #include <stdlib.h>
@@ -48,27 +47,23 @@ void handle_dataset_show(struct request *request, struct reply *reply) {
 
 /* ---- POST /datasets ---- */
 
-/* An import on its way; it takes as long as reading and writing all pictures. */
-struct import {
-    struct task task; /* first: a task is cast to its import */
-    struct request *request;
-    struct dataset_request asked;
-    struct dataset_entry entry;
-    enum status status;
-    struct error err;
-};
+void import_release(struct import *import) {
+    dataset_entry_release(&import->entry);
+}
 
 static void import_free(void *state) {
-    struct import *import = state;
-    dataset_entry_release(&import->entry);
-    free(import);
+    import_release(state);
+    free(state);
 }
 
 static void run_import(struct task *task) {
     struct import *import = (struct import *)task;
     const struct config *config = import->request->app->config;
-    import->status = datasets_import(config->data, config->import_roots, &import->asked,
-                                     &import->entry, &import->err);
+    if (import->upload[0])
+        import->status = uploads_finish(config, import->upload, &import->entry, &import->err);
+    else
+        import->status = datasets_import(config->data, config->import_roots, config->datasets_bytes,
+                                         &import->asked, &import->entry, &import->err);
     request_resume(import->request);
 }
 
@@ -86,9 +81,10 @@ static void reply_import(struct request *request, struct reply *reply) {
 }
 
 /* The crew sets status and err itself if it takes the task. */
-static void start_import(struct import *import) {
-    struct request *request = import->request;
+void import_start(struct import *import, struct request *request) {
     struct error err;
+    import->request = request;
+    import->task.run = run_import;
     request_suspend(request, reply_import);
     enum status status = crew_submit(request->app->imports, &import->task, &err);
     if (!status)
@@ -99,9 +95,11 @@ static void start_import(struct import *import) {
 }
 
 void handle_dataset_create(struct request *request, struct reply *reply) {
+    if (request->sink.take) {
+        finish_dataset_archive(request, reply);
+        return;
+    }
     struct import *import = xcalloc(1, sizeof *import);
-    import->request = request;
-    import->task.run = run_import;
     request->state = import;
     request->release = import_free;
     struct field_errors errors = {.count = 0};
@@ -113,9 +111,8 @@ void handle_dataset_create(struct request *request, struct reply *reply) {
     const struct config *config = request->app->config;
     if (!status)
         status = space_check(config->data, config->min_free_bytes, &err);
-    if (status) {
+    if (status)
         request_fail(request, reply, &err, &errors);
-        return;
-    }
-    start_import(import);
+    else
+        import_start(import, request);
 }

@@ -118,20 +118,25 @@ static void copy_media_type(char out[CONTENT_TYPE_BYTES], const char *header) {
     out[len] = '\0';
 }
 
+static enum body_kind body_kind(const struct exchange *exchange) {
+    return exchange->route ? route_body(exchange->route, exchange->content_type) : BODY_UNUSED;
+}
+
 static size_t body_limit(const struct exchange *exchange) {
-    enum body_kind kind = exchange->route ? route_body(exchange->route) : BODY_UNUSED;
+    enum body_kind kind = body_kind(exchange);
     if (kind == BODY_PICTURES || kind == BODY_TENSORS)
         return (size_t)exchange->server->config->max_body_bytes;
     if (kind == BODY_FILE)
         return LIMIT_WEIGHTS_BYTES;
+    if (kind == BODY_STREAM || kind == BODY_ARCHIVE)
+        return (size_t)exchange->server->config->upload_bytes;
     return kind == BODY_JSON ? LIMIT_JSON_BYTES : LIMIT_UNUSED_BODY_BYTES;
 }
 
 /* The body is compressed or the like. */
 static bool is_coded(const struct exchange *exchange) {
     const char *coding = find_header(&exchange->request, "Content-Encoding");
-    return route_body(exchange->route) != BODY_UNUSED && coding &&
-           strcasecmp(coding, "identity") != 0;
+    return body_kind(exchange) != BODY_UNUSED && coding && strcasecmp(coding, "identity") != 0;
 }
 
 /* Errors under /v2 are in that protocol's form, also those of the target itself. */
@@ -147,7 +152,8 @@ static void find_route(struct exchange *exchange, const char *method) {
     router_match(method, &exchange->target, &match);
     exchange->is_head = str_equal(method, MHD_HTTP_METHOD_HEAD);
     exchange->route = match.route;
-    exchange->request.arg = match.arg;
+    exchange->request.arg = match.arg[0];
+    exchange->request.second_arg = match.arg[1];
     copy_media_type(exchange->content_type, find_header(&exchange->request, "Content-Type"));
     if (!match.route && match.allow[0]) {
         reply_problem(&exchange->reply, PROBLEM_METHOD_NOT_ALLOWED,
@@ -195,7 +201,7 @@ static void check_length(struct exchange *exchange, const struct framing *framin
 static void open_file(struct exchange *exchange) {
     char folder[FILE_PATH_BYTES];
     struct error err;
-    if (exchange->reply.code || route_body(exchange->route) != BODY_FILE)
+    if (exchange->reply.code || body_kind(exchange) != BODY_FILE)
         return;
     const struct config *config = exchange->server->config;
     enum status status = config_path(config, "models", folder, &err);
@@ -205,6 +211,22 @@ static void open_file(struct exchange *exchange) {
         status = body_open_file(&exchange->body, folder, &err);
     if (status)
         reply_error(&exchange->reply, &err);
+}
+
+/* A body that is taken as it comes has a sink from here on. */
+static void open_sink(struct exchange *exchange) {
+    struct error err;
+    handler_fn begin =
+        exchange->reply.code ? NULL : route_begin(exchange->route, exchange->content_type);
+    if (!begin)
+        return;
+    if (body_count_file(&exchange->body, &err)) {
+        reply_error(&exchange->reply, &err);
+        return;
+    }
+    begin(&exchange->request, &exchange->reply);
+    exchange->body.sink = exchange->request.sink;
+    CHECK(exchange->body.sink.take || exchange->reply.code);
 }
 
 static enum MHD_Result read_head(struct exchange *exchange, const char *method,
@@ -232,6 +254,7 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
         answer_preflight(exchange, method, &framing);
     check_length(exchange, &framing);
     open_file(exchange);
+    open_sink(exchange);
     exchange->state = EXCHANGE_BODY;
     if (!exchange->reply.code || (!framing.chunked && !framing.length))
         return MHD_YES;
@@ -242,7 +265,7 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
 
 /* At a minimum rate after some grace, and but for a file as a whole within the configured time. */
 static void set_body_deadline(struct exchange *exchange) {
-    bool is_file = exchange->body.file != NULL;
+    bool is_file = exchange->body.counts;
     int64_t spent_ms = (clock_mono_ns() - exchange->begun_ns) / NS_PER_MS;
     int64_t whole_ms = is_file ? INT64_MAX : exchange->server->config->request_timeout_ms;
     int64_t rate = is_file ? LIMIT_UPLOAD_RATE_BYTES_PER_S : LIMIT_RATE_BYTES_PER_S;

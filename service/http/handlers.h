@@ -15,4 +15,9 @@
 #include "api/routes.def"
 #undef ROUTE
 
+/* What a body that is taken as it comes is given to; see route_begin(). */
+void begin_upload_file(struct request *request, struct reply *reply);
+void begin_dataset_archive(struct request *request, struct reply *reply);
+void finish_dataset_archive(struct request *request, struct reply *reply); /* It has come. */
+
 #endif

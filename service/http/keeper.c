@@ -5,6 +5,7 @@
 #include "service/common/log.h"
 #include "service/store/retention.h"
 #include "service/store/schema.h"
+#include "service/store/uploads.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -42,7 +43,9 @@ static void check_schema(struct keeper *keeper) {
 /* Says once what is in the way, and again after it went well. */
 static void retire(struct keeper *keeper) {
     struct error err = {0};
-    enum status status = retention_step(&keeper->retention, &err);
+    enum status status = uploads_expire(keeper->config, &err);
+    if (!status)
+        status = retention_step(&keeper->retention, &err);
     if (status && !keeper->troubled)
         log_warn("retention_failed", log_error_field(&err));
     keeper->troubled = status != STATUS_OK;

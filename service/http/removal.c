@@ -3,6 +3,7 @@
 #include "service/http/app.h"
 #include "service/http/handlers.h"
 #include "service/store/aliases.h"
+#include "service/store/blobs.h"
 #include "service/store/datasets.h"
 #include "service/store/guard.h"
 #include "service/store/jobs.h"
@@ -77,5 +78,7 @@ void handle_model_remove(struct request *request, struct reply *reply) {
 }
 
 void handle_dataset_remove(struct request *request, struct reply *reply) {
-    removes(request, reply, &a_dataset);
+    struct error err;
+    if (removes(request, reply, &a_dataset) && blobs_sweep(request->app->config->data, &err))
+        log_warn("blobs_not_swept", log_error_field(&err)); /* the next start does it */
 }

@@ -82,6 +82,13 @@ void reply_field_error(struct reply *reply, const struct error *err,
     str_release(&value);
 }
 
+void reply_extend(struct reply *reply, const char *name, int64_t value) {
+    struct str *body = &reply->body;
+    CHECK(body->len > 0 && body->data[body->len - 1] == '}');
+    body->data[--body->len] = '\0';
+    str_addf(body, ",\"%s\":%lld}", name, (long long)value);
+}
+
 void reply_problem(struct reply *reply, enum problem problem, const char *format, ...) {
     char detail[ERROR_MESSAGE_BYTES];
     va_list args;

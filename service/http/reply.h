@@ -60,6 +60,9 @@ void reply_field_errors(struct reply *reply, const struct error *err,
 void reply_field_error(struct reply *reply, const struct error *err,
                        const struct field_table *table, const void *object, const char *range);
 
+/* Adds a member of its own to problem details. */
+void reply_extend(struct reply *reply, const char *name, int64_t value);
+
 /* Problem details for what only HTTP knows. */
 void reply_problem(struct reply *reply, enum problem problem, const char *format, ...)
     PRINTF_LIKE(3, 4);

@@ -14,6 +14,7 @@
 #ifndef SERVICE_HTTP_REQUEST_H
 #define SERVICE_HTTP_REQUEST_H
 
+#include "service/http/body.h"
 #include "service/http/reply.h"
 #include "service/http/target.h"
 
@@ -29,10 +30,12 @@ struct request {
     const struct target *target;
     const char *key;          /* name of the key it came with, "" when nobody is asked for one */
     const char *arg;          /* the path's part in braces, or NULL */
+    const char *second_arg;   /* the second such part, or NULL */
     const char *content_type; /* media type in lower case without parameters, or "" */
     const char *body;         /* NUL-terminated */
     size_t body_len;
     const char *body_path;    /* a file with the body, which is "", or NULL; it ends with this */
+    struct body_sink sink;    /* took the body as it came, if it has a function; it is "" then */
     struct field_error wrong; /* the parameter that the functions below refused, or zeroed */
     void *state;              /* the handler's own, between suspend and continuation */
     void (*release)(void *state); /* called with state at the end; may be NULL */

@@ -7,6 +7,7 @@
 #include "service/http/app.h"
 #include "service/http/limits.h"
 #include "service/http/server.h"
+#include "service/store/blobs.h"
 #include "service/store/folders.h"
 #include "service/store/schema.h"
 
@@ -66,6 +67,8 @@ static enum status app_open(struct app *app, const struct config *config, struct
     bool schema_checked = status == STATUS_OK;
     if (schema_checked || status == STATUS_UNAVAILABLE) /* Redis may also come up later */
         status = folders_prepare(config->data, LEFTOVER_MS, err);
+    if (!status)
+        status = blobs_sweep(config->data, err);
     if (status) {
         pool_free(app->pool);
         return status;

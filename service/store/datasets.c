@@ -1,7 +1,9 @@
 #include "service/store/datasets.h"
 
 #include "engine/base/str.h"
+#include "service/common/log.h"
 #include "service/common/signals.h"
+#include "service/store/blobs.h"
 #include "service/store/folders.h"
 #include "service/store/publish.h"
 
@@ -170,8 +172,21 @@ static void fill_card(struct dataset_card *card, const struct dataset *dataset, 
         class_names_add(&card->class_names, dataset->class_names[i]);
 }
 
-static enum status register_opened(const char *data, const struct dataset *dataset,
-                                   const char *name, struct error *err) {
+/* The folder's own pictures count too. */
+static enum status check_room(const char *data, const char *folder, int64_t max_bytes,
+                              struct error *err) {
+    int64_t bytes;
+    enum status status = max_bytes ? blobs_usage(data, folder, &bytes, err) : STATUS_OK;
+    if (status || !max_bytes || bytes <= max_bytes)
+        return status;
+    return error_set(err, STATUS_NO_SPACE,
+                     "all data sets would have %lld bytes, more than datasets_bytes, which is %lld",
+                     (long long)bytes, (long long)max_bytes);
+}
+
+static enum status register_opened(const char *data, int64_t max_bytes,
+                                   const struct dataset *dataset, const char *name,
+                                   struct error *err) {
     struct publication publication;
     struct dataset_card card;
     struct str text = STR_INIT;
@@ -181,10 +196,16 @@ static enum status register_opened(const char *data, const struct dataset *datas
     if (!status)
         status = dataset_write(dataset, publication.tmp_folder, err);
     if (!status)
+        status = blobs_share(data, dataset->sha256, publication.tmp_folder, err);
+    if (!status)
+        status = check_room(data, publication.tmp_folder, max_bytes, err);
+    if (!status)
         status = publication_add(&publication, CARD, str_text(&text), err);
     status = publication_end(&publication, status, err);
     if (status == STATUS_CONFLICT)
         status = error_set_field(err, STATUS_CONFLICT, "name", "data set %s exists already", name);
+    if (status && blobs_sweep(data, NULL))
+        log_warn("blobs_not_swept", log_text("data", data)); /* the next one does it */
     str_release(&text);
     dataset_card_release(&card);
     return status;
@@ -197,43 +218,68 @@ static bool go_on(void *ctx, int64_t checked, int64_t count) {
 }
 
 /* A folder that cannot be used is a wrong value of the request. */
-static enum status open_source(struct dataset *dataset, const char *folder, const char *name,
+static enum status open_source(struct dataset *dataset, const struct dataset_source *source,
                                struct error *err) {
     struct error cause = {0};
     const struct dataset_watch watch = {NULL, go_on};
-    enum status status = dataset_open_watched(dataset, folder, name, &watch, &cause);
+    enum status status =
+        dataset_open_watched(dataset, source->folder, source->name, &watch, &cause);
     if (status == STATUS_CORRUPT || status == STATUS_NOT_FOUND || status == STATUS_INVALID ||
         status == STATUS_TOO_LARGE)
-        return error_set_field(err, STATUS_INVALID, "path", "path: %.*s", ERROR_MESSAGE_BYTES - 8,
-                               cause.message);
+        return error_set_field(err, STATUS_INVALID, source->field, "%s: %.*s", source->field,
+                               ERROR_MESSAGE_BYTES - 8, cause.message);
     if (status && err)
         *err = cause;
     return status;
 }
 
-enum status datasets_import(const char *data, const char *roots,
+enum status datasets_take(const char *data, int64_t max_bytes, const struct dataset_source *source,
+                          struct dataset_entry *entry, struct error *err) {
+    struct dataset dataset = {0};
+    enum status status = open_source(&dataset, source, err);
+    if (!status)
+        status = register_opened(data, max_bytes, &dataset, source->name, err);
+    dataset_close(&dataset);
+    return status ? status : datasets_find(entry, data, source->name, err);
+}
+
+enum status datasets_import(const char *data, const char *roots, int64_t max_bytes,
                             const struct dataset_request *request, struct dataset_entry *entry,
                             struct error *err) {
-    const char *name = request->name;
-    struct dataset dataset = {0};
     char folder[FILE_PATH_BYTES];
-    if (!dataset_name_is_valid(name))
+    const struct dataset_source source = {request->name, folder, "path"};
+    if (!dataset_name_is_valid(request->name))
         return error_set_field(err, STATUS_INVALID, "name", "name: %s cannot name a data set",
-                               name);
+                               request->name);
     enum status status = resolve(roots, request->path, folder, err);
     struct fence fence = {roots, folder};
     if (!status)
         status = folder_each(folder, false, check_file, &fence, err);
-    if (!status)
-        status = open_source(&dataset, folder, name, err);
-    if (!status)
-        status = register_opened(data, &dataset, name, err);
-    dataset_close(&dataset);
-    return status ? status : datasets_find(entry, data, name, err);
+    return status ? status : datasets_take(data, max_bytes, &source, entry, err);
 }
 
 enum status datasets_withdraw(const char *data, const char *name, char gone[FILE_PATH_BYTES],
                               struct error *err) {
     enum status status = datasets_check(data, name, err);
     return status ? status : folder_withdraw(data, KIND, name, gone, err);
+}
+
+/* ---- sharing ---- */
+
+static enum status share_dataset(void *ctx, const char *name, struct error *err) {
+    const char *data = ctx;
+    struct dataset_entry entry;
+    if (datasets_find(&entry, data, name, NULL))
+        return STATUS_OK; /* damaged: it stays as it is */
+    enum status status = blobs_share(data, entry.card.sha256, entry.folder, err);
+    dataset_entry_release(&entry);
+    return status;
+}
+
+enum status datasets_share(const char *data, struct error *err) {
+    char folder[FILE_PATH_BYTES];
+    enum status status = folder_path(folder, data, KIND, NULL, err);
+    if (status || !file_is_dir(folder))
+        return status;
+    return folder_each(folder, false, share_dataset, (void *)(uintptr_t)data, err);
 }

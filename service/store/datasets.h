@@ -1,6 +1,6 @@
 /*
  * datasets.h - registered data sets: <data>/datasets/<name>/ as dataset_write leaves them, and
- * card.json (api/cards.h).
+ * card.json (api/cards.h). Those of the same pictures share them (blobs.h).
  *
  * A data set is visible once its folder has its name, and then never changes.
  *
@@ -39,13 +39,27 @@ MUST_CHECK enum status datasets_list(struct dataset_list *list, const char *data
                                      int limit, struct error *err);
 void dataset_list_release(struct dataset_list *list); /* Zeroed or filled. */
 
-/* Checks the folder `path`, copies it into the data directory and registers it; entry is the
- * result. `roots` are the allowed directories, separated by ':'. INVALID with field "name" or
- * "path", CONFLICT when the name is taken, CANCELLED when the service is told to end meanwhile.
- * Takes as long as reading and writing all pictures. */
-MUST_CHECK enum status datasets_import(const char *data, const char *roots,
+/* A folder that becomes a data set, and the field that an error of what is in it names. */
+struct dataset_source {
+    const char *name, *folder, *field;
+};
+
+/* Checks a folder, copies it into the data directory and registers it; entry is the result.
+ * INVALID with the source's field, CONFLICT with field "name" when that is taken, NO_SPACE when all
+ * data sets would have more than max_bytes (0: no limit), CANCELLED when the service is told to end
+ * meanwhile. Takes as long as reading and writing all pictures. */
+MUST_CHECK enum status datasets_take(const char *data, int64_t max_bytes,
+                                     const struct dataset_source *source,
+                                     struct dataset_entry *entry, struct error *err);
+
+/* The same for the folder `path` of a request, field "path", which must lie under one of `roots`:
+ * directories, separated by ':'. INVALID with field "name" also. */
+MUST_CHECK enum status datasets_import(const char *data, const char *roots, int64_t max_bytes,
                                        const struct dataset_request *request,
                                        struct dataset_entry *entry, struct error *err);
+
+/* Lets all data sets share what they have in common; it may be done again. */
+MUST_CHECK enum status datasets_share(const char *data, struct error *err);
 
 /* Makes a data set invisible, at once and for good; the caller removes what is then at `gone`. */
 MUST_CHECK enum status datasets_withdraw(const char *data, const char *name,

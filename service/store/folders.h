@@ -5,6 +5,7 @@
  *     datasets/<name>/  datasets.h          redis/          the private Redis
  *     aliases/<name>    aliases.h           checkpoints/<job>/  checkpoints.h
  *     logs/             job_log.h           workers/        locks of the workers' slots
+ *     blobs/<sha256>/   blobs.h             uploads/<id>/   uploads.h
  *     inputs.lock       guard.h             keys/<name>     api_keys.h
  *
  * Something is written under a name that begins with FILE_TMP_PREFIX and renamed when whole.

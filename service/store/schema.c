@@ -3,6 +3,7 @@
 #include "api/ids.h"
 #include "engine/base/file.h"
 #include "service/common/log.h"
+#include "service/store/datasets.h"
 #include "service/store/job_reply.h"
 
 #include <hiredis/hiredis.h>
@@ -95,7 +96,9 @@ static enum status give_id(const char *data, struct error *err) {
 }
 
 /* STEPS[n] makes version n + 1 of version n; it may be done again. */
-static enum status (*const STEPS[SCHEMA_VERSION])(const char *data, struct error *err) = {give_id};
+static enum status (*const STEPS[SCHEMA_VERSION])(const char *data, struct error *err) = {
+    give_id, datasets_share, /* 2: data sets share their pictures as blobs */
+};
 
 static enum status migrate_locked(const char *data, int64_t *version, struct error *err) {
     char text[32];

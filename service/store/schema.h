@@ -20,7 +20,7 @@
 
 #include "service/store/redis.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 /* Refuses a data directory of a newer version; touches nothing, and one that is not there is fine.
  */

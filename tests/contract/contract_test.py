@@ -23,9 +23,9 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 # Members of a schema that are lists of any length or files, which no field table describes.
 BESIDE_TABLE = {"Model": {"class_names", "spec"}, "Dataset": {"class_names", "mean", "deviation"},
-                "PredictRequest": {"images"}}
+                 "PredictRequest": {"images"}, "Upload": {"files"}}
 REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest", "AliasRequest",
-            "WebhookRequest", "KeyRequest"}
+            "WebhookRequest", "KeyRequest", "UploadRequest"}
 JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "text": "string",
               "enum": "string", "ints": "array", "texts": "array"}
 
@@ -157,7 +157,7 @@ class Fields(unittest.TestCase):
         self.assertEqual(set(SCHEMAS["DatasetRequest"]["required"]), required["DatasetRequest"])
         self.assertEqual(set(SCHEMAS["PredictRequest"]["required"]),
                          required["PredictRequest"] | {"images"})
-        for table in ("AliasRequest", "WebhookRequest", "KeyRequest"):
+        for table in ("AliasRequest", "WebhookRequest", "KeyRequest", "UploadRequest"):
             self.assertEqual(set(SCHEMAS[table]["required"]), required[table])
         for table in CODE["tables"].keys() - REQUESTS:
             self.assertEqual(set(SCHEMAS[table]["required"]), SCHEMAS[table]["properties"].keys())
@@ -274,7 +274,8 @@ class Problems(unittest.TestCase):
 class Examples(unittest.TestCase):
     def test_requests_are_accepted(self):
         kinds = {"/jobs": "job", "/jobs/{id}": "edit", "/datasets": "dataset", "/predict": "predict",
-                 "/aliases/{name}": "alias", "/webhooks": "webhook", "/keys": "key"}
+                 "/aliases/{name}": "alias", "/webhooks": "webhook", "/keys": "key",
+                 "/uploads": "upload"}
         count = 0
         for _, path, operation, _ in operations():
             content = operation.get("requestBody", {}).get("content", {})

@@ -3,7 +3,7 @@
  * states, statuses and problems. With an argument, it reads a request's body from stdin instead and
  * prints what the service would make of it:
  *
- *     dump_contract job | edit | dataset | predict | alias | webhook | key < body.json
+ *     dump_contract job | edit | dataset | predict | alias | webhook | key | upload < body.json
  *
  * contract_test.py compares both with openapi.yaml.
  */
@@ -14,6 +14,7 @@
 #include "api/event.h"
 #include "api/job_edit.h"
 #include "api/key.h"
+#include "api/upload.h"
 #include "api/webhook.h"
 #include "api/worker.h"
 #include "engine/base/mem.h"
@@ -24,17 +25,19 @@
 #include <string.h>
 
 static const struct field_table *const tables[] = {
-    &train_spec_table,   &job_edit_table,        &job_progress_table,    &point_table,
-    &event_table,        &checkpoint_card_table, &model_card_table,      &dataset_card_table,
-    &job_estimate_table, &dataset_request_table, &predict_request_table, &worker_card_table,
-    &alias_card_table,   &alias_request_table,   &webhook_card_table,    &webhook_request_table,
-    &key_card_table,     &key_request_table,
+    &train_spec_table,     &job_edit_table,        &job_progress_table,    &point_table,
+    &event_table,          &checkpoint_card_table, &model_card_table,      &dataset_card_table,
+    &job_estimate_table,   &dataset_request_table, &predict_request_table, &worker_card_table,
+    &alias_card_table,     &alias_request_table,   &webhook_card_table,    &webhook_request_table,
+    &key_card_table,       &key_request_table,     &upload_card_table,     &upload_file_table,
+    &upload_request_table,
 };
 static const char *const table_names[] = {
     "TrainSpec",      "JobEdit", "Progress",   "Point",        "Event",
     "Checkpoint",     "Model",   "Dataset",    "Estimate",     "DatasetRequest",
     "PredictRequest", "Worker",  "Alias",      "AliasRequest", "Webhook",
-    "WebhookRequest", "Key",     "KeyRequest",
+    "WebhookRequest", "Key",     "KeyRequest", "Upload",       "UploadFile",
+    "UploadRequest",
 };
 
 static const char *const type_names[] = {
@@ -176,6 +179,9 @@ static void add_samples(struct str *out) {
     model_card_add_json(&model, out);
     str_add(out, ",\n\"Dataset\":");
     dataset_card_add_json(&dataset, out);
+    struct upload_card upload = {.id = "u", .file_count = 1};
+    str_add(out, ",\n\"Upload\":");
+    upload_card_add_json(&upload, out);
     str_add(out, "}");
 }
 
@@ -257,13 +263,22 @@ static enum status decode_key(const char *text, size_t len, struct field_errors 
     return status;
 }
 
+static enum status decode_upload(const char *text, size_t len, struct field_errors *errors,
+                                 struct error *err, struct str *out) {
+    struct upload_request request;
+    enum status status = upload_request_decode(&request, text, len, errors, err);
+    if (!status)
+        fields_add_json(&upload_request_table, &request, 0, out);
+    return status;
+}
+
 static const struct {
     const char *name;
     enum status (*decode)(const char *text, size_t len, struct field_errors *errors,
                           struct error *err, struct str *out);
-} decoders[] = {{"job", decode_job},         {"edit", decode_edit},   {"dataset", decode_dataset},
-                {"predict", decode_predict}, {"alias", decode_alias}, {"webhook", decode_webhook},
-                {"key", decode_key}};
+} decoders[] = {{"job", decode_job},         {"edit", decode_edit},    {"dataset", decode_dataset},
+                {"predict", decode_predict}, {"alias", decode_alias},  {"webhook", decode_webhook},
+                {"key", decode_key},         {"upload", decode_upload}};
 
 static int decode(const char *name, struct str *out) {
     static char text[1 << 20];
@@ -278,7 +293,8 @@ static int decode(const char *name, struct str *out) {
         return 0;
     }
     fprintf(stderr,
-            "usage: dump_contract [job | edit | dataset | predict | alias | webhook | key]\n");
+            "usage: dump_contract [job | edit | dataset | predict | alias | webhook | key | "
+            "upload]\n");
     return 2;
 }
 

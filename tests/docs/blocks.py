@@ -250,7 +250,7 @@ MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions
           "job": lambda: fields("TrainSpec"),
           "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"), "worker": lambda: fields("Worker"),
           "webhook": lambda: fields("Webhook"), "webhookrequest": lambda: fields("WebhookRequest"),
-          "key": lambda: fields("KeyRequest"),
+          "key": lambda: fields("KeyRequest"), "upload": lambda: fields("Upload"),
           "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}
 
 

@@ -12,7 +12,7 @@ import unittest
 from material import job, write_dataset
 from service import PATIENCE, Process, Redis, Service, ServiceCase, executable, wait_until
 
-VERSION = 1
+VERSION = 2
 SCHEMA, DATA = "{distill}:schema", "{distill}:data"
 
 

@@ -6,7 +6,8 @@ local wanted = tonumber(ARGV[3])
 
 -- STEPS[n] makes version n of version n - 1.
 local STEPS = {
-    function() end -- 1: the first that is written down; stores from before are like it
+    function() end, -- 1: the first that is written down; stores from before are like it
+    function() end, -- 2: of the data directory only
 }
 
 local found = tonumber(redis.call('GET', key('schema')) or '0')

@@ -65,16 +65,22 @@ static void check_wrong(const char *name, struct str *bytes, size_t most, const 
 static void test_names(void) {
     static const char *const unknown[] = {"",      "x",         "../train.bin", "train.bin.part",
                                           "train", "Train.bin", "dataset.json", "card.json"};
-    struct str names = STR_INIT;
+    static const char *const known[] = {"data_batch_5.bin",
+                                        "test_batch.bin",
+                                        "train.bin",
+                                        "t10k-labels-idx1-ubyte",
+                                        "classes.txt",
+                                        "train.safetensors",
+                                        "val.tar",
+                                        "dataset.tgz",
+                                        "test.tar.gz",
+                                        "batches.meta.txt",
+                                        "fine_label_names.txt",
+                                        "train-images.idx3-ubyte.gz"};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         T_CHECK(!incoming_find(unknown[i]));
-    incoming_add_names(&names);
-    int count = 0;
-    for (char *rest = NULL, *name = strtok_r(names.data, ", ", &rest); name;
-         name = strtok_r(NULL, ", ", &rest), count++)
-        T_CHECK(incoming_find(name) != NULL);
-    T_CHECK(count > 30);
-    str_release(&names);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        T_CHECK(incoming_find(known[i]) != NULL);
 }
 
 static struct str rows(int coarse, int fine) {

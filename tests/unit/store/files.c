@@ -130,7 +130,7 @@ static enum status import(const char *roots, const char *name, const char *path,
     memset(&why, 0, sizeof why);
     str_copy(request.name, sizeof request.name, name);
     str_copy(request.path, sizeof request.path, path);
-    return datasets_import(data, roots, &request, entry, &why);
+    return datasets_import(data, roots, 0, &request, entry, &why);
 }
 
 static int temporary_entries(const char *folder) {

@@ -72,7 +72,7 @@ static void import_digits(void) {
     snprintf(request.path, sizeof request.path, "%.200s/source", fixture.dir);
     write_idx(request.path, "train", TRAIN_COUNT);
     write_idx(request.path, "t10k", 30);
-    must(datasets_import(config.data, fixture.dir, &request, &entry, &why), "import");
+    must(datasets_import(config.data, fixture.dir, 0, &request, &entry, &why), "import");
     dataset_entry_release(&entry);
 }
 

@@ -1,0 +1,115 @@
+/* The uploads of data sets, but for their bytes (upload_stream.c). */
+#include "service/common/log.h"
+#include "service/http/dataset_import.h"
+#include "service/http/handlers.h"
+#include "service/http/page.h"
+#include "service/store/space.h"
+
+#include <stdlib.h>
+
+enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
+
+/* ---- GET ---- */
+
+void handle_upload_list(struct request *request, struct reply *reply) {
+    struct page page;
+    struct upload_list uploads = {.count = 0};
+    struct error err;
+    enum status status = page_parse(&page, request, ID_PREFIX_UPLOAD, "", &err);
+    if (!status)
+        status = uploads_list(&uploads, request->app->config, page.after, (int)page.limit, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    struct str *out = reply_json(reply, HTTP_OK);
+    page_begin(out);
+    for (int i = 0; i < uploads.count; i++) {
+        page_separate(out, i);
+        upload_card_add_json(&uploads.item[i], out);
+    }
+    page_end(out, uploads.next);
+    upload_list_release(&uploads);
+}
+
+/* Answers with an upload. */
+static enum status reply_upload(const struct request *request, struct reply *reply, int code,
+                                const char *id, struct error *err) {
+    struct upload_card card;
+    enum status status = uploads_find(&card, request->app->config, id, err);
+    if (!status)
+        upload_card_add_json(&card, reply_json(reply, code));
+    return status;
+}
+
+void handle_upload_show(struct request *request, struct reply *reply) {
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = reply_upload(request, reply, HTTP_OK, request->arg, &err);
+    if (status)
+        request_fail(request, reply, &err, NULL);
+}
+
+/* ---- POST ---- */
+
+void handle_upload_create(struct request *request, struct reply *reply) {
+    const struct config *config = request->app->config;
+    struct upload_request asked;
+    struct field_errors errors = {.count = 0};
+    char id[ID_BYTES];
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = upload_request_decode(&asked, request->body, request->body_len, &errors, &err);
+    if (!status)
+        status = space_check(config->data, config->min_free_bytes, &err);
+    if (!status)
+        status = uploads_create(config, &request->app->ids, asked.name, id, &err);
+    if (!status)
+        status = reply_upload(request, reply, HTTP_CREATED, id, &err);
+    if (status) {
+        request_fail(request, reply, &err, &errors);
+        return;
+    }
+    log_info("upload_begun", log_text("upload", id), log_text("dataset", asked.name));
+    reply_header(reply, "Location", "/uploads/%s", id);
+}
+
+static void finish_free(void *state) {
+    import_release(state);
+    free(state);
+}
+
+void handle_upload_finish(struct request *request, struct reply *reply) {
+    struct upload_card card;
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = uploads_find(&card, request->app->config, request->arg, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    struct import *import = xcalloc(1, sizeof *import);
+    request->state = import;
+    request->release = finish_free;
+    str_copy(import->upload, sizeof import->upload, card.id);
+    str_copy(import->asked.name, sizeof import->asked.name, card.name);
+    import_start(import, request);
+}
+
+/* ---- DELETE ---- */
+
+void handle_upload_remove(struct request *request, struct reply *reply) {
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = uploads_remove(request->app->config, request->arg, &err);
+    if (status) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    log_info("upload_removed", log_text("upload", request->arg));
+    reply->code = HTTP_NO_CONTENT;
+}

@@ -69,6 +69,7 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("import", "quadrants", source)["classes"], 4)
         self.assertEqual(self.json("datasets")["items"][0]["name"], "quadrants")
         self.assertEqual(self.json("datasets", "quadrants")["height"], 8)
+        self.check_dataset_uploads(source)
         shown = self.json("samples", "quadrants", "split=test", "limit=3")
         self.assertEqual([item["label"] for item in shown["items"]], pictures.CLASSES[:3])
         self.assertEqual(len(self.json("samples", "quadrants")["items"]), 8)
@@ -153,6 +154,30 @@ class CurlTest(unittest.TestCase):
         self.run_script("remove_webhook", made["id"])
         self.json("test_webhook", made["id"], status=REFUSED)
         self.json("webhook", '{"url": "http://127.0.0.1/"}', status=REFUSED)
+
+    def check_dataset_uploads(self, source):
+        """In one request; file by file, with a part of one before; and refused."""
+        files = sorted(source.iterdir(), key=lambda path: -path.stat().st_size)
+        digest = self.json("datasets", "quadrants")["sha256"]
+        self.assertEqual(self.json("upload_folder", "whole", source)["sha256"], digest)
+        self.json("upload_folder", "whole", source, status=REFUSED)
+        begun = self.service.post("/uploads", {"name": "files"}).json()["id"]
+        data = files[0].read_bytes()
+        self.service.request("PUT", f"/uploads/{begun}/files/{files[0].name}", data[:100],
+                             {"Content-Range": f"bytes 0-99/{len(data)}"})
+        self.assertEqual(self.json("uploads")["items"][0]["bytes"], 100)
+        self.run_script("upload_dataset", begun, files[0], source / "none", status=26)
+        self.assertEqual(self.json("uploads", begun)["files"],
+                         [{"name": files[0].name, "bytes": len(data), "complete": True}])
+        self.assertEqual(self.json("upload_dataset", begun, *files)["sha256"], digest)
+        self.assertEqual(self.json("upload_dataset", "again", *files)["sha256"], digest)
+        self.json("upload_dataset", "again", *files, status=REFUSED)
+        self.run_script("upload_dataset", "other", files[0], status=REFUSED)
+        other, = self.json("uploads")["items"]
+        self.assertEqual(self.run_script("remove_upload", other["id"]), "")
+        self.json("remove_upload", other["id"], status=REFUSED)
+        for name in ("whole", "files", "again"):
+            self.run_script("remove_dataset", name)
 
     def check_removal(self, model):
         job = self.json("submit", json.dumps({**SPEC, "epochs": 100000, "init": model}))

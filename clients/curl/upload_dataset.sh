@@ -1,0 +1,36 @@
+#!/bin/sh
+# Uploads the files of a data set (train.bin test.bin, train.tar val.tar, ...) and registers it:
+# upload_dataset.sh NAME FILE... The first line on standard error is the upload; with its id in place
+# of the name, what broke off goes on.
+set -eu
+url=${DISTILLD_URL:-http://127.0.0.1:8080}
+id=$1
+shift
+case $id in
+upload_*) ;;
+*)
+    begun=$(curl -sS --fail-with-body -H 'Content-Type: application/json' \
+        --data-binary "{\"name\": \"$id\"}" "$url/uploads") || {
+        status=$?
+        echo "$begun"
+        exit $status
+    }
+    echo "$begun" >&2
+    id=$(expr "$begun" : '{"id":"\([^"]*\)"')
+    ;;
+esac
+for path in "$@"; do
+    file=$(basename "$path")
+    # {"name":"FILE","bytes":N,"complete":false} of what has arrived
+    part=$(curl -sS --fail-with-body "$url/uploads/$id" |
+        grep -o "{\"name\":\"$file\",[^}]*}" || true)
+    case $part in
+    *true*) ;;
+    *)
+        bytes=$(expr "$part" : '.*"bytes":\([0-9]*\)' || true)
+        curl -sS --fail-with-body -C "${bytes:-0}" -T "$path" "$url/uploads/$id/files/$file" >&2
+        echo >&2
+        ;;
+    esac
+done
+curl -sS --fail-with-body -X POST "$url/uploads/$id/finish"

@@ -28,7 +28,13 @@ for path in "$@"; do
     *true*) ;;
     *)
         bytes=$(expr "$part" : '.*"bytes":\([0-9]*\)' || true)
-        curl -sS --fail-with-body -C "${bytes:-0}" -T "$path" "$url/uploads/$id/files/$file" >&2
+        if [ "${bytes:-0}" -gt 0 ] && [ "$bytes" -eq "$(wc -c <"$path")" ]; then
+            curl -sS --fail-with-body -X PUT -H "Content-Range: bytes */$bytes" \
+                "$url/uploads/$id/files/$file" >&2
+        else
+            curl -sS --fail-with-body -C "${bytes:-0}" -T "$path" \
+                "$url/uploads/$id/files/$file" >&2
+        fi
         echo >&2
         ;;
     esac

@@ -21,7 +21,14 @@ bool content_range_parse(const char *header, struct content_range *range) {
     static const char unit[] = "bytes ";
     if (!str_has_prefix(header, unit))
         return false;
-    const char *rest = take_number(header + sizeof unit - 1, '-', &range->first);
+    header += sizeof unit - 1;
+    if (header[0] == '*' && header[1] == '/') {
+        bool known = take_number(header + 2, '\0', &range->total) != NULL;
+        range->first = range->total;
+        range->last = range->total - 1;
+        return known;
+    }
+    const char *rest = take_number(header, '-', &range->first);
     rest = take_number(rest, '/', &range->last);
     if (!rest || range->last < range->first)
         return false;

@@ -10,11 +10,12 @@
 #include <stdint.h>
 
 struct content_range {
-    int64_t first, last; /* both included */
+    int64_t first, last; /* both included; last is first - 1 where the body is empty */
     int64_t total;       /* bytes of the whole file; -1: not known yet */
 };
 
-/* Reads a text like "bytes 0-99/1000", or with * for the total; false when it is none. */
+/* Reads a text like "bytes 0-99/1000", or with * for the total; or "bytes *" and "/1000", which is
+ * of an empty body at the end. False when it is none. */
 bool content_range_parse(const char *header, struct content_range *range);
 
 #endif

@@ -367,6 +367,20 @@ class ResumeTest(UploadCase):
             self.assertEqual(answer["complete"], total != "*")
         self.remove(upload)
 
+    def test_a_file_that_only_lacks_its_end(self):
+        data = cifar_rows(3, 2, 100)
+        upload = self.begin()
+        self.put(upload, "train.bin", data, 0, "*")
+        path = f"/uploads/{upload}/files/train.bin"
+        for total, status in ((len(data) - 1, 409), (len(data) + 1, 409), ("", 422), ("-1", 422)):
+            answer = self.service.request("PUT", path, b"",
+                                          {"Content-Range": f"bytes */{total}"})
+            self.assertEqual(answer.status, status, answer)
+        self.assertEqual(self.files(upload), {"train.bin": (len(data), False)})
+        answer = self.service.request("PUT", path, b"", {"Content-Range": f"bytes */{len(data)}"})
+        self.assertEqual(answer.json()["complete"], True, answer)
+        self.remove(upload)
+
     def test_another_offset_is_told_the_right_one(self):
         data = cifar_rows(3, 2, 100)
         upload = self.begin()

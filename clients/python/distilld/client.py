@@ -9,8 +9,10 @@ import os
 import tempfile
 import time
 import uuid
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple,
+                    Union)
 from typing import cast, overload
 
 import httpx
@@ -19,7 +21,8 @@ from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
 from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Key, Model,
-                    NewKey, Point, Prediction, Rerun, Sample, Webhook, Worker)
+                    NewKey, Point, Prediction, Rerun, Sample, Upload, Webhook, Worker)
+from .uploads import content_range, find, pieces, sources
 from .weights import pth_to_safetensors
 
 Picture = Union[str, "os.PathLike[str]", bytes]
@@ -29,6 +32,7 @@ FINISHED = ("succeeded", "failed", "cancelled")
 PICTURES_PER_REQUEST = 64
 CHECKPOINTS = (".pth", ".pt", ".tar")  # of PyTorch
 COME_BACK_LATER = (429, 503)
+CONFLICT = 409  # while the server does not know yet that a connection is gone
 HEARTBEAT_S = 15  # a stream is never silent for longer
 LONGEST_PAUSE_S = 10.0
 
@@ -353,6 +357,55 @@ class Client:
         return cast(Dataset, self._json("POST", "/datasets", json={"name": name, "path": path},
                                         timeout=timeout, safe=False))
 
+    def upload_dataset(self, name: str, path: Union[str, "os.PathLike[str]"], *,
+                       upload: Optional[str] = None, timeout: float = 3600.0,
+                       progress: Optional[Callable[[str, int, int], None]] = None) -> Dataset:
+        """Registers a folder of this machine as a data set, or a .tar or .tar.gz of one.
+
+        It is sent file by file; what breaks off goes on where it ended, also in another call with
+        `upload`, the id of an upload that was begun before. progress is told a file's name, how much
+        of it has been read, and its size.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            found = sources(Path(os.fspath(path)), Path(folder))
+            if upload is None:
+                upload = self._json("POST", "/uploads", json={"name": name}, safe=False)["id"]
+            for file, source in found.items():
+                self._send_file(upload, file, source, progress)
+        return cast(Dataset, self._json("POST", f"/uploads/{upload}/finish", timeout=timeout,
+                                        safe=False))
+
+    def _send_file(self, upload: str, name: str, source: Path,
+                   progress: Optional[Callable[[str, int, int], None]]) -> None:
+        total, last, failures = source.stat().st_size, -1, 0
+        while True:
+            part = find(cast(Upload, self._json("GET", f"/uploads/{upload}")), name)
+            if part["complete"]:
+                return
+            failures = 0 if part["bytes"] > last else failures + 1
+            last = part["bytes"]
+            if failures:
+                time.sleep(_pause_s(failures))
+            try:
+                with open(source, "rb") as file:
+                    file.seek(last)
+                    moved = progress and partial(_tell, progress, name, total)
+                    self._json("PUT", f"/uploads/{upload}/files/{name}", safe=False,
+                               headers=content_range(last, total), content=pieces(file, moved))
+            except (ServiceUnreachable, ProblemError) as error:
+                refused = isinstance(error, ProblemError) and \
+                    error.status not in (CONFLICT, *COME_BACK_LATER)
+                if refused or failures >= self.retries:
+                    raise
+
+    def uploads(self) -> Iterator[Upload]:
+        """The uploads that are open, the oldest first."""
+        return cast(Iterator[Upload], self._pages("/uploads", {}))
+
+    def remove_upload(self, upload_id: str) -> None:
+        """Removes an upload with all that has arrived."""
+        self._request("DELETE", f"/uploads/{upload_id}", safe=False)
+
     def samples(self, name: str, split: str = "train", *, offset: int = 0,
                 limit: int = 8) -> List[Sample]:
         """Some pictures of a data set with their classes; `image` is a PNG file in base64."""
@@ -463,6 +516,10 @@ def _pause_s(attempt: int, retry_after: Optional[str] = None) -> float:
     if retry_after and retry_after.isdigit():
         return min(float(retry_after), LONGEST_PAUSE_S)
     return min(0.2 * 2.0 ** attempt, LONGEST_PAUSE_S)
+
+
+def _tell(progress: Callable[[str, int, int], None], name: str, total: int, at: int) -> None:
+    progress(name, at, total)
 
 
 def _problem(response: httpx.Response) -> ProblemError:

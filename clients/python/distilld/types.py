@@ -178,6 +178,21 @@ class Dataset(TypedDict):
     class_names: List[str]
 
 
+class UploadFile(TypedDict):
+    name: str
+    bytes: int
+    complete: bool
+
+
+class Upload(TypedDict):
+    id: str
+    name: str
+    created: str
+    expires: str
+    bytes: int
+    files: List[UploadFile]
+
+
 class Sample(TypedDict):
     offset: int
     label: str

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import signal
+import tarfile
 
 import pytest
 
@@ -286,6 +287,63 @@ def test_samples(client, trained):
         (4 + i, pictures.CLASSES[i]) for i in range(3)]
     picture = base64.b64decode(found[1]["image"])
     assert client.predict(trained["model"], picture, top_k=1)[0]["label"] == found[1]["label"]
+
+
+def test_upload_of_a_data_set(client, service, tmp_path):
+    source = pictures.save_dataset(tmp_path / "here")
+    (source / "README").write_text("not sent")
+    told = []
+    found = client.upload_dataset("here", source, progress=lambda *place: told.append(place))
+    assert found["sha256"] == client.dataset("quadrants")["sha256"]
+    assert {(name, at) for name, at, total in told if at == total} == {
+        (name, (source / name).stat().st_size)
+        for name in ("train.safetensors", "test.safetensors", "classes.txt")}
+    with tarfile.open(tmp_path / "here.tar.gz", "w:gz") as archive:
+        archive.add(source, "anything")
+    assert client.upload_dataset("archive", tmp_path / "here.tar.gz")["sha256"] == found["sha256"]
+    with pytest.raises(ProblemError) as caught:
+        client.upload_dataset("here", source)
+    assert caught.value.status == 409
+    for name in ("here", "archive"):
+        client.remove_dataset(name)
+    with pytest.raises(ValueError):
+        client.upload_dataset("nothing", tmp_path)
+    assert list(client.uploads()) == []
+
+
+def test_upload_of_pictures(client, tmp_path):
+    for split in ("train", "val"):
+        for label in range(2):
+            for i in range(3):
+                path = tmp_path / split / f"class{label}" / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(pictures.png(label, i))
+    found = client.upload_dataset("pictures", tmp_path)
+    assert (found["format"], found["train_count"], found["test_count"]) == ("images", 6, 6)
+    client.remove_dataset("pictures")
+
+
+def test_upload_that_is_refused(client, tmp_path):
+    (tmp_path / "train.bin").write_bytes(b"\0\xff" + bytes(3072))
+    with pytest.raises(ProblemError) as caught:
+        client.upload_dataset("refused", tmp_path)
+    assert caught.value.errors[0]["field"] == "train.bin"
+    left, = client.uploads()
+    client.remove_upload(left["id"])
+
+
+def test_upload_survives_a_restart_of_the_server(client, service, tmp_path):
+    row = b"\0\1" + bytes(3072)
+    for name in ("train.bin", "test.bin"):
+        (tmp_path / name).write_bytes(row * 3000)
+    killed = []
+
+    def kill(name, at, total):
+        if name == "train.bin" and at > total // 2 and not killed:
+            killed.append(service.kill_child("serve"))
+    found = client.upload_dataset("large", tmp_path, progress=kill)
+    assert killed and (found["train_count"], found["test_count"]) == (3000, 3000)
+    client.remove_dataset("large")
 
 
 def test_remove_a_dataset(client, service):

@@ -34,6 +34,10 @@ static void finds_each_route(void) {
             T_STR(found.arg[0], "thing");
         else
             T_CHECK(!found.arg[0]);
+        if (strstr(routes[i].path, "{file}"))
+            T_STR(found.arg[1], "thing");
+        else
+            T_CHECK(!found.arg[1]);
         str_release(&path);
     }
 }
@@ -93,12 +97,28 @@ static void takes_the_right_bodies(void) {
     T_CHECK(route_takes(infer, "application/json") && !route_takes(infer, "image/png"));
 }
 
+static void knows_what_is_a_stream(void) {
+    const struct route *dataset = match("POST", "/datasets").route;
+    const struct route *file = match("PUT", "/uploads/x/files/train.bin").route;
+    T_INT(route_body(dataset, "application/json"), BODY_JSON);
+    T_CHECK(!route_begin(dataset, "application/json"));
+    T_INT(route_body(dataset, "application/x-tar"), BODY_ARCHIVE);
+    T_CHECK(route_begin(dataset, "application/gzip") == begin_dataset_archive);
+    T_CHECK(!route_takes(dataset, "text/plain"));
+    T_CHECK(strstr(route_media(dataset), "application/json") &&
+            strstr(route_media(dataset), "application/x-tar"));
+    T_CHECK(route_takes(file, "") && route_takes(file, "application/gzip"));
+    T_CHECK(route_begin(file, "") == begin_upload_file);
+    T_CHECK(!route_begin(match("GET", "/uploads").route, ""));
+}
+
 int main(void) {
     T_RUN(finds_each_route);
     T_RUN(tells_methods);
     T_RUN(answers_head_like_get);
     T_RUN(knows_no_other_paths);
     T_RUN(takes_the_right_bodies);
+    T_RUN(knows_what_is_a_stream);
     target_release(&target);
     return t_done();
 }

@@ -4,6 +4,7 @@
 #include "service/http/accept.h"
 #include "service/http/body.h"
 #include "service/http/byte_range.h"
+#include "service/http/content_range.h"
 #include "service/http/crew.h"
 #include "service/http/request.h"
 #include "tests/support/t.h"
@@ -33,6 +34,45 @@ static void negotiates_types(void) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (accept_best(rows[i].header, types, 3) != rows[i].best)
             T_FAIL("\"%s\" gives %d", rows[i].header, accept_best(rows[i].header, types, 3));
+}
+
+static void reads_content_ranges(void) {
+    static const struct {
+        const char *header;
+        int64_t first, last, total;
+    } rows[] = {
+        {"bytes 0-0/1", 0, 0, 1},
+        {"bytes 5-9/10", 5, 9, 10},
+        {"bytes 5-9/9223372036854775807", 5, 9, INT64_MAX},
+        {"bytes 5-9/*", 5, 9, -1},
+        {"bytes */10", 10, 9, 10},
+    };
+    static const char *const wrong[] = {"",
+                                        "bytes",
+                                        "bytes 0-9",
+                                        "bytes=0-9/10",
+                                        "bytes 0-9/9",
+                                        "bytes 9-0/10",
+                                        "bytes -9/10",
+                                        "bytes 0-/10",
+                                        "bytes 0-9/",
+                                        "bytes */*",
+                                        "bytes */",
+                                        "bytes +0-9/10",
+                                        "bytes 0-9/10 ",
+                                        "bytes 0-9/9223372036854775808",
+                                        "octets 0-9/10",
+                                        "bytes */-1"};
+    struct content_range range;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        T_CHECK(content_range_parse(rows[i].header, &range));
+        T_INT(range.first, rows[i].first);
+        T_INT(range.last, rows[i].last);
+        T_INT(range.total, rows[i].total);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        if (content_range_parse(wrong[i], &range))
+            T_FAIL("\"%s\" is taken", wrong[i]);
 }
 
 static void reads_ranges(void) {
@@ -141,6 +181,7 @@ static void crews_run_all_and_bound_the_queue(void) {
 int main(void) {
     T_RUN(negotiates_types);
     T_RUN(reads_ranges);
+    T_RUN(reads_content_ranges);
     T_RUN(reads_query_parameters);
     T_RUN(bounds_bodies);
     T_RUN(crews_run_all_and_bound_the_queue);

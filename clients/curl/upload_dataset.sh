@@ -3,7 +3,7 @@
 # upload_dataset.sh NAME FILE... The first line on standard error is the upload; with its id in place
 # of the name, what broke off goes on.
 set -eu
-url=${DISTILLD_URL:-http://127.0.0.1:8080}
+. "$(dirname "$0")/common"
 id=$1
 shift
 case $id in

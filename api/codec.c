@@ -162,14 +162,33 @@ static void refuse_rivals(const struct field_table *table, const json_t *root,
     }
 }
 
+static bool is_blamed(const struct field_errors *errors, const char *name) {
+    for (int i = 0; i < errors->count; i++)
+        if (str_equal(errors->item[i].field, name))
+            return true;
+    return false;
+}
+
+static void refuse_variants(const struct field_table *table, const json_t *root, const void *object,
+                            struct field_errors *errors) {
+    for (int i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        struct error err = {0};
+        if (!is_given(root, field) || field_applies(table, field, object) ||
+            is_blamed(errors, field->name))
+            continue;
+        if (field_refuse_variant(table, field, object, &err))
+            collect(errors, field, json_object_get(root, field->name), &err);
+    }
+}
+
 /* Those that were given wrongly have been told already. */
 static void require_all(const struct field_table *table, const json_t *root, const void *object,
                         struct field_errors *errors) {
     for (int i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        const struct field_table row = {table->what, field, 1};
         struct error err = {0};
-        if (!is_given(root, field) && fields_check_required(&row, object, &err))
+        if (!is_given(root, field) && field_check_required(table, field, object, &err))
             fields_blame(table, object, &err, errors);
     }
 }
@@ -190,6 +209,7 @@ void json_read_fields(const struct field_table *table, void *object, unsigned re
     if (!strict)
         return;
     refuse_rivals(table, root, errors);
+    refuse_variants(table, root, object, errors);
     require_all(table, root, object, errors);
 }
 

@@ -1,21 +1,23 @@
 /*
- * eval.c - `distill eval`: accuracy and loss of a model on a split of a data set.
+ * eval.c - `distill eval`: how well a model classifies a split of a data set.
  */
 #include "engine/cli/command.h"
 #include "engine/cli/line.h"
 
-#include "engine/data/loader.h"
-#include "engine/session/predictor.h"
-#include "engine/spec/loss.h"
+#include "engine/session/evaluator.h"
+#include "engine/session/scorer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { SPLIT_TRAIN, SPLIT_TEST };
+enum report_kind { REPORT_LINE, REPORT_JSON, REPORT_FULL };
 
 struct eval_command {
     char model[SPEC_TEXT_BYTES], dataset[SPEC_TEXT_BYTES];
-    int split;
+    int split; /* enum split_kind */
     int64_t limit;
+    int report; /* enum report_kind */
+    int precision;
     int device;
     int64_t threads;
 };
@@ -25,100 +27,94 @@ struct eval_command {
 static const struct field rows[] = {
     OPTION_MODEL(struct eval_command),
     {ROW(dataset), .type = FIELD_TEXT, .max = 500, .doc = "The folder of the data set."},
-    {ROW(split), .type = FIELD_ENUM, .choices = "train test", .fallback = "test",
+    {ROW(split), .type = FIELD_ENUM, .choices = "test train", .fallback = "test",
      .doc = "Which pictures."},
     {ROW(limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
      .doc = "Use only the first so many pictures; 0 means all."},
+    {ROW(report), .type = FIELD_ENUM, .choices = "line json full", .fallback = "line",
+     .doc =
+         "Loss and accuracy alone; also classes, confusions, calibration and the worst pictures; "
+         "also the whole matrix of confusion."},
+    {ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16 tf32", .fallback = "f32",
+     .doc = "Numbers to compute with; tf32 is for device cuda alone."},
     OPTION_DEVICE(struct eval_command),
     OPTION_THREADS(struct eval_command),
 };
 static const struct field_table table = OPTION_TABLE("eval", rows);
 
-struct sums {
-    double loss, top1, top5;
-};
-
-static enum status check_match(const struct model_info *info, const struct dataset *dataset,
-                               struct error *err) {
-    bool resized = !dataset->height || info->resize_size;
-    if ((!resized && (info->height != dataset->height || info->width != dataset->width)) ||
-        info->channels != dataset->channels)
-        return error_set(err, STATUS_INVALID, "the model takes %dx%dx%d, the pictures are %dx%dx%d",
-                         info->height, info->width, info->channels, dataset->height, dataset->width,
-                         dataset->channels);
-    if (info->classes != dataset->classes)
-        return error_set(err, STATUS_INVALID, "the model has %d classes, the data set %d",
-                         info->classes, dataset->classes);
-    return STATUS_OK;
-}
-
-static void add_rows(struct sums *sums, const float *logits, const int32_t *labels, int count,
-                     int classes) {
-    static const struct loss_terms cross_entropy = {.ce_weight = 1, .tau = 1, .scale = 1};
-    for (int i = 0; i < count; i++) {
-        struct loss_row row = loss_reference(&cross_entropy, logits + (size_t)i * (size_t)classes,
-                                             NULL, labels[i], classes, NULL);
-        sums->loss += row.loss;
-        sums->top1 += row.rank < 1;
-        sums->top5 += row.rank < 5;
-    }
-}
-
-static enum status evaluate(struct predictor *predictor, const struct dataset *dataset,
-                            const struct split *split, struct sums *sums, struct error *err) {
-    int classes = dataset->classes;
-    struct loader_plan plan = {.dataset = dataset,
-                               .split = split,
-                               .input = model_input(predictor_info(predictor)),
-                               .batch = PREDICTOR_MAX_BATCH,
-                               .end = loader_batches(split->count, PREDICTOR_MAX_BATCH)};
-    plan.threads = loader_threads(&plan);
-    struct loader *loader;
-    float *logits = xcalloc(PREDICTOR_MAX_BATCH * (size_t)classes, sizeof *logits);
-    enum status status = loader_create(&loader, &plan, err);
-    for (int64_t i = 0; i < plan.end && !status; i++) {
-        struct loader_batch batch;
-        status = loader_next(loader, &batch, err);
-        if (!status)
-            status = predictor_logits(predictor, batch.images, batch.rows, logits, err);
-        if (!status)
-            add_rows(sums, logits, batch.labels, batch.rows, classes);
-    }
-    loader_free(loader);
-    free(logits);
+static enum status add_batch(void *ctx, const struct evaluator_batch *batch, struct error *err) {
+    struct scorer *scorer = ctx;
+    enum status status = STATUS_OK;
+    size_t classes = (size_t)scorer_classes(scorer);
+    for (int i = 0; i < batch->rows && !status; i++)
+        status = scorer_add(scorer, batch->first + i, batch->labels[i],
+                            batch->logits + (size_t)i * classes, NULL, err);
     return status;
 }
 
-static void print_result(const struct split *split, const struct sums *sums) {
+static void print_line(const struct evaluation *evaluation) {
     struct line line = {0};
-    double n = (double)split->count;
-    line_integer(&line, "pictures", split->count);
-    line_number(&line, "loss", sums->loss / n);
-    line_number(&line, "top1", sums->top1 / n);
-    line_number(&line, "top5", sums->top5 / n);
+    line_integer(&line, "pictures", evaluation->count);
+    line_number(&line, "loss", evaluation->loss);
+    line_number(&line, "top1", evaluation->top1);
+    line_number(&line, "top5", evaluation->top5);
     line_print(&line);
+}
+
+static void print_json(const struct evaluation *evaluation, const struct dataset *dataset,
+                       bool matrix) {
+    const struct evaluation_view view = {.class_names = dataset->class_names, .matrix = matrix};
+    struct str out = STR_INIT;
+    evaluation_add_open(evaluation, &view, &out);
+    str_add(&out, "}");
+    puts(str_text(&out));
+    str_release(&out);
+}
+
+static void print_report(struct scorer *scorer, const struct eval_command *command,
+                         const struct dataset *dataset) {
+    struct evaluation evaluation;
+    scorer_end(scorer, &evaluation);
+    str_copy(evaluation.precision, sizeof evaluation.precision,
+             precision_name((enum precision)command->precision));
+    str_copy(evaluation.dataset_sha256, sizeof evaluation.dataset_sha256, dataset->sha256);
+    if (command->report == REPORT_LINE)
+        print_line(&evaluation);
+    else
+        print_json(&evaluation, dataset, command->report == REPORT_FULL);
+    evaluation_release(&evaluation);
+}
+
+static enum status evaluate(const struct eval_command *command, const struct dataset *dataset,
+                            const struct split *split, struct error *err) {
+    struct predictor *predictor = NULL;
+    struct scorer *scorer = NULL;
+    enum status status =
+        predictor_create(&predictor, command->model, (enum device_kind)command->device,
+                         (int)command->threads, (enum precision)command->precision, err);
+    if (!status)
+        status = scorer_create(&scorer, split->count, dataset->classes, err);
+    if (!status)
+        status = evaluator_run(predictor, dataset, split, add_batch, scorer, err);
+    if (!status)
+        print_report(scorer, command, dataset);
+    scorer_free(scorer);
+    predictor_free(predictor);
+    return status;
 }
 
 static enum status run(void *options, const struct names *names, struct error *err) {
     const struct eval_command *command = options;
-    struct predictor *predictor = NULL;
     struct dataset dataset = {0};
-    struct sums sums = {0};
     (void)names;
-    enum status status = dataset_open(&dataset, command->dataset, NULL, err);
+    enum status status = train_spec_check_precision(command->precision, command->device, err);
+    if (!status)
+        status = dataset_open(&dataset, command->dataset, NULL, err);
     if (status)
         return status;
     struct split split = command->split == SPLIT_TEST ? dataset.test : dataset.train;
     split_limit(&split, command->limit);
-    status = predictor_create(&predictor, command->model, (enum device_kind)command->device,
-                              (int)command->threads, err);
-    if (!status)
-        status = check_match(predictor_info(predictor), &dataset, err);
-    if (!status)
-        status = evaluate(predictor, &dataset, &split, &sums, err);
-    if (!status)
-        print_result(&split, &sums);
-    predictor_free(predictor);
+    status = evaluate(command, &dataset, &split, err);
     dataset_close(&dataset);
     return status;
 }

@@ -34,7 +34,7 @@ static enum status open_predictor(const struct forward_command *command, const s
     enum status status = tensors_model(&model, command->model, command->architecture, x, err);
     return status ? status
                   : predictor_own(out, &model, (enum device_kind)command->device,
-                                  (int)command->threads, err);
+                                  (int)command->threads, PRECISION_F32, err);
 }
 
 static enum status compute(struct predictor *predictor, const struct tensor *x, const char *path,

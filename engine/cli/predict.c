@@ -105,7 +105,7 @@ static enum status group_open(struct group *group, const struct predict_command 
                               struct error *err) {
     enum status status =
         predictor_create(&group->predictor, command->model, (enum device_kind)command->device,
-                         (int)command->threads, err);
+                         (int)command->threads, PRECISION_F32, err);
     if (status)
         return status;
     const struct model_info *info = predictor_info(group->predictor);

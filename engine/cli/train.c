@@ -35,6 +35,9 @@ static enum status run(void *options, const struct names *names, struct error *e
     struct progress progress;
     struct train_result result = {0};
     (void)names;
+    if (spec->method == METHOD_PREDICT)
+        return error_set_field(err, STATUS_INVALID, "method",
+                               "method predict is for jobs of distilld; here distill eval does it");
     enum status status = train_spec_finish(spec, err);
     if (status)
         return status;

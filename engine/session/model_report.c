@@ -106,6 +106,29 @@ enum status model_report_write(const struct trainer *trainer, struct train_resul
     return status;
 }
 
+enum status evaluation_report_path(const struct trainer *trainer, char path[FILE_PATH_BYTES],
+                                   struct error *err) {
+    return file_join(path, trainer->job->out_folder, "evaluation.json", err);
+}
+
+enum status evaluation_report_write(const struct trainer *trainer, struct error *err) {
+    char path[FILE_PATH_BYTES];
+    struct evaluation evaluation;
+    struct str text = STR_INIT;
+    enum status status = evaluation_report_path(trainer, path, err);
+    if (status != STATUS_OK)
+        return status;
+    scorer_end(trainer->scorer, &evaluation);
+    str_copy(evaluation.precision, sizeof evaluation.precision,
+             precision_name((enum precision)trainer->spec->precision));
+    str_copy(evaluation.dataset_sha256, sizeof evaluation.dataset_sha256, trainer->dataset.sha256);
+    evaluation_add_stored(&evaluation, &text);
+    status = file_write(path, str_text(&text), text.len, err);
+    str_release(&text);
+    evaluation_release(&evaluation);
+    return status;
+}
+
 enum status model_snapshot_write(const struct trainer *trainer, struct error *err) {
     char name[64], path[FILE_PATH_BYTES];
     const char *folder = trainer->job->weights_folder;

@@ -1,5 +1,5 @@
 /*
- * model_report.h - what a finished run leaves: model.safetensors and model.json.
+ * model_report.h - what a finished run leaves: evaluation.json, model.safetensors and model.json.
  */
 #ifndef ENGINE_SESSION_MODEL_REPORT_H
 #define ENGINE_SESSION_MODEL_REPORT_H
@@ -12,6 +12,13 @@ struct trainer;
  * result->weights_sha256. */
 MUST_CHECK enum status model_report_write(const struct trainer *trainer,
                                           struct train_result *result, struct error *err);
+
+/* Where the last evaluation is told in full: evaluation.json in the run's folder. */
+MUST_CHECK enum status evaluation_report_path(const struct trainer *trainer,
+                                              char path[FILE_PATH_BYTES], struct error *err);
+
+/* Writes it from the trainer's scorer, atomically. */
+MUST_CHECK enum status evaluation_report_write(const struct trainer *trainer, struct error *err);
 
 /* Writes the weights as they are now into job->weights_folder as <step>.safetensors, a model file
  * like the last one. */

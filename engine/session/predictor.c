@@ -2,6 +2,7 @@
 
 #include "engine/backend/exec.h"
 #include "engine/model/network.h"
+#include "engine/session/programs.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct lane {
 
 struct predictor {
     struct device device;
+    enum precision precision;
     struct loaded_model model;
     struct params params;
     struct lane lane[INPUT_KINDS][BATCH_SIZES];
@@ -50,15 +52,16 @@ static void lane_release(struct lane *lane) {
     *lane = (struct lane){0};
 }
 
-static void lane_build(struct lane *lane, struct loaded_model *model, enum input_kind kind,
-                       int batch) {
+static void lane_build(struct lane *lane, struct loaded_model *model, enum precision precision,
+                       enum input_kind kind, int batch) {
     struct network *network = &model->network;
     struct builder builder = {.program = &lane->program,
                               .table = &network->table,
                               .mode = BUILD_INFER,
-                              .dtype = DTYPE_F32};
+                              .dtype = precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32};
     struct shape shape = {batch, network->height, network->width, network->channels};
     program_init(&lane->program);
+    lane->program.tf32 = precision == PRECISION_TF32;
     lane->program.n_nets = 1;
     lane->x = build_input(&builder, "x", shape, input_dtype[kind]);
     int x = lane->x;
@@ -77,7 +80,7 @@ static enum status lane_open(struct predictor *predictor, enum input_kind kind, 
     size_t output_bytes = batch * (size_t)predictor->model.network.classes * sizeof(float);
     void *input = NULL, *output = NULL;
     struct params *params[] = {&predictor->params};
-    lane_build(lane, &predictor->model, kind, (int)batch);
+    lane_build(lane, &predictor->model, predictor->precision, kind, (int)batch);
     enum status status = exec_create(&lane->exec, &predictor->device, &lane->program, params, err);
     if (!status)
         status = mem_alloc_large(&input, input_bytes, "pictures of a batch", err);
@@ -156,13 +159,29 @@ static void upload_floats(struct device *device, float *to, const float *from, s
         device->backend->upload(device, to, from, count * sizeof *from);
 }
 
+static enum status check_precision(const struct device *device, enum precision precision,
+                                   struct error *err) {
+    bool known = precision == PRECISION_F32 ||
+                 (precision == PRECISION_BF16 ? device->backend->bf16
+                                              : str_equal(device->backend->name, "cuda"));
+    return known ? STATUS_OK
+                 : error_set_field(err, STATUS_UNSUPPORTED, "precision",
+                                   "the %s backend does not compute in this precision",
+                                   device->backend->name);
+}
+
 enum status predictor_own(struct predictor **out, struct loaded_model *model,
-                          enum device_kind device, int threads, struct error *err) {
+                          enum device_kind device, int threads, enum precision precision,
+                          struct error *err) {
     struct predictor *predictor = xcalloc(1, sizeof *predictor);
+    predictor->precision = precision;
     predictor->model = *model;
     *model = (struct loaded_model){0};
     const struct param_table *table = &predictor->model.network.table;
     enum status status = device_open(&predictor->device, device, threads, err);
+    if (status)
+        goto out;
+    status = check_precision(&predictor->device, precision, err);
     if (status)
         goto out;
     status = params_create(&predictor->params, &predictor->device, table, 0, err);
@@ -183,11 +202,12 @@ out:
 }
 
 enum status predictor_create(struct predictor **out, const char *model_path,
-                             enum device_kind device, int threads, struct error *err) {
+                             enum device_kind device, int threads, enum precision precision,
+                             struct error *err) {
     struct loaded_model model = {0};
     *out = NULL;
     enum status status = model_load(&model, model_path, err);
-    return status ? status : predictor_own(out, &model, device, threads, err);
+    return status ? status : predictor_own(out, &model, device, threads, precision, err);
 }
 
 void predictor_free(struct predictor *predictor) {
@@ -257,6 +277,18 @@ size_t predictor_bytes(const struct predictor *predictor) {
         for (int size = 0; size < BATCH_SIZES; size++)
             bytes += lane_bytes(predictor, (enum input_kind)kind, size);
     return bytes;
+}
+
+struct predictor_cost predictor_cost(struct loaded_model *model, enum precision precision) {
+    const struct param_table *table = &model->network.table;
+    struct lane lane = {0};
+    struct predictor_cost cost = {0, 2 * table->weight_floats * sizeof(float)};
+    lane_build(&lane, model, precision, INPUT_PIXELS, PREDICTOR_MAX_BATCH);
+    for (int i = 0; i < lane.program.n_ops; i++)
+        cost.flops += op_flops(&lane.program, &lane.program.op[i]);
+    cost.bytes += program_activation_bytes(&lane.program);
+    lane_release(&lane);
+    return cost;
 }
 
 void prediction_softmax(const float *logits, int classes, float *out) {

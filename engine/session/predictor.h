@@ -15,13 +15,16 @@ struct predictor;
 
 enum { PREDICTOR_MAX_BATCH = 64 };
 
-/* Loads a model (directory or .safetensors) for a device and a number of threads. */
+/* Loads a model (directory or .safetensors) for a device, a number of threads and a precision;
+ * UNSUPPORTED for one that the device does not know. */
 MUST_CHECK enum status predictor_create(struct predictor **out, const char *model_path,
-                                        enum device_kind device, int threads, struct error *err);
+                                        enum device_kind device, int threads,
+                                        enum precision precision, struct error *err);
 
 /* The same for a model that is loaded already; takes what it holds, on failure too. */
 MUST_CHECK enum status predictor_own(struct predictor **out, struct loaded_model *model,
-                                     enum device_kind device, int threads, struct error *err);
+                                     enum device_kind device, int threads, enum precision precision,
+                                     struct error *err);
 
 void predictor_free(struct predictor *predictor); /* NULL is allowed. */
 
@@ -31,6 +34,14 @@ MUST_CHECK enum status predictor_warm(struct predictor *predictor, struct error 
 /* Bytes that it holds by now: weights, and what the runs so far have needed, without what libraries
  * keep for themselves. */
 size_t predictor_bytes(const struct predictor *predictor);
+
+/* What one run of the largest batch takes, without a device: operations, and bytes of activations
+ * and weights. */
+struct predictor_cost {
+    double flops;
+    size_t bytes;
+};
+struct predictor_cost predictor_cost(struct loaded_model *model, enum precision precision);
 
 /* Names, classes and input size of the loaded model. */
 const struct model_info *predictor_info(const struct predictor *predictor);

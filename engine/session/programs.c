@@ -143,6 +143,7 @@ void eval_program_build(struct run_program *out, const struct program_plan *plan
     add_batch(out, plan, false);
     int x = build_normalize(&student, out->images, plan->batch, plan->mean, plan->deviation);
     out->logits = network_build(plan->student, &student, x);
+    out->program.value[out->logits].kind = VALUE_OUTPUT;
     struct loss_terms terms = loss_terms_of(METHOD_CE, 1, 0, 1, 0);
     add_loss(out, NO_VALUE, &terms, false);
     add_tally(out);

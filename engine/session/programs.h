@@ -33,7 +33,7 @@ struct run_program {
     int images;  /* u8 [batch,h,w,c] */
     int indices; /* i32 [batch]: places in the data set, for augmentation; or NO_VALUE */
     int labels;  /* i32 [at least rows] */
-    int logits;  /* the student's */
+    int logits;  /* the student's; of evaluation an output f32 [batch,classes] */
     int rows;    /* output f32 [rows, ROW_FIELDS] */
     int tally;   /* f64 [TALLY_FIELDS] */
     struct {

@@ -239,6 +239,19 @@ static struct step evaluation_step(const struct trainer *trainer, int64_t k) {
                          .student[0].ce_weight = 1};
 }
 
+/* The answers of the step that ran last. */
+static enum status score(struct trainer *trainer, const struct step *step, struct error *err) {
+    const struct runnable *runnable = &trainer->runnable[PROGRAM_EVAL];
+    size_t classes = (size_t)trainer->dataset.classes;
+    exec_read(runnable->exec, runnable->program.logits, trainer->logits);
+    enum status status = exec_synchronize(runnable->exec, err);
+    for (int i = 0; i < step->n_valid && status == STATUS_OK; i++)
+        status = scorer_add(trainer->scorer, step->first + i,
+                            trainer->dataset.test.labels[step->first + i],
+                            trainer->logits + (size_t)i * classes, NULL, err);
+    return status;
+}
+
 static enum status evaluate_batches(struct trainer *trainer, struct loader *loader,
                                     struct error *err) {
     const struct runnable *runnable = &trainer->runnable[PROGRAM_EVAL];
@@ -247,10 +260,12 @@ static enum status evaluate_batches(struct trainer *trainer, struct loader *load
     clear_tally(runnable);
     exec_refresh(runnable->exec);
     for (int64_t done = 0; done < batches;) {
-        int count = 0, most = loader ? 1 : STEP_SLOTS;
+        int count = 0, most = loader || trainer->scorer ? 1 : STEP_SLOTS;
         for (; count < most && done < batches; count++)
             steps[count] = evaluation_step(trainer, done++);
         enum status status = run_steps(runnable, loader, steps, count, err);
+        if (status == STATUS_OK && trainer->scorer)
+            status = score(trainer, &steps[0], err);
         /* a mere stop waits: a checkpoint at an epoch's end must hold its evaluation */
         if (status == STATUS_OK && ask(trainer, "evaluating") == TRAIN_ABANDON)
             status = cancelled(trainer, err);
@@ -269,12 +284,34 @@ static enum status open_test(struct trainer *trainer, struct loader **loader, st
     return STATUS_OK;
 }
 
+/* The last evaluation is also told in full, in a file that is there before the last checkpoint. */
+static enum status begin_scoring(struct trainer *trainer, struct error *err) {
+    if (trainer->checkpoint.step < trainer->steps)
+        return STATUS_OK;
+    int classes = trainer->dataset.classes;
+    trainer->logits = xcalloc(EVAL_BATCH * (size_t)classes, sizeof *trainer->logits);
+    return scorer_create(&trainer->scorer, trainer->dataset.test.count, classes, err);
+}
+
+static enum status end_scoring(struct trainer *trainer, enum status status, struct error *err) {
+    if (status == STATUS_OK && trainer->scorer)
+        status = evaluation_report_write(trainer, err);
+    scorer_free(trainer->scorer);
+    free(trainer->logits);
+    trainer->scorer = NULL;
+    trainer->logits = NULL;
+    return status;
+}
+
 static enum status evaluate(struct trainer *trainer, struct error *err) {
     int64_t begin_ns = clock_mono_ns();
     struct loader *loader = NULL;
     enum status status = open_test(trainer, &loader, err);
     if (status == STATUS_OK)
+        status = begin_scoring(trainer, err);
+    if (status == STATUS_OK)
         status = evaluate_batches(trainer, loader, err);
+    status = end_scoring(trainer, status, err);
     loader_free(loader);
     if (status != STATUS_OK)
         return status;
@@ -338,6 +375,11 @@ static enum status finish(struct trainer *trainer, struct train_result *result, 
     return model_report_write(trainer, result, err);
 }
 
+static bool has_evaluation(const struct trainer *trainer) {
+    char path[FILE_PATH_BYTES];
+    return evaluation_report_path(trainer, path, NULL) == STATUS_OK && file_exists(path);
+}
+
 enum status trainer_run(const struct train_job *job, const struct train_callbacks *callbacks,
                         struct train_result *result, struct error *err) {
     struct trainer trainer = {.job = job, .spec = job->spec, .callbacks = callbacks};
@@ -346,6 +388,8 @@ enum status trainer_run(const struct train_job *job, const struct train_callback
     enum status status = trainer_setup(&trainer, err);
     if (status == STATUS_OK)
         status = train(&trainer, err);
+    if (status == STATUS_OK && !has_evaluation(&trainer))
+        status = evaluate(&trainer, err); /* an older version's last checkpoint came without */
     if (status == STATUS_OK)
         status = trainer_tick(&trainer, "saving", err);
     if (status == STATUS_OK)

@@ -3,9 +3,9 @@
  *
  * The caller resolves names to places (data set folder, teacher's file) and follows through
  * callbacks. Everything is written under one output folder: checkpoint.safetensors while it runs,
- * model.safetensors and model.json at the end (model/model_file.h), atomically. A run that is
- * stopped and resumed, or killed and resumed, produces the same model.safetensors, byte for byte,
- * as one that was not.
+ * evaluation.json (spec/evaluation.h), model.safetensors and model.json (model/model_file.h) at the
+ * end, atomically. A run that is stopped and resumed, or killed and resumed, produces the same
+ * model.safetensors and evaluation.json, byte for byte, as one that was not.
  *
  * Errors:  what the parts say; DIVERGED with step and row; CANCELLED when tick said stop.
  * Threads: one run belongs to one thread; the callbacks are called from it.

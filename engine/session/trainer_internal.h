@@ -8,6 +8,7 @@
 #include "engine/data/loader.h"
 #include "engine/session/checkpoint.h"
 #include "engine/session/resident.h"
+#include "engine/session/scorer.h"
 
 enum { EVAL_BATCH = 128 };
 
@@ -34,6 +35,8 @@ struct trainer {
     struct resident train_data, test_data; /* empty: batches come from loaders */
     struct runnable runnable[PROGRAMS];
     int64_t steps_per_epoch, steps;
+    struct scorer *scorer;        /* of the last evaluation, while it runs; or NULL */
+    float *logits;                /* of a batch then, [EVAL_BATCH,classes] */
     struct checkpoint checkpoint; /* step, evaluations, identity: what a resume needs */
     char checkpoint_path[FILE_PATH_BYTES];
     struct loader *loader; /* of the training split, from this process' first step; or NULL */

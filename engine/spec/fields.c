@@ -329,14 +329,40 @@ bool field_is_given(const struct field *field, const void *object) {
     return true;
 }
 
+/* ---- variants ---- */
+
+static int variant_of(const struct field_table *table, const void *object) {
+    return *(const int *)const_place(&table->fields[0], object);
+}
+
+bool field_applies(const struct field_table *table, const struct field *field, const void *object) {
+    return !field->variants || field->variants >> variant_of(table, object) & 1;
+}
+
+enum status field_refuse_variant(const struct field_table *table, const struct field *field,
+                                 const void *object, struct error *err) {
+    struct str variant = STR_INIT;
+    field_add_text(&table->fields[0], object, &variant);
+    enum status status = error_set_field(err, STATUS_INVALID, field->name, "%s is not for %s %s",
+                                         field->name, table->fields[0].name, str_text(&variant));
+    str_release(&variant);
+    return status;
+}
+
+enum status field_check_required(const struct field_table *table, const struct field *field,
+                                 const void *object, struct error *err) {
+    if (!(field->flags & FIELD_REQUIRED) || field_is_given(field, object) ||
+        !field_applies(table, field, object))
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, field->name, "%s is required", field->name);
+}
+
 enum status fields_check_required(const struct field_table *table, const void *object,
                                   struct error *err) {
-    for (int i = 0; i < table->count; i++) {
-        const struct field *field = &table->fields[i];
-        if (field->flags & FIELD_REQUIRED && !field_is_given(field, object))
-            return error_set_field(err, STATUS_INVALID, field->name, "%s is required", field->name);
-    }
-    return STATUS_OK;
+    enum status status = STATUS_OK;
+    for (int i = 0; i < table->count && !status; i++)
+        status = field_check_required(table, &table->fields[i], object, err);
+    return status;
 }
 
 static void add_choice(const struct field *field, int index, struct str *out) {
@@ -395,14 +421,22 @@ void field_add_json(const struct field *field, const void *object, struct str *o
     }
 }
 
+/* A text that a request cannot give may be filled in from elsewhere. */
+static bool is_shown(const struct field_table *table, const struct field *field,
+                     const void *object) {
+    return field_applies(table, field, object) ||
+           (field->type == FIELD_TEXT && field_is_given(field, object));
+}
+
 void fields_add_json(const struct field_table *table, const void *object, unsigned hidden,
                      struct str *out) {
     const char *separator = "{";
     for (int i = 0; i < table->count; i++) {
-        if (table->fields[i].flags & hidden)
+        const struct field *field = &table->fields[i];
+        if (field->flags & hidden || !is_shown(table, field, object))
             continue;
-        str_addf(out, "%s\"%s\":", separator, table->fields[i].name);
-        field_add_json(&table->fields[i], object, out);
+        str_addf(out, "%s\"%s\":", separator, field->name);
+        field_add_json(field, object, out);
         separator = ",";
     }
     str_add(out, *separator == '{' ? "{}" : "}");

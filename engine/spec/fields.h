@@ -44,7 +44,7 @@ enum field_flags {
     FIELD_MIN_OPEN = 8,     /* the minimum itself is not allowed */
     FIELD_MAX_OPEN = 16,    /* the maximum itself is not allowed */
     FIELD_OR_PREVIOUS = 32, /* another way to say the row before it: input may have only one */
-    FIELD_REQUIRED = 64,    /* a text that must be given; in answers, never null */
+    FIELD_REQUIRED = 64,    /* a text that must be given where it is there; never null in answers */
     FIELD_HIDDEN = 128      /* kept in files, never shown */
 };
 
@@ -56,7 +56,9 @@ struct field {
     const char *fallback; /* default, as text; "" for not given */
     const char *choices;  /* of an enum, separated by spaces, in the enum's order */
     unsigned flags;
-    const char *doc; /* one sentence */
+    unsigned variants; /* values of the table's first row, an enum, with which the field is there,
+                          as bits; 0: always */
+    const char *doc;   /* one sentence */
 };
 
 /* The part of a row that follows from a member: name, offset and size. */
@@ -101,7 +103,19 @@ void field_clear(const struct field *field, void *object); /* To "not given" / e
 
 bool field_is_given(const struct field *field, const void *object); /* Not NaN, not empty. */
 
-/* INVALID when a required field is not given; names the first. */
+/* Does an object of its variant have the field? */
+bool field_applies(const struct field_table *table, const struct field *field, const void *object);
+
+/* INVALID for a field that an object of its variant does not have. */
+enum status field_refuse_variant(const struct field_table *table, const struct field *field,
+                                 const void *object, struct error *err);
+
+/* INVALID when the field is required and not given. */
+MUST_CHECK enum status field_check_required(const struct field_table *table,
+                                            const struct field *field, const void *object,
+                                            struct error *err);
+
+/* The same for all fields; names the first. */
 MUST_CHECK enum status fields_check_required(const struct field_table *table, const void *object,
                                              struct error *err);
 
@@ -111,7 +125,8 @@ void field_add_text(const struct field *field, const void *object, struct str *o
 /* Appends the value as JSON (null for a number or text that is not given). */
 void field_add_json(const struct field *field, const void *object, struct str *out);
 
-/* Appends all fields as a JSON object; rows with any of the hidden flags are left out. */
+/* Appends all fields as a JSON object; rows with any of the hidden flags are left out, and those
+ * that its variant does not have, but for texts that were filled in all the same. */
 void fields_add_json(const struct field_table *table, const void *object, unsigned hidden,
                      struct str *out);
 

@@ -81,13 +81,47 @@ static void add_required(const struct field_table *table, unsigned hidden, struc
     str_add(out, ",\"required\":[");
     for (int i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        if (!(field->flags & FIELD_REQUIRED) || field->flags & hidden)
+        if (!(field->flags & FIELD_REQUIRED) || field->variants || field->flags & hidden)
             continue;
         str_add(out, first ? "" : ",");
         str_add_json(out, field->name);
         first = false;
     }
     str_add(out, "]");
+}
+
+/* "if": the first row has one of the values with which the field is there, or by default has. */
+static void add_condition(const struct field_table *table, const struct field *field,
+                          const void *defaults, struct str *out) {
+    const struct field *kind = &table->fields[0];
+    const char *word = kind->choices, *separator = "";
+    str_addf(out, "{\"if\":{\"properties\":{\"%s\":{\"enum\":[", kind->name);
+    for (int i = 0; *word; i++, word += strspn(word, " ")) {
+        size_t len = strcspn(word, " ");
+        if (field->variants >> i & 1) {
+            str_addf(out, "%s\"%.*s\"", separator, (int)len, word);
+            separator = ",";
+        }
+        word += len;
+    }
+    str_add(out, "]}}");
+    if (!field_applies(table, field, defaults))
+        str_addf(out, ",\"required\":[\"%s\"]", kind->name);
+    str_addf(out, "},\"then\":{\"required\":[\"%s\"]}}", field->name);
+}
+
+static void add_conditions(const struct field_table *table, const void *defaults, unsigned hidden,
+                           struct str *out) {
+    bool any = false;
+    for (int i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (!(field->flags & FIELD_REQUIRED) || !field->variants || field->flags & hidden)
+            continue;
+        str_add(out, any ? "," : ",\"allOf\":[");
+        add_condition(table, field, defaults, out);
+        any = true;
+    }
+    str_add(out, any ? "]" : "");
 }
 
 void fields_add_schema(const struct field_table *table, const void *defaults, unsigned hidden,
@@ -105,5 +139,6 @@ void fields_add_schema(const struct field_table *table, const void *defaults, un
     }
     str_add(out, "}");
     add_required(table, hidden, out);
+    add_conditions(table, defaults, hidden, out);
     str_add(out, "}");
 }

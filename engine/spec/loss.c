@@ -7,7 +7,7 @@ static const struct {
     bool distils;
     bool softens_student; /* tau = T and s = T^2; else both 1 */
     bool power_weight;
-} methods[METHOD_COUNT] = {
+} methods[METHOD_LOSSES] = {
     [METHOD_CE] = {false, false, false},
     [METHOD_KD] = {true, true, false},
     [METHOD_TTM] = {true, false, false},

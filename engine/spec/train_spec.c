@@ -4,100 +4,109 @@
 
 #include <math.h>
 
+/* A field of every job, of those that train, and of those that predict. */
 #define ROW(member) FIELD_MEMBER(struct train_spec, member)
+#define TRAINING(member) ROW(member), .variants = (1u << METHOD_LOSSES) - 1
+#define PREDICTION(member) ROW(member), .variants = 1u << METHOD_PREDICT
 
 /* The defaults are the published CIFAR-100 recipe. Whole numbers stay below 2^53, so that every
  * JSON reader holds them exactly. */
 static const struct field rows[] = {
-    {ROW(method), .type = FIELD_ENUM, .choices = "ce kd ttm wttm", .fallback = "ce",
-     .doc = "Plain training (ce), or distillation by KD, TTM or WTTM."},
-    {ROW(teacher), .type = FIELD_TEXT, .max = 500,
+    {ROW(method), .type = FIELD_ENUM, .choices = "ce kd ttm wttm predict", .fallback = "ce",
+     .doc = "Plain training (ce), distillation by KD, TTM or WTTM, or prediction with a model."},
+    {TRAINING(teacher), .type = FIELD_TEXT, .max = 500,
      .doc = "Model to learn from: an id or alias, at the command line a folder or .safetensors."},
-    {ROW(student), .type = FIELD_TEXT, .min = 1, .max = 500, .flags = FIELD_REQUIRED,
+    {TRAINING(student), .type = FIELD_TEXT, .min = 1, .max = 500, .flags = FIELD_REQUIRED,
      .doc = "Architecture to train, for example resnet8x4."},
     {ROW(dataset), .type = FIELD_TEXT, .min = 1, .max = 500, .flags = FIELD_REQUIRED,
      .doc = "Registered data set, at the command line a folder."},
-    {ROW(init), .type = FIELD_TEXT, .max = 500,
+    {PREDICTION(model), .type = FIELD_TEXT, .min = 1, .max = 500,
+     .flags = FIELD_REQUIRED | FIELD_UNHASHED | FIELD_JOB,
+     .doc = "Model to predict with: an id or alias, or the id of the job that makes it."},
+    {PREDICTION(split), .type = FIELD_ENUM, .choices = "test train", .fallback = "test",
+     .flags = FIELD_UNHASHED | FIELD_JOB, .doc = "Part of the data set that is predicted."},
+    {TRAINING(init), .type = FIELD_TEXT, .max = 500,
      .doc = "Model whose weights to start from; random weights without it."},
-    {ROW(temperature), .type = FIELD_FLOAT, .min = 1, .max = 1000,
+    {TRAINING(temperature), .type = FIELD_FLOAT, .min = 1, .max = 1000,
      .doc = "Temperature of the teacher, and for kd of the student."},
-    {ROW(gamma), .type = FIELD_FLOAT, .min = 0.001, .max = 1, .flags = FIELD_OR_PREVIOUS,
+    {TRAINING(gamma), .type = FIELD_FLOAT, .min = 0.001, .max = 1, .flags = FIELD_OR_PREVIOUS,
      .doc = "Exponent of the power transform, 1 / temperature; instead of temperature."},
-    {ROW(beta), .type = FIELD_FLOAT, .min = 0, .max = 1e6,
+    {TRAINING(beta), .type = FIELD_FLOAT, .min = 0, .max = 1e6,
      .doc = "Weight of the distillation loss; kd: 0.9 if not given."},
-    {ROW(ce_weight), .type = FIELD_FLOAT, .min = 0, .max = 1e6,
+    {TRAINING(ce_weight), .type = FIELD_FLOAT, .min = 0, .max = 1e6,
      .doc = "Weight of the cross entropy with the labels; 1 if not given, kd: 0.1."},
-    {ROW(label_smoothing), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0",
+    {TRAINING(label_smoothing), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0",
      .flags = FIELD_MAX_OPEN, .doc = "Share of the label that is spread over all classes."},
-    {ROW(drop_path), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0",
+    {TRAINING(drop_path), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0",
      .flags = FIELD_MAX_OPEN,
      .doc = "Share of pictures that the last residual branch leaves out; transformers only."},
-    {ROW(epochs), .type = FIELD_INT, .min = 1, .max = 100000, .fallback = "240",
+    {TRAINING(epochs), .type = FIELD_INT, .min = 1, .max = 100000, .fallback = "240",
      .doc = "How often the student sees every picture."},
-    {ROW(batch_size), .type = FIELD_INT, .min = 1, .max = 4096, .fallback = "64",
+    {TRAINING(batch_size), .type = FIELD_INT, .min = 1, .max = 4096, .fallback = "64",
      .doc = "Pictures in a step; the last step of an epoch takes what is left."},
-    {ROW(optimizer), .type = FIELD_ENUM, .choices = "sgd adamw", .fallback = "sgd",
+    {TRAINING(optimizer), .type = FIELD_ENUM, .choices = "sgd adamw", .fallback = "sgd",
      .doc = "Rule that turns gradients into steps."},
-    {ROW(learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0.05",
+    {TRAINING(learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0.05",
      .flags = FIELD_MIN_OPEN, .doc = "Learning rate after the warm-up."},
-    {ROW(weight_decay), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.0005",
+    {TRAINING(weight_decay), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.0005",
      .doc = "Weight decay; sgd adds it to the gradient, adamw takes it off the weights."},
-    {ROW(momentum), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
+    {TRAINING(momentum), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
      .doc = "Momentum of sgd; 0.9 if not given."},
-    {ROW(nesterov), .type = FIELD_BOOL, .fallback = "false", .doc = "Nesterov momentum of sgd."},
-    {ROW(beta1), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
+    {TRAINING(nesterov), .type = FIELD_BOOL, .fallback = "false",
+     .doc = "Nesterov momentum of sgd."},
+    {TRAINING(beta1), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
      .doc = "Decay of adamw's mean of gradients; 0.9 if not given."},
-    {ROW(beta2), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
+    {TRAINING(beta2), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MAX_OPEN,
      .doc = "Decay of adamw's mean of squared gradients; 0.999 if not given."},
-    {ROW(epsilon), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MIN_OPEN,
+    {TRAINING(epsilon), .type = FIELD_FLOAT, .min = 0, .max = 1, .flags = FIELD_MIN_OPEN,
      .doc = "What adamw adds to the root it divides by; 1e-8 if not given."},
-    {ROW(clip_norm), .type = FIELD_FLOAT, .min = 0, .max = 1e6, .fallback = "0",
+    {TRAINING(clip_norm), .type = FIELD_FLOAT, .min = 0, .max = 1e6, .fallback = "0",
      .doc = "Largest norm of all gradients together, which are scaled to it; 0: no limit."},
-    {ROW(decay_all), .type = FIELD_BOOL, .fallback = "true",
+    {TRAINING(decay_all), .type = FIELD_BOOL, .fallback = "true",
      .doc = "Whether weight decay acts on batch norm and biases too."},
-    {ROW(schedule), .type = FIELD_ENUM, .choices = "multistep cosine constant",
+    {TRAINING(schedule), .type = FIELD_ENUM, .choices = "multistep cosine constant",
      .fallback = "multistep", .doc = "How the learning rate falls."},
-    {ROW(milestones), .type = FIELD_INTS, .min = 1, .max = 100000, .fallback = "150,180,210",
+    {TRAINING(milestones), .type = FIELD_INTS, .min = 1, .max = 100000, .fallback = "150,180,210",
      .doc = "Epochs after which multistep multiplies the rate by rate_factor, rising."},
-    {ROW(rate_factor), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.1",
+    {TRAINING(rate_factor), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.1",
      .flags = FIELD_MIN_OPEN, .doc = "Factor of the learning rate at each milestone."},
-    {ROW(warmup_epochs), .type = FIELD_FLOAT, .min = 0, .max = 100000, .fallback = "0",
+    {TRAINING(warmup_epochs), .type = FIELD_FLOAT, .min = 0, .max = 100000, .fallback = "0",
      .doc = "Epochs over which the rate rises linearly at the start, step by step."},
-    {ROW(warmup_factor), .type = FIELD_FLOAT, .min = 0, .max = 1,
+    {TRAINING(warmup_factor), .type = FIELD_FLOAT, .min = 0, .max = 1,
      .doc = "Share of the rate in the first step; not given: one over the steps of the warm-up."},
-    {ROW(min_learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0",
+    {TRAINING(min_learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0",
      .doc = "Where the cosine schedule ends."},
-    {ROW(image_size), .type = FIELD_INT, .min = 0, .max = 1024, .fallback = "0",
+    {TRAINING(image_size), .type = FIELD_INT, .min = 0, .max = 1024, .fallback = "0",
      .doc = "Side of the pictures the student gets, 16 or more; 0: as they are, 224 if they differ "
             "in size."},
-    {ROW(resize_size), .type = FIELD_INT, .min = 0, .max = 2048, .fallback = "0",
+    {TRAINING(resize_size), .type = FIELD_INT, .min = 0, .max = 2048, .fallback = "0",
      .doc = "Shorter side of a picture whose middle is evaluated; 0: image_size * 256 / 224."},
-    {ROW(interpolation), .type = FIELD_ENUM, .choices = "bilinear bicubic", .fallback = "bilinear",
-     .doc = "How pictures are resized, antialiased."},
-    {ROW(augment), .type = FIELD_ENUM, .choices = "standard none", .fallback = "standard",
+    {TRAINING(interpolation), .type = FIELD_ENUM, .choices = "bilinear bicubic",
+     .fallback = "bilinear", .doc = "How pictures are resized, antialiased."},
+    {TRAINING(augment), .type = FIELD_ENUM, .choices = "standard none", .fallback = "standard",
      .doc = "Pictures changed at random as below, or as in evaluation."},
-    {ROW(crop_padding), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "4",
+    {TRAINING(crop_padding), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "4",
      .doc = "Pixels of black around a picture before it is cropped at random; pictures that are "
             "resized are cropped without."},
-    {ROW(flip), .type = FIELD_BOOL, .fallback = "true",
+    {TRAINING(flip), .type = FIELD_BOOL, .fallback = "true",
      .doc = "Whether every other picture is mirrored, at random."},
-    {ROW(rand_augment), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "0",
+    {TRAINING(rand_augment), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "0",
      .doc = "Ops of RandAugment for a picture, each done one time of two; 0: none."},
-    {ROW(rand_augment_magnitude), .type = FIELD_FLOAT, .min = 0, .max = 10, .fallback = "9",
+    {TRAINING(rand_augment_magnitude), .type = FIELD_FLOAT, .min = 0, .max = 10, .fallback = "9",
      .doc = "Strength of these ops."},
-    {ROW(rand_augment_std), .type = FIELD_FLOAT, .min = 0, .max = 10, .fallback = "0.5",
+    {TRAINING(rand_augment_std), .type = FIELD_FLOAT, .min = 0, .max = 10, .fallback = "0.5",
      .doc = "Standard deviation of their strength."},
-    {ROW(erase), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0",
+    {TRAINING(erase), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0",
      .doc = "Probability that a box of a picture becomes noise (RandomErasing)."},
-    {ROW(shuffle), .type = FIELD_BOOL, .fallback = "true",
+    {TRAINING(shuffle), .type = FIELD_BOOL, .fallback = "true",
      .doc = "Whether each epoch has an order of its own."},
-    {ROW(train_limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
+    {TRAINING(train_limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
      .doc = "Use only the first so many training pictures; 0: all."},
-    {ROW(test_limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
+    {TRAINING(test_limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
      .doc = "Use only the first so many test pictures; 0: all."},
-    {ROW(seed), .type = FIELD_INT, .min = 0, .max = 9007199254740991, .fallback = "1",
+    {TRAINING(seed), .type = FIELD_INT, .min = 0, .max = 9007199254740991, .fallback = "1",
      .doc = "Seed of the weights and of what is random inside the network."},
-    {ROW(data_seed), .type = FIELD_INT, .min = -1, .max = 9007199254740991, .fallback = "-1",
+    {TRAINING(data_seed), .type = FIELD_INT, .min = -1, .max = 9007199254740991, .fallback = "-1",
      .doc = "Seed of order and augmentation; -1: the same as seed."},
     {ROW(threads), .type = FIELD_INT, .min = 1, .max = 256, .fallback = "2",
      .doc = "Threads of the CPU backend; part of the result, as sums depend on it."},
@@ -107,9 +116,9 @@ static const struct field rows[] = {
          "products round their operands to 10 bits, and is for device cuda alone."},
     {ROW(device), .type = FIELD_ENUM, .choices = "auto cpu ref cuda", .fallback = "auto",
      .flags = FIELD_UNHASHED, .doc = "Backend to run on."},
-    {ROW(report_every), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
+    {TRAINING(report_every), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
      .flags = FIELD_UNHASHED, .doc = "Steps between train points; 0: a tenth of an epoch."},
-    {ROW(checkpoint_every), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
+    {TRAINING(checkpoint_every), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
      .flags = FIELD_UNHASHED, .doc = "Steps between checkpoints; 0: every epoch."},
     {ROW(name), .type = FIELD_TEXT, .max = 120, .flags = FIELD_UNHASHED | FIELD_JOB,
      .doc = "Name of the job and its model, for people."},
@@ -117,7 +126,7 @@ static const struct field rows[] = {
      .doc = "Words to find the job by."},
     {ROW(priority), .type = FIELD_INT, .min = 0, .max = 9, .fallback = "0",
      .flags = FIELD_UNHASHED | FIELD_JOB, .doc = "Jobs of a higher priority run first."},
-    {ROW(keep_checkpoints), .type = FIELD_INT, .min = 0, .max = 100, .fallback = "0",
+    {TRAINING(keep_checkpoints), .type = FIELD_INT, .min = 0, .max = 100, .fallback = "0",
      .flags = FIELD_UNHASHED | FIELD_JOB,
      .doc = "Keep the weights of the last so many checkpoints as files of their own."},
     {ROW(depends_on), .type = FIELD_TEXTS, .min = 1, .max = 63, .flags = FIELD_UNHASHED | FIELD_JOB,
@@ -143,7 +152,7 @@ const struct field_table train_spec_table = {"job", rows, (int)(sizeof rows / si
 /* What a method fills in where nothing was given; NaN: the user must say. */
 static const struct {
     double temperature, beta, ce_weight;
-} method_defaults[METHOD_COUNT] = {
+} method_defaults[METHOD_LOSSES] = {
     [METHOD_CE] = {NAN, NAN, 1},
     [METHOD_KD] = {4, 0.9, 0.1},
     [METHOD_TTM] = {NAN, NAN, 1},
@@ -151,7 +160,7 @@ static const struct {
 };
 
 static const char *method_name(int method) {
-    static const char *const names[METHOD_COUNT] = {"ce", "kd", "ttm", "wttm"};
+    static const char *const names[METHOD_COUNT] = {"ce", "kd", "ttm", "wttm", "predict"};
     return names[method];
 }
 
@@ -167,6 +176,11 @@ static const struct optimizer_field {
     {offsetof(struct train_spec, beta2), "beta2", OPTIMIZER_ADAMW, 0.999},
     {offsetof(struct train_spec, epsilon), "epsilon", OPTIMIZER_ADAMW, 1e-8},
 };
+
+const char *precision_name(enum precision precision) {
+    static const char *const names[PRECISION_COUNT] = {"f32", "bf16", "tf32"};
+    return names[precision];
+}
 
 /* ---- finishing ---- */
 
@@ -305,18 +319,14 @@ enum status train_spec_check_precision(int precision, int device, struct error *
                            "precision tf32 is for device cuda alone; give device=cuda, or f32");
 }
 
-enum status train_spec_finish(struct train_spec *spec, struct error *err) {
-    enum status status = fields_check_required(&train_spec_table, spec, err);
-    if (!status)
-        status = finish_loss(spec, err);
+static enum status finish_training(struct train_spec *spec, struct error *err) {
+    enum status status = finish_loss(spec, err);
     if (!status)
         status = finish_optimizer(spec, err);
     if (!status)
         status = check_schedule(spec, err);
     if (!status)
         status = check_sizes(spec, err);
-    if (!status)
-        status = train_spec_check_precision(spec->precision, spec->device, err);
     if (status)
         return status;
     if (spec->data_seed < 0)
@@ -328,6 +338,15 @@ enum status train_spec_finish(struct train_spec *spec, struct error *err) {
         spec->erase = 0;
     }
     return STATUS_OK;
+}
+
+enum status train_spec_finish(struct train_spec *spec, struct error *err) {
+    enum status status = fields_check_required(&train_spec_table, spec, err);
+    if (!status && spec->method == METHOD_PREDICT)
+        spec->epochs = 1; /* every picture once */
+    else if (!status)
+        status = finish_training(spec, err);
+    return status ? status : train_spec_check_precision(spec->precision, spec->device, err);
 }
 
 void train_spec_add_canonical(const struct train_spec *spec, struct str *out) {

@@ -1,5 +1,5 @@
 /*
- * train_spec.h - everything that decides what a training run produces, in one flat struct.
+ * train_spec.h - everything that decides what a job produces, in one flat struct.
  *
  * The same fields stand in a job's JSON, on the command line and in a recipe. A trained student is
  * a pure function of the hashed fields, the data set, the teacher's weights and the kind of
@@ -12,12 +12,22 @@
 
 #include "engine/spec/fields.h"
 
-enum method { METHOD_CE, METHOD_KD, METHOD_TTM, METHOD_WTTM, METHOD_COUNT };
+/* Those before METHOD_LOSSES train; predict classifies a split of the data set with a model. */
+enum method {
+    METHOD_CE,
+    METHOD_KD,
+    METHOD_TTM,
+    METHOD_WTTM,
+    METHOD_LOSSES,
+    METHOD_PREDICT = METHOD_LOSSES,
+    METHOD_COUNT
+};
 enum optimizer { OPTIMIZER_SGD, OPTIMIZER_ADAMW, OPTIMIZER_COUNT };
 enum schedule_kind { SCHEDULE_MULTISTEP, SCHEDULE_COSINE, SCHEDULE_CONSTANT };
 enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_TF32, PRECISION_COUNT };
 enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_REF, DEVICE_CUDA };
 enum graph_use { GRAPH_ON, GRAPH_OFF }; /* off: op by op where steps could be captured */
+enum split_kind { SPLIT_TEST, SPLIT_TRAIN };
 enum augment_kind { AUGMENT_STANDARD, AUGMENT_NONE };
 enum interpolation { INTERPOLATION_BILINEAR, INTERPOLATION_BICUBIC };
 
@@ -26,7 +36,7 @@ enum { SPEC_TEXT_BYTES = 512 };
 struct train_spec {
     int method;                    /* enum method */
     char teacher[SPEC_TEXT_BYTES]; /* model id or alias; directory or .safetensors at the CLI */
-    char student[SPEC_TEXT_BYTES]; /* architecture */
+    char student[SPEC_TEXT_BYTES]; /* architecture; of predict the model's */
     char dataset[SPEC_TEXT_BYTES]; /* registered name; a folder at the CLI */
     char init[SPEC_TEXT_BYTES];    /* starting weights: like teacher; "" for random */
     double temperature, gamma;     /* gamma = 1 / temperature; finish fills both */
@@ -60,6 +70,8 @@ struct train_spec {
     int64_t threads;
     int precision; /* enum precision */
     /* from here on: not part of the hash */
+    char model[SPEC_TEXT_BYTES];            /* of predict: model id or alias */
+    int split;                              /* of predict: enum split_kind */
     int device;                             /* enum device_kind */
     int64_t report_every, checkpoint_every; /* steps; 0: a tenth of an epoch, every epoch */
     char name[SPEC_TEXT_BYTES];
@@ -82,9 +94,12 @@ extern const struct field_table train_spec_table;
 /* Checks the fields against each other and fills what follows from others: kd gets temperature 4,
  * ce_weight 0.1, beta 0.9; ttm and wttm need temperature or gamma (not both) and beta, and get
  * ce_weight 1; ce refuses teacher, temperature, gamma and beta; all but ce require a teacher;
- * student and dataset are required; tf32 requires device=cuda; augment=none clears crop_padding,
+ * student and dataset are required; predict requires model and dataset and has no loss; tf32
+ * requires device=cuda; augment=none clears crop_padding,
  * flip, rand_augment and erase. Idempotent. */
 MUST_CHECK enum status train_spec_finish(struct train_spec *spec, struct error *err);
+
+const char *precision_name(enum precision precision); /* "bf16". */
 
 /* INVALID for tf32 on any device but cuda: no other one rounds like that. */
 MUST_CHECK enum status train_spec_check_precision(int precision, int device, struct error *err);

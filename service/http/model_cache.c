@@ -116,7 +116,7 @@ static enum status open_predictor(struct model_cache *cache, const struct model 
     enum status status = check_size(cache, id, files->card.weights_bytes, err);
     if (!status)
         status = predictor_create(out, files->folder, (enum device_kind)config->device,
-                                  (int)config->predict_threads, err);
+                                  (int)config->predict_threads, PRECISION_F32, err);
     if (!status)
         status = predictor_warm(*out, err);
     if (status)

@@ -69,6 +69,12 @@ def rows_of(table):
     return [row for row in CODE["tables"][table] if not row["cli"] and not row["hidden"]]
 
 
+def has_method(row, method):
+    """Does a job of the method have the field?"""
+    methods = CODE["tables"]["TrainSpec"][0]["choices"].split()
+    return not row["variants"] or bool(row["variants"] >> methods.index(method) & 1)
+
+
 def bounds_of(row):
     """minimum and maximum of a number, or minLength and maxLength of a text, as in a schema."""
     if row["type"] in ("text", "texts"):
@@ -152,8 +158,14 @@ class Fields(unittest.TestCase):
             self.assertEqual(schema["maxItems"], 16)
 
     def test_that_are_required(self):
-        required = {t: {r["name"] for r in rows_of(t) if r["required"]} for t in CODE["tables"]}
-        self.assertEqual(set(SCHEMAS["JobRequest"]["required"]), required["TrainSpec"])
+        required = {t: {r["name"] for r in rows_of(t) if r["required"] and not r["variants"]}
+                    for t in CODE["tables"]}
+        request = SCHEMAS["JobRequest"]
+        self.assertEqual(set(request["required"]), required["TrainSpec"])
+        for part, method in [("then", "predict"), ("else", "ce")]:
+            self.assertEqual(set(request[part]["required"]),
+                             {r["name"] for r in rows_of("TrainSpec")
+                              if r["required"] and r["variants"] and has_method(r, method)})
         self.assertEqual(set(SCHEMAS["DatasetRequest"]["required"]), required["DatasetRequest"])
         self.assertEqual(set(SCHEMAS["PredictRequest"]["required"]),
                          required["PredictRequest"] | {"images"})
@@ -201,8 +213,11 @@ class Answers(unittest.TestCase):
             return self.check(value, schema["anyOf"][0], place)
         if not isinstance(value, dict):
             return None
-        self.assertEqual(value.keys(), schema["properties"].keys(), place)
-        if place != "Job.spec":  # the schema of requests, which require less
+        if place == "Job.spec":  # the schema of requests, which require less and know all methods
+            rows = [row for row in rows_of("TrainSpec") if has_method(row, value["method"])]
+            self.assertEqual(value.keys(), {row["name"] for row in rows})
+        else:
+            self.assertEqual(value.keys(), schema["properties"].keys(), place)
             self.assertEqual(value.keys(), set(schema["required"]), place)
         for key, member in value.items():
             self.check(member, schema["properties"][key], place + "." + key)

@@ -70,6 +70,7 @@ static void add_field(struct str *out, const struct field *field) {
     add_flag(out, "cli", field, FIELD_CLI);
     add_flag(out, "required", field, FIELD_REQUIRED);
     add_flag(out, "hidden", field, FIELD_HIDDEN);
+    str_addf(out, ",\"variants\":%u", field->variants);
     str_add(out, "}");
 }
 

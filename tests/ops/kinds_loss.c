@@ -4,9 +4,9 @@
 #include <math.h>
 
 static enum method method_of(struct problem *problem) {
-    static const char *const names[METHOD_COUNT] = {"ce", "kd", "ttm", "wttm"};
+    static const char *const names[METHOD_LOSSES] = {"ce", "kd", "ttm", "wttm"};
     int found = METHOD_CE;
-    for (int i = 0; i < METHOD_COUNT; i++)
+    for (int i = 0; i < METHOD_LOSSES; i++)
         if (problem_int(problem, names[i], 0))
             found = i;
     return (enum method)found;

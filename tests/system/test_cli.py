@@ -205,6 +205,27 @@ class Train(Case):
         self.assertEqual(result["pictures"], 20)
         self.assertAlmostEqual(result["top1"], last["top1"], delta=1e-6)
         self.assertAlmostEqual(result["loss"], last["loss"], delta=1e-4)
+        self.check_report(result, data)
+
+    def check_report(self, line, data):
+        """The full report agrees with the line, with itself, and with what training left."""
+        report = json.loads(self.succeed("eval", f"model={self.folder}/student", f"dataset={data}",
+                                         "device=ref", "report=full"))
+        left = json.loads((self.folder / "student" / "evaluation.json").read_text())
+        matrix, classes = report["confusion"], report["classes"]
+        self.assertEqual(report["count"], line["pictures"])
+        for name in ["loss", "top1", "top5"]:
+            self.assertAlmostEqual(report[name], line[name], delta=1e-6)
+            self.assertAlmostEqual(report[name], left[name], delta=1e-5)
+        self.assertEqual(sum(map(sum, matrix)), report["count"])
+        self.assertEqual(sum(item["count"] for item in report["bins"]), report["count"])
+        for item in classes:
+            self.assertEqual(item["label"], f"corner {item['index']}")
+            self.assertEqual(item["count"], sum(matrix[item["index"]]))
+            self.assertEqual(item["answered"], sum(row[item["index"]] for row in matrix))
+        self.assertEqual(len(report["worst"]), 20)
+        self.assertAlmostEqual(sum(item["loss"] for item in report["worst"]) / 20, report["loss"])
+        self.refuse(2, "precision", "eval", "model=m", "dataset=d", "precision=tf32")
 
     def check_predict(self):
         source, files = random.Random(4), []

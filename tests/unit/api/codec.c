@@ -84,7 +84,8 @@ static void test_every_wrong_field_is_told(void) {
          "0 to 9007199254740991"},
         {"{\"flip\":1}", "flip", "1", "flip must be true or false, not 1", "true or false"},
         {"{\"method\":\"kdd\"}", "method", "\"kdd\"",
-         "method must be one of ce, kd, ttm, wttm, not \"kdd\"", "one of ce, kd, ttm, wttm"},
+         "method must be one of ce, kd, ttm, wttm, predict, not \"kdd\"",
+         "one of ce, kd, ttm, wttm, predict"},
         {"{\"milestones\":[1,\"a\"]}", "milestones", "[1,\"a\"]", NULL,
          "at most 16 items, each 1 to 100000"},
         {"{\"tags\":\"a\"}", "tags", "\"a\"", NULL, "at most 16 items, each 1 to 63 characters"},
@@ -165,9 +166,27 @@ static void test_damaged_text_is_refused_calmly(void) {
     }
 }
 
+/* Each field that a prediction does not have is told once, whatever its value. */
+static void test_fields_of_the_other_methods(void) {
+    T_INT(decode("{\"method\":\"predict\",\"model\":\"m\",\"dataset\":\"d\",\"epochs\":0,"
+                 "\"seed\":1,\"student\":\"s\",\"teacher\":null}"),
+          STATUS_INVALID);
+    T_INT(errors.count, 3);
+    T_STR(errors.item[0].field, "epochs");
+    T_STR(errors.item[1].field, "student");
+    T_STR(errors.item[1].detail, "student is not for method predict");
+    T_STR(errors.item[2].field, "seed");
+    T_INT(decode("{\"method\":\"predict\",\"dataset\":\"d\"}"), STATUS_INVALID);
+    T_INT(errors.count, 1);
+    T_STR(errors.item[0].field, "model");
+    T_INT(decode("{\"student\":\"s\",\"dataset\":\"d\",\"split\":\"test\"}"), STATUS_INVALID);
+    T_STR(errors.item[0].detail, "split is not for method ce");
+}
+
 int main(void) {
     codec_init();
     T_RUN(test_a_spec);
+    T_RUN(test_fields_of_the_other_methods);
     T_RUN(test_what_cannot_be_parsed_names_no_field);
     T_RUN(test_depth_is_bounded);
     T_RUN(test_every_wrong_field_is_told);

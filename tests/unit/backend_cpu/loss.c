@@ -124,7 +124,7 @@ enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static void test_methods(void) {
     static const double temperatures[] = {1, 1.5, 2, 4, 10, 37};
-    for (int method = METHOD_CE; method < METHOD_COUNT; method++)
+    for (int method = METHOD_CE; method < METHOD_LOSSES; method++)
         for (int size = 0; size < SIZES; size++)
             for (int t = 0; t < 6; t++) {
                 struct loss_terms terms =

@@ -49,7 +49,7 @@ static void expect_answer(struct question *question) {
 static struct batcher *open_batcher(int queue_limit) {
     struct predictor *predictor = NULL;
     struct batcher *batcher = NULL;
-    T_INT(predictor_create(&predictor, folder, DEVICE_REF, 1, NULL), STATUS_OK);
+    T_INT(predictor_create(&predictor, folder, DEVICE_REF, 1, PRECISION_F32, NULL), STATUS_OK);
     T_INT(batcher_create(&batcher, predictor, queue_limit, NULL), STATUS_OK);
     return batcher;
 }
@@ -180,7 +180,7 @@ int main(void) {
     folder = t_temp_dir();
     fixture_write_model(folder);
     pictures = fixture_pictures(PICTURES);
-    T_INT(predictor_create(&predictor, folder, DEVICE_REF, 1, NULL), STATUS_OK);
+    T_INT(predictor_create(&predictor, folder, DEVICE_REF, 1, PRECISION_F32, NULL), STATUS_OK);
     T_INT(predictor_logits(predictor, pictures, PICTURES, expected, NULL), STATUS_OK);
     predictor_free(predictor);
     T_RUN(test_alone);

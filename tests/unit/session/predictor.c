@@ -8,7 +8,7 @@ enum { MANY = 75 };
 static struct predictor *open_predictor(void) {
     struct predictor *predictor = NULL;
     struct error err = {0};
-    T_INT(predictor_create(&predictor, folder, DEVICE_REF, 1, &err), STATUS_OK);
+    T_INT(predictor_create(&predictor, folder, DEVICE_REF, 1, PRECISION_F32, &err), STATUS_OK);
     T_STR(err.message, "");
     return predictor;
 }
@@ -103,7 +103,7 @@ static void test_info(void) {
 static void test_missing_model(void) {
     struct predictor *predictor = NULL;
     struct error err = {0};
-    T_INT(predictor_create(&predictor, "/nonexistent/model", DEVICE_REF, 1, &err),
+    T_INT(predictor_create(&predictor, "/nonexistent/model", DEVICE_REF, 1, PRECISION_F32, &err),
           STATUS_NOT_FOUND);
     T_CONTAINS(err.message, "/nonexistent/model");
     T_CHECK(!predictor);

@@ -66,7 +66,7 @@ static void test_range_error_names_field_value_and_range(void) {
         {"momentum", "1", "momentum must be 0 <= x < 1, not 1"},
         {"gamma", "1.5", "gamma must be 0.001 to 1, not 1.5"},
         {"seed", "9007199254740992", "seed must be 0 to 9007199254740991, not 9007199254740992"},
-        {"method", "foo", "method must be one of ce, kd, ttm, wttm, not \"foo\""},
+        {"method", "foo", "method must be one of ce, kd, ttm, wttm, predict, not \"foo\""},
         {"epochs", "ten", "epochs must be a whole number (1 to 100000), not \"ten\""},
         {"epochs", "1.5", "epochs must be a whole number (1 to 100000), not \"1.5\""},
         {"beta", "nan", "beta must be a number (0 to 1000000), not \"nan\""},

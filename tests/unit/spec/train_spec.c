@@ -28,6 +28,9 @@ static void test_refusals_name_the_field(void) {
         {"method=ce student=s dataset=d gamma=0.5", "gamma"},
         {"method=ce student=s dataset=d beta=1", "beta"},
         {"method=ce student=s dataset=d ce_weight=0", "ce_weight"},
+        {"method=predict dataset=d", "model"},
+        {"method=predict model=m", "dataset"},
+        {"method=predict model=m dataset=d precision=tf32", "precision"},
         {"method=kd student=s dataset=d", "teacher"},
         {"method=ttm student=s dataset=d teacher=t beta=1", "temperature"},
         {"method=ttm student=s dataset=d teacher=t gamma=0.1", "beta"},
@@ -159,6 +162,24 @@ static void test_json_shows_a_job(void) {
     str_release(&json);
 }
 
+/* A prediction has its own fields and those of every job, and an architecture once it is known. */
+static void test_variants(void) {
+    struct str json = STR_INIT, trained = STR_INIT;
+    T_INT(finish("method=predict model=m dataset=d split=train"), STATUS_OK);
+    T_INT(spec.epochs, 1);
+    str_copy(spec.student, sizeof spec.student, "resnet8");
+    train_spec_add_json(&spec, &json);
+    T_CONTAINS(str_text(&json), "{\"method\":\"predict\",\"student\":\"resnet8\",\"dataset\":\"d\","
+                                "\"model\":\"m\",\"split\":\"train\",\"threads\":2,");
+    T_CHECK(!strstr(str_text(&json), "epochs"));
+    T_INT(finish("student=s dataset=d"), STATUS_OK);
+    train_spec_add_json(&spec, &trained);
+    T_CHECK(!strstr(str_text(&trained), "\"split\""));
+    T_CHECK(!strstr(str_text(&trained), "\"model\""));
+    str_release(&json);
+    str_release(&trained);
+}
+
 int main(void) {
     T_RUN(test_refusals_name_the_field);
     T_RUN(test_method_defaults);
@@ -169,5 +190,6 @@ int main(void) {
     T_RUN(test_contradiction_is_refused);
     T_RUN(test_canonical_holds_what_decides_the_result);
     T_RUN(test_json_shows_a_job);
+    T_RUN(test_variants);
     return t_done();
 }

@@ -169,16 +169,20 @@ static bool is_blamed(const struct field_errors *errors, const char *name) {
     return false;
 }
 
+/* No value of theirs would do. */
 static void refuse_variants(const struct field_table *table, const json_t *root, const void *object,
                             struct field_errors *errors) {
     for (int i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
+        struct str shown = STR_INIT;
         struct error err = {0};
         if (!is_given(root, field) || field_applies(table, field, object) ||
             is_blamed(errors, field->name))
             continue;
+        json_show(json_object_get(root, field->name), &shown);
         if (field_refuse_variant(table, field, object, &err))
-            collect(errors, field, json_object_get(root, field->name), &err);
+            field_errors_add(errors, field->name, str_text(&shown), err.message, NULL);
+        str_release(&shown);
     }
 }
 

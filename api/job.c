@@ -167,8 +167,8 @@ static const struct field progress_rows[] = {
     {ROW(remaining_s), .type = FIELD_FLOAT, .max = INFINITY,
      .doc = "Seconds it will still take, null until known."},
     {ROW(phase), .type = FIELD_TEXT, .max = 15,
-     .doc = "What the worker does: preparing, training, evaluating or saving; null unless "
-            "running."},
+     .doc = "What the worker does: preparing, training, evaluating, predicting or saving; null "
+            "unless running."},
 };
 #undef ROW
 

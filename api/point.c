@@ -11,7 +11,7 @@ static const struct field rows[] = {
     {ROW(time), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .max = CLOCK_TEXT_BYTES - 1,
      .doc = "When it was published."},
     {ROW(phase), .type = FIELD_ENUM, .choices = "train eval",
-     .doc = "Mean since the last train point, or evaluation on the test split."},
+     .doc = "Mean since the last train point, or evaluation on a split."},
     {ROW(epoch), .type = FIELD_INT, .min = 1, .max = 1e15, .doc = "Epoch, from 1."},
     {ROW(step), .type = FIELD_INT, .max = 1e15, .doc = "Steps done."},
     {ROW(loss), .type = FIELD_FLOAT, .min = -INFINITY, .max = INFINITY,

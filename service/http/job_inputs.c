@@ -2,7 +2,9 @@
 
 #include "engine/model/model_file.h"
 #include "engine/model/network.h"
+#include "engine/session/evaluator.h"
 #include "engine/spec/train_input.h"
+#include "service/http/limits.h"
 #include "service/store/checkpoints.h"
 
 /* What is not there, or damaged, is a wrong value of the field that named it. */
@@ -14,21 +16,30 @@ static enum status blame(enum status status, const char *field, struct error *er
     return status;
 }
 
+/* The pictures that the job of this spec trains on, and how they are resized. */
+static enum status plan_input(struct dataset_entry *entry, struct train_input *input,
+                              const char *data, const struct train_spec *made_by,
+                              struct error *err) {
+    enum status status = datasets_find(entry, data, made_by->dataset, err);
+    return status ? status
+                  : train_input_of(input, made_by, (int)entry->card.height, (int)entry->card.width,
+                                   err);
+}
+
 /* What a model will be like once the job of this spec has made it. */
 static enum status plan_model(struct model *model, const char *data, const char *id,
                               const struct train_spec *made_by, struct error *err) {
-    struct dataset_entry entry;
+    struct dataset_entry entry = {0};
     struct train_input input = {.shorter = 0};
-    enum status status = datasets_find(&entry, data, made_by->dataset, err);
-    if (status)
-        return status;
-    const struct dataset_card *dataset = &entry.card;
-    status = train_input_of(&input, made_by, (int)dataset->height, (int)dataset->width, err);
-    *model = (struct model){.card = {.height = input.height,
-                                     .width = input.width,
-                                     .channels = dataset->channels,
-                                     .classes = dataset->classes}};
-    str_copy(model->card.id, sizeof model->card.id, id);
+    enum status status = plan_input(&entry, &input, data, made_by, err);
+    if (!status) {
+        *model = (struct model){.card = {.height = input.height,
+                                         .width = input.width,
+                                         .channels = entry.card.channels,
+                                         .classes = entry.card.classes}};
+        str_copy(model->card.id, sizeof model->card.id, id);
+        str_copy(model->card.architecture, sizeof model->card.architecture, made_by->student);
+    }
     dataset_entry_release(&entry);
     return status;
 }
@@ -98,29 +109,108 @@ static enum status check_student(const struct train_spec *spec, const struct dat
     return fits ? status : blame(status, "student", err);
 }
 
+/* ---- jobs that train ---- */
+
+static enum status find_for_training(struct job_inputs *inputs, const char *data,
+                                     const struct train_spec *spec, const struct job_needs *needs,
+                                     struct error *err) {
+    const struct dataset_card *dataset = &inputs->dataset.card;
+    struct train_input input = {.shorter = 0};
+    enum status status =
+        find_model(&inputs->teacher, data, "teacher", spec->teacher, needs->teacher, err);
+    if (!status)
+        status = find_model(&inputs->init, data, "init", spec->init, needs->init, err);
+    if (!status)
+        status = train_input_of(&input, spec, (int)dataset->height, (int)dataset->width, err);
+    if (!status)
+        status = train_input_check_channels(spec, (int)dataset->channels, err);
+    if (!status)
+        status = check_student(spec, dataset, &input, err);
+    if (!status)
+        status = check_fit(&inputs->teacher, dataset, &input, "teacher", err);
+    if (!status)
+        status = check_fit(&inputs->init, dataset, &input, "init", err);
+    return status;
+}
+
+/* ---- jobs that predict ---- */
+
+/* The input of a model that is there. */
+static enum status read_info(struct model_info *info, const struct model *model,
+                             struct error *err) {
+    struct safetensors file = {0};
+    enum status status = safetensors_open(&file, model->weights, err);
+    if (!status)
+        status = model_info_read(info, &file, err);
+    safetensors_close(&file);
+    return status;
+}
+
+/* That of one that a job has yet to make. */
+static enum status plan_info(struct model_info *info, const struct model *model, const char *data,
+                             const struct train_spec *made_by, struct error *err) {
+    struct dataset_entry entry = {0};
+    struct train_input input = {.shorter = 0};
+    enum status status = plan_input(&entry, &input, data, made_by, err);
+    *info = (struct model_info){.height = input.height,
+                                .width = input.width,
+                                .channels = (int)model->card.channels,
+                                .classes = (int)model->card.classes,
+                                .resize_size = input.shorter};
+    dataset_entry_release(&entry);
+    return status;
+}
+
+static enum status check_prediction(const struct model_info *info,
+                                    const struct dataset_card *dataset, struct error *err) {
+    const struct network_size pictures = {(int)dataset->height, (int)dataset->width,
+                                          (int)dataset->channels, (int)dataset->classes};
+    return evaluator_check(info, pictures, err);
+}
+
+/* What is written grows with both, and a client chooses both. */
+static enum status check_split(const struct dataset_card *dataset, const struct train_spec *spec,
+                               struct error *err) {
+    int64_t count = spec->split == SPLIT_TEST ? dataset->test_count : dataset->train_count;
+    int64_t most = LIMIT_PREDICTIONS_BYTES / (int64_t)sizeof(float) / dataset->classes;
+    if (count == 0)
+        return error_set_field(err, STATUS_INVALID, "split", "the data set has no such pictures");
+    if (count > most)
+        return error_set_field(err, STATUS_INVALID, "split",
+                               "at most %lld pictures of %lld classes are predicted at a time",
+                               (long long)most, (long long)dataset->classes);
+    return STATUS_OK;
+}
+
+static enum status find_for_prediction(struct job_inputs *inputs, const char *data,
+                                       const struct train_spec *spec, const struct job_needs *needs,
+                                       struct error *err) {
+    const struct dataset_card *dataset = &inputs->dataset.card;
+    struct model_info info = {0};
+    enum status status = find_model(&inputs->model, data, "model", spec->model, needs->model, err);
+    if (!status)
+        status = needs->model ? plan_info(&info, &inputs->model, data, needs->model, err)
+                              : read_info(&info, &inputs->model, err);
+    status = blame(status, "model", err);
+    if (!status)
+        status = blame(check_prediction(&info, dataset, err), "model", err);
+    model_info_release(&info);
+    return status ? status : check_split(dataset, spec, err);
+}
+
+/* ---- both ---- */
+
 enum status job_inputs_find(struct job_inputs *inputs, const char *data,
                             const struct train_spec *spec, const struct job_needs *needs,
                             struct error *err) {
     struct error own; /* blame() reads it */
+    bool predicts = spec->method == METHOD_PREDICT;
     *inputs = (struct job_inputs){0};
-    const struct dataset_card *dataset = &inputs->dataset.card;
-    struct train_input input = {.shorter = 0};
     enum status status =
         blame(datasets_find(&inputs->dataset, data, spec->dataset, &own), "dataset", &own);
     if (!status)
-        status = find_model(&inputs->teacher, data, "teacher", spec->teacher, needs->teacher, &own);
-    if (!status)
-        status = find_model(&inputs->init, data, "init", spec->init, needs->init, &own);
-    if (!status)
-        status = train_input_of(&input, spec, (int)dataset->height, (int)dataset->width, &own);
-    if (!status)
-        status = train_input_check_channels(spec, (int)dataset->channels, &own);
-    if (!status)
-        status = check_student(spec, dataset, &input, &own);
-    if (!status)
-        status = check_fit(&inputs->teacher, dataset, &input, "teacher", &own);
-    if (!status)
-        status = check_fit(&inputs->init, dataset, &input, "init", &own);
+        status = predicts ? find_for_prediction(inputs, data, spec, needs, &own)
+                          : find_for_training(inputs, data, spec, needs, &own);
     if (!status)
         return STATUS_OK;
     if (err)
@@ -133,6 +223,7 @@ void job_inputs_release(struct job_inputs *inputs) {
     dataset_entry_release(&inputs->dataset);
     model_release(&inputs->teacher);
     model_release(&inputs->init);
+    model_release(&inputs->model);
 }
 
 void job_inputs_add_range(const char *field, struct str *out) {
@@ -141,13 +232,36 @@ void job_inputs_add_range(const char *field, struct str *out) {
     } else if (str_equal(field, "student")) {
         str_add(out, "one of ");
         zoo_add_names(out);
-    } else if (str_equal(field, "teacher") || str_equal(field, "init")) {
+    } else if (str_equal(field, "teacher") || str_equal(field, "init") ||
+               str_equal(field, "model")) {
         str_add(out, "the id or alias of a model for this data set's pictures and classes");
     }
 }
 
+static enum status estimate_prediction(const struct job_inputs *inputs,
+                                       const struct train_spec *spec,
+                                       struct train_estimate *estimate, struct error *err) {
+    const struct dataset_card *dataset = &inputs->dataset.card;
+    struct loaded_model model = {0};
+    enum status status = model_load(&model, inputs->model.folder, err);
+    if (status)
+        return status;
+    struct predictor_cost cost = predictor_cost(&model, (enum precision)spec->precision);
+    *estimate = (struct train_estimate){
+        .student_parameters = param_table_learnable(&model.network.table),
+        .flops_per_step = cost.flops,
+        .steps = evaluator_batches(spec->split == SPLIT_TEST ? dataset->test_count
+                                                             : dataset->train_count),
+        .memory_bytes = cost.bytes,
+    };
+    loaded_model_release(&model);
+    return STATUS_OK;
+}
+
 enum status job_inputs_estimate(const struct job_inputs *inputs, const struct train_spec *spec,
                                 struct train_estimate *estimate, struct error *err) {
+    if (spec->method == METHOD_PREDICT)
+        return estimate_prediction(inputs, spec, estimate, err);
     struct train_job job = {
         .spec = spec,
         .dataset_folder = inputs->dataset.folder,

@@ -15,7 +15,7 @@
 
 struct job_inputs {
     struct dataset_entry dataset;
-    struct model teacher, init; /* zeroed when the spec names none */
+    struct model teacher, init, model; /* zeroed when the spec names none */
 };
 
 /* Finds all inputs but the models that others have yet to make, and checks that shapes and numbers

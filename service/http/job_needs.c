@@ -25,6 +25,9 @@ static enum status depend(struct train_spec *spec, const char *id, struct error 
 /* The job is to make the model that a field means. */
 static enum status expect(struct train_spec *spec, const struct job *job, const char *field,
                           struct train_spec **made_by, struct error *err) {
+    if (job->spec.method == METHOD_PREDICT)
+        return error_set_field(err, STATUS_INVALID, field, "job %s predicts and makes no model",
+                               job->id);
     if (job->state == JOB_SUCCEEDED)
         return STATUS_OK;
     if (job_state_finished(job->state))
@@ -96,11 +99,14 @@ enum status job_needs_resolve(struct job_needs *needs, const struct app *app,
         status = resolve(spec, app, "teacher", spec->teacher, &needs->teacher, err);
     if (!status)
         status = resolve(spec, app, "init", spec->init, &needs->init, err);
+    if (!status)
+        status = resolve(spec, app, "model", spec->model, &needs->model, err);
     return status;
 }
 
 void job_needs_release(struct job_needs *needs) {
     free(needs->teacher);
     free(needs->init);
+    free(needs->model);
     *needs = (struct job_needs){0};
 }

@@ -124,9 +124,10 @@ static void submit(struct creation *creation, struct reply *reply) {
 
 /* What a teacher costs is read from its file. */
 static enum status check_models_are_there(const struct job_needs *needs, struct error *err) {
-    if (!needs->teacher && !needs->init)
+    const char *field = needs->teacher ? "teacher" : needs->init ? "init" : "model";
+    if (!needs->teacher && !needs->init && !needs->model)
         return STATUS_OK;
-    return error_set_field(err, STATUS_INVALID, needs->teacher ? "teacher" : "init",
+    return error_set_field(err, STATUS_INVALID, field,
                            "the model is not made yet, so the cost cannot be told");
 }
 
@@ -140,6 +141,9 @@ static void proceed(struct creation *creation, bool dry_run, struct reply *reply
     if (!status)
         status = job_inputs_find(&creation->inputs, app->config->data, &creation->spec,
                                  &creation->needs, &err);
+    if (!status && creation->spec.method == METHOD_PREDICT)
+        str_copy(creation->spec.student, sizeof creation->spec.student,
+                 creation->inputs.model.card.architecture);
     if (!status && dry_run)
         status = check_models_are_there(&creation->needs, &err);
     if (status)

@@ -9,7 +9,12 @@
 #ifndef SERVICE_HTTP_LIMITS_H
 #define SERVICE_HTTP_LIMITS_H
 
+#include <stdint.h>
+
 enum { NS_PER_MS = 1000 * 1000 };
+
+/* Logits of one job that predicts: pictures times classes times four. */
+#define LIMIT_PREDICTIONS_BYTES ((int64_t)16 << 30)
 
 enum {
     /* One connection */

@@ -2,17 +2,12 @@
 
 #include "api/ids.h"
 #include "service/http/app.h"
-#include "service/http/byte_range.h"
+#include "service/http/file_reply.h"
 #include "service/http/model_onnx.h"
 #include "service/http/page.h"
 #include "service/store/aliases.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-
-enum { HTTP_OK = 200, HTTP_PARTIAL = 206, HTTP_NOT_MODIFIED = 304, HTTP_BAD_RANGE = 416 };
+enum { HTTP_OK = 200 };
 
 void handle_model_list(struct request *request, struct reply *reply) {
     struct page page;
@@ -58,60 +53,6 @@ void handle_model_show(struct request *request, struct reply *reply) {
 
 /* ---- weights ---- */
 
-/* The entity tag is among those of an If-None-Match header. */
-static bool knows_tag(const char *header, const char *tag) {
-    return header && (str_equal(header, "*") || strstr(header, tag));
-}
-
-/* Chooses between all, a part, and nothing, and fills the reply accordingly. */
-static void choose_part(const struct request *request, struct reply *reply, const char *tag) {
-    const char *if_range = request_header(request, "If-Range");
-    const char *header = request_header(request, "Range");
-    struct byte_range range;
-    enum byte_range_kind kind = BYTE_RANGE_NONE;
-    uint64_t size = reply->file_bytes;
-    if (header && (!if_range || str_equal(if_range, tag)))
-        kind = byte_range_parse(header, size, &range);
-    if (kind == BYTE_RANGE_UNSATISFIABLE) {
-        reply_release(reply);
-        reply->code = HTTP_BAD_RANGE;
-        reply_header(reply, "Content-Range", "bytes */%llu", (unsigned long long)size);
-    } else if (kind == BYTE_RANGE_PART) {
-        reply->code = HTTP_PARTIAL;
-        reply->file_offset = range.first;
-        reply->file_bytes = range.last - range.first + 1;
-        reply_header(reply, "Content-Range", "bytes %llu-%llu/%llu",
-                     (unsigned long long)range.first, (unsigned long long)range.last,
-                     (unsigned long long)size);
-    }
-}
-
-static enum status open_weights(const struct model *model, struct reply *reply, struct error *err) {
-    int64_t bytes = file_size(model->weights);
-    reply->file = open(model->weights, O_RDONLY | O_CLOEXEC);
-    if (reply->file < 0 || bytes < 0)
-        return error_set_errno(err, errno, "weights of %s", model->card.id);
-    reply->file_bytes = (uint64_t)bytes;
-    return STATUS_OK;
-}
-
-static void reply_weights(const struct request *request, struct reply *reply,
-                          const struct model *model) {
-    char tag[CARD_SHA256_BYTES + 2];
-    snprintf(tag, sizeof tag, "\"%s\"", model->card.weights_sha256);
-    reply_body(reply, HTTP_OK, "application/octet-stream");
-    if (knows_tag(request_header(request, "If-None-Match"), tag)) {
-        reply_release(reply);
-        reply->code = HTTP_NOT_MODIFIED;
-    } else {
-        choose_part(request, reply, tag);
-    }
-    reply_header(reply, "ETag", "%s", tag);
-    reply_header(reply, "Accept-Ranges", "bytes");
-    reply_header(reply, "Content-Disposition", "attachment; filename=\"%s.safetensors\"",
-                 model->card.id);
-}
-
 /* What is asked for: ONNX, and with normalisation inside? */
 struct weights_form {
     bool onnx, normalize;
@@ -136,13 +77,13 @@ void handle_model_weights(struct request *request, struct reply *reply) {
     enum status status = find(request, "format normalize", &model, &err);
     if (!status)
         status = read_form(request, &form, &err);
+    const struct file_answer file = {model.weights, "application/octet-stream",
+                                     model.card.weights_sha256, model.card.id, "safetensors"};
     if (!status && !form.onnx)
-        status = open_weights(&model, reply, &err);
+        status = reply_file(request, reply, &file, &err);
     if (status)
         request_fail(request, reply, &err, NULL);
     else if (form.onnx)
         reply_model_onnx(request, &model, form.normalize);
-    else
-        reply_weights(request, reply, &model);
     model_release(&model);
 }

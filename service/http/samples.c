@@ -1,4 +1,5 @@
 /* GET /datasets/{name}/samples: some pictures of a data set. */
+#include "service/http/samples.h"
 #include "engine/base/mem.h"
 #include "engine/data/sample.h"
 #include "service/http/app.h"
@@ -26,25 +27,32 @@ static void sampling_free(void *state) {
     free(sampling);
 }
 
-static enum status add_sample(const struct dataset *dataset, const struct split *split,
-                              int64_t offset, struct str *out, struct error *err) {
+enum status sample_add_png(const struct dataset *dataset, const struct split *split, int64_t offset,
+                           struct str *out, struct error *err) {
     struct picture picture;
     void *png = NULL;
     size_t len = 0;
-    int32_t label = split->labels[offset];
     enum status status = sample_picture(dataset, split, offset, &picture, err);
     if (!status)
         status = picture_encode_png(&picture, &png, &len, err);
     if (!status) {
-        str_addf(out, "{\"offset\":%lld,\"label\":", (long long)offset);
-        str_add_json(out, dataset->class_names[label]);
-        str_addf(out, ",\"index\":%d,\"height\":%d,\"width\":%d,\"image\":\"", (int)label,
-                 picture.height, picture.width);
+        str_addf(out, ",\"height\":%d,\"width\":%d,\"image\":\"", picture.height, picture.width);
         str_add_base64(out, png, len);
-        str_add(out, "\"}");
+        str_add(out, "\"");
     }
     free(png);
     picture_release(&picture);
+    return status;
+}
+
+static enum status add_sample(const struct dataset *dataset, const struct split *split,
+                              int64_t offset, struct str *out, struct error *err) {
+    int32_t label = split->labels[offset];
+    str_addf(out, "{\"offset\":%lld,\"label\":", (long long)offset);
+    str_add_json(out, dataset->class_names[label]);
+    str_addf(out, ",\"index\":%d", (int)label);
+    enum status status = sample_add_png(dataset, split, offset, out, err);
+    str_add(out, "}");
     return status;
 }
 

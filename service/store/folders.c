@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const KINDS[] = {"models", "aliases", "datasets", "jobs",   "checkpoints",
-                                    "logs",   "workers", "blobs",    "uploads"};
+static const char *const KINDS[] = {"models", "aliases", "datasets", "jobs",    "checkpoints",
+                                    "logs",   "workers", "blobs",    "uploads", "predictions"};
 
 enum status folder_path(char out[FILE_PATH_BYTES], const char *data, const char *kind,
                         const char *name, struct error *err) {

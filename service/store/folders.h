@@ -7,6 +7,7 @@
  *     logs/             job_log.h           workers/        locks of the workers' slots
  *     blobs/<sha256>/   blobs.h             uploads/<id>/   uploads.h
  *     inputs.lock       guard.h             keys/<name>     api_keys.h
+ *     predictions/<job>/  predictions.h
  *
  * Something is written under a name that begins with FILE_TMP_PREFIX and renamed when whole.
  *

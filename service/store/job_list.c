@@ -37,9 +37,10 @@ void tag_indexes_add_json(const struct text_list *tags, struct str *out) {
 
 void job_indexes_add_json(const struct job *job, struct str *out) {
     const struct train_spec *spec = &job->spec;
-    char model[ID_BYTES];
+    char model[ID_BYTES] = ""; /* that it makes */
     struct str method = STR_INIT;
-    model_id_of_job(model, job->id);
+    if (spec->method != METHOD_PREDICT)
+        model_id_of_job(model, job->id);
     field_add_text(field_find(&train_spec_table, "method"), spec, &method);
     str_add(out, "[");
     add_index("method", str_text(&method), out);
@@ -50,6 +51,7 @@ void job_indexes_add_json(const struct job *job, struct str *out) {
     add_index("model", spec->teacher, out);
     add_index("model", spec->init, out);
     add_index("owner", job->owner, out);
+    add_index("model", spec->model, out);
     add_tags(&spec->tags, out);
     str_add(out, "]");
     str_release(&method);

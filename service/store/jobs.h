@@ -58,7 +58,7 @@ struct job_filter {
     int count;
     struct job_term {
         const char *field; /* "method", "student", "dataset", "teacher", "model", "tag", "owner" */
-        const char *value; /* model: the one it makes, learns from or starts from */
+        const char *value; /* model: that it makes, learns from, starts from or predicts with */
     } term[JOB_TERMS_MAX];
 };
 

@@ -1,6 +1,7 @@
 #include "service/store/models.h"
 
 #include "engine/base/str.h"
+#include "service/store/evaluations.h"
 #include "service/store/folders.h"
 #include "service/store/publish.h"
 
@@ -12,6 +13,7 @@
 #define KIND "models"
 #define WEIGHTS "model.safetensors"
 #define CARD "model.json"
+#define EVALUATION "evaluation.json" /* of a training folder */
 
 void model_id_of_job(char out[ID_BYTES], const char *job_id) {
     CHECK(str_has_prefix(job_id, ID_PREFIX_JOB));
@@ -121,15 +123,16 @@ enum status models_create(const char *data, struct model_card *card, models_fill
     return status;
 }
 
-/* A hard link instead of a move: the training folder stays whole until the job has finished. */
-static enum status link_weights(const char *from, const char *to, struct error *err) {
-    char source[FILE_PATH_BYTES], target[FILE_PATH_BYTES];
-    enum status status = file_join(source, from, WEIGHTS, err);
-    if (!status)
-        status = file_join(target, to, WEIGHTS, err);
-    if (!status && link(source, target) != 0)
-        status = error_set_errno(err, errno, "linking %s to %s", source, target);
-    return status;
+/* Folders of older versions have none. */
+static enum status link_evaluation(const struct publication *publication, const char *folder,
+                                   const char *dataset, struct error *err) {
+    const struct evaluation_key key = {dataset, SPLIT_TEST};
+    char path[FILE_PATH_BYTES], name[FILE_PATH_BYTES];
+    enum status status = file_join(path, folder, EVALUATION, err);
+    if (status || !file_exists(path))
+        return status;
+    status = evaluation_file_name(name, &key, err);
+    return status ? status : publication_link(publication, folder, EVALUATION, name, err);
 }
 
 enum status models_publish(const char *data, const char *folder, const struct model_card *card,
@@ -139,7 +142,9 @@ enum status models_publish(const char *data, const char *folder, const struct mo
     model_card_add_json(card, &text);
     enum status status = publication_begin(&publication, data, KIND, card->id, err);
     if (!status)
-        status = link_weights(folder, publication.tmp_folder, err);
+        status = publication_link(&publication, folder, WEIGHTS, WEIGHTS, err);
+    if (!status)
+        status = link_evaluation(&publication, folder, card->dataset, err);
     if (!status)
         status = publication_add(&publication, CARD, str_text(&text), err);
     status = publication_end(&publication, status, err);

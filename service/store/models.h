@@ -2,8 +2,8 @@
  * models.h - trained models as folders of files: <data>/models/<id>/model.safetensors, model.json.
  *
  * model.json is the model's card (api/cards.h). A model is visible once its folder has its name,
- * and then never changes. The id of a job's model is the job's own ULID, so publishing twice is
- * publishing once.
+ * and then never changes, but for evaluations that join it (evaluations.h). The id of a job's model
+ * is the job's own ULID, so publishing twice is publishing once.
  *
  * Ownership: struct model and struct model_list are the caller's; release them.
  * Errors:    NOT_FOUND for an unknown or ill-formed id, file errors as in base/file.h.
@@ -52,8 +52,8 @@ typedef enum status models_fill_fn(void *ctx, const char *folder, struct model_c
 MUST_CHECK enum status models_create(const char *data, struct model_card *card,
                                      models_fill_fn *fill, void *ctx, struct error *err);
 
-/* Makes a training folder's model.safetensors the model card->id; the folder keeps its files. OK
- * at once when that model exists already. */
+/* Makes a training folder's model.safetensors and evaluation.json the model card->id; the folder
+ * keeps its files. OK at once when that model exists already. */
 MUST_CHECK enum status models_publish(const char *data, const char *folder,
                                       const struct model_card *card, struct error *err);
 

@@ -47,6 +47,17 @@ enum status publication_add(const struct publication *publication, const char *n
     return status ? status : file_write(path, text, strlen(text), err);
 }
 
+enum status publication_link(const struct publication *publication, const char *folder,
+                             const char *file, const char *name, struct error *err) {
+    char source[FILE_PATH_BYTES], target[FILE_PATH_BYTES];
+    enum status status = file_join(source, folder, file, err);
+    if (!status)
+        status = file_join(target, publication->tmp_folder, name, err);
+    if (!status && link(source, target) != 0)
+        status = error_set_errno(err, errno, "linking %s to %s", source, target);
+    return status;
+}
+
 enum status folder_sync(const char *path, struct error *err) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

@@ -25,6 +25,11 @@ MUST_CHECK enum status publication_begin(struct publication *publication, const 
 MUST_CHECK enum status publication_add(const struct publication *publication, const char *name,
                                        const char *text, struct error *err);
 
+/* Adds a file of another folder under a name of its own, as a hard link: that folder stays whole.
+ */
+MUST_CHECK enum status publication_link(const struct publication *publication, const char *folder,
+                                        const char *file, const char *name, struct error *err);
+
 /* Renames the folder durably when status is OK, and removes it otherwise; returns status or what
  * went wrong here. */
 MUST_CHECK enum status publication_end(struct publication *publication, enum status status,

@@ -5,6 +5,7 @@
 #include "service/store/folders.h"
 #include "service/store/job_log.h"
 #include "service/store/job_reply.h"
+#include "service/store/predictions.h"
 
 #include <hiredis/hiredis.h>
 
@@ -19,6 +20,8 @@ enum status retention_remove_job(struct redis_pool *pool, const char *data, cons
         status = job_log_remove(data, id, err);
     if (!status)
         status = checkpoints_remove(data, id, err);
+    if (!status)
+        status = predictions_remove(data, id, err);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "service/store/datasets.h"
 #include "service/store/folders.h"
 #include "service/store/models.h"
+#include "service/worker/card.h"
 #include "service/worker/lock.h"
 #include "service/worker/settle.h"
 
@@ -47,8 +48,7 @@ static enum train_wish on_tick(void *ctx, const struct train_progress *progress)
 }
 
 /* What Redis knows already need not be sent again; the store would drop it in any case. */
-static enum status on_point(void *ctx, const struct metric_point *point, struct error *err) {
-    struct run *run = ctx;
+enum status run_point(struct run *run, const struct metric_point *point, struct error *err) {
     const struct claim *claim = run->claim;
     int64_t published =
         point->phase == METRIC_EVAL ? claim->published_eval_step : claim->published_train_step;
@@ -60,6 +60,10 @@ static enum status on_point(void *ctx, const struct metric_point *point, struct 
     enum status status = outbox_add(&run->outbox, point, err);
     reporter_wake(&run->reporter);
     return status;
+}
+
+static enum status on_point(void *ctx, const struct metric_point *point, struct error *err) {
+    return run_point(ctx, point, err);
 }
 
 static void on_checkpoint(void *ctx, int64_t step) {
@@ -118,11 +122,11 @@ static enum status find_places(struct run *run, struct error *err) {
     if (!status)
         status = find_model(run, "init", spec->init, run->init, err);
     if (!status)
+        status = find_model(run, "model", spec->model, run->model, err);
+    if (!status)
         status = checkpoints_folder(run->kept, run->config->data, run->claim->job.id, err);
     return status;
 }
-
-/* ---- training ---- */
 
 /* An attempt that has lost its claim ends by itself; this one waits for it, alive. */
 static enum status wait_for_lock(struct run *run, struct error *err) {
@@ -148,10 +152,9 @@ static enum status open_folder(struct run *run, struct error *err) {
     return status ? status : outbox_open(&run->outbox, path, err);
 }
 
+/* ---- training ---- */
+
 static enum status train(struct run *run, struct error *err) {
-    enum status status = find_places(run, err);
-    if (status)
-        return status;
     const struct train_job job = {
         .spec = &run->claim->job.spec,
         .dataset_folder = run->dataset,
@@ -165,16 +168,52 @@ static enum status train(struct run *run, struct error *err) {
     return trainer_run(&job, &callbacks, &run->result, err);
 }
 
-/* A model that is there already was published by an attempt that could not say so any more. */
-static bool has_model(const struct run *run) {
-    char id[ID_BYTES];
-    struct model model;
-    model_id_of_job(id, run->claim->job.id);
-    if (models_find(&model, run->config->data, id, NULL) != STATUS_OK)
-        return false;
-    model_release(&model);
-    return true;
+static enum status publish_model(struct run *run, struct error *err) {
+    struct model_card card;
+    enum status status = card_of_run(&card, &run->claim->job, &run->result, run->folder, err);
+    if (!status)
+        status = models_publish(run->config->data, run->folder, &card, err);
+    model_card_release(&card);
+    return status;
 }
+
+static enum status train_and_publish(struct run *run, struct error *err) {
+    enum status status = train(run, err);
+    if (!status && run_look(run, NULL) != VERDICT_GONE)
+        status = publish_model(run, err);
+    return status;
+}
+
+static enum status find_result(const struct run *run, struct model *model, struct error *err) {
+    char id[ID_BYTES];
+    model_id_of_job(id, run->claim->job.id);
+    return models_find(model, run->config->data, id, err);
+}
+
+static bool has_model(const struct run *run) {
+    struct model model;
+    bool found = find_result(run, &model, NULL) == STATUS_OK;
+    if (found)
+        model_release(&model);
+    return found;
+}
+
+static enum status describe_model(const struct run *run, struct outcome *outcome,
+                                  struct error *err) {
+    struct model model;
+    enum status status = find_result(run, &model, err);
+    if (status)
+        return status;
+    *outcome = (struct outcome){.top1 = model.card.top1, .reproducible = model.card.reproducible};
+    str_copy(outcome->model, sizeof outcome->model, model.card.id);
+    str_copy(outcome->weights_sha256, sizeof outcome->weights_sha256, model.card.weights_sha256);
+    model_release(&model);
+    return STATUS_OK;
+}
+
+const struct errand errand_train = {has_model, train_and_publish, describe_model};
+
+/* ---- the run ---- */
 
 static enum status work(struct run *run, struct error *err) {
     enum status status = open_folder(run, err);
@@ -182,18 +221,17 @@ static enum status work(struct run *run, struct error *err) {
         return status;
     job_log_open(&run->log, run->config->data, run->claim->job.id, run->claim->job.attempt);
     job_log_add(&run->log, "claimed by %s", run->claim->job.worker);
-    if (has_model(run))
+    if (run->errand->is_done(run))
         return STATUS_OK;
-    status = train(run, err);
-    if (!status && run_look(run, NULL) != VERDICT_GONE)
-        status = run_publish_model(run, err);
-    return status;
+    status = find_places(run, err);
+    return status ? status : run->errand->work(run, err);
 }
 
 enum run_end run_claim(const struct config *config, struct redis_pool *pool,
                        const struct claim *claim, int64_t claimed_ns, struct presence *presence) {
     struct run *run = xcalloc(1, sizeof *run);
     struct error err = {0};
+    run->errand = claim->job.spec.method == METHOD_PREDICT ? &errand_predict : &errand_train;
     run->config = config;
     run->pool = pool;
     run->claim = claim;

@@ -4,23 +4,12 @@
 #include "service/common/log.h"
 #include "service/common/signals.h"
 #include "service/store/folders.h"
-#include "service/store/models.h"
-#include "service/worker/card.h"
 
 enum {
     RETRY_MS = 100,
     LAST_TRIES_MS = 5000, /* Redis has so long to come back when the worker is to end */
     NS_PER_MS = 1000000
 };
-
-enum status run_publish_model(struct run *run, struct error *err) {
-    struct model_card card;
-    enum status status = card_of_run(&card, &run->claim->job, &run->result, run->folder, err);
-    if (!status)
-        status = models_publish(run->config->data, run->folder, &card, err);
-    model_card_release(&card);
-    return status;
-}
 
 /* ---- saying it to Redis ---- */
 
@@ -65,8 +54,8 @@ static enum status points_published(struct run *run, const void *ctx, struct err
 }
 
 static enum status finish(struct run *run, const void *ctx, struct error *err) {
-    const struct model *model = ctx;
-    return queue_finish(run->pool, run->claim, model->card.id, model->card.reproducible, err);
+    const struct outcome *outcome = ctx;
+    return queue_finish(run->pool, run->claim, outcome->model, outcome->reproducible, err);
 }
 
 static enum status fail(struct run *run, const void *ctx, struct error *err) {
@@ -91,27 +80,32 @@ static enum status release(struct run *run, const void *ctx, struct error *err) 
 
 /* ---- the ends ---- */
 
+static void log_outcome(struct run *run, const struct outcome *outcome) {
+    if (outcome->model[0])
+        job_log_add(&run->log, "model %s: top1 %.4f, weights %s", outcome->model, outcome->top1,
+                    outcome->weights_sha256);
+    else
+        job_log_add(&run->log, "predictions are there: top1 %.4f", outcome->top1);
+}
+
 static void end_well(struct run *run) {
-    char id[ID_BYTES];
-    struct model model;
+    struct outcome outcome;
     struct error err = {0};
-    model_id_of_job(id, run->claim->job.id);
-    enum status status = models_find(&model, run->config->data, id, &err);
+    const char *id = run->claim->job.id;
+    enum status status = run->errand->describe(run, &outcome, &err);
     if (status) {
-        log_fail("model_vanished", log_text("model", id), log_error_field(&err));
+        log_fail("result_vanished", log_text("job", id), log_error_field(&err));
         return;
     }
-    job_log_add(&run->log, "model %s: top1 %.4f, weights %s", id, model.card.top1,
-                model.card.weights_sha256);
+    log_outcome(run, &outcome);
     status = insist(run, points_published, NULL);
     if (!status)
-        status = insist(run, finish, &model);
+        status = insist(run, finish, &outcome);
     if (!status)
-        status = folders_remove_job(run->config->data, run->claim->job.id, &err);
+        status = folders_remove_job(run->config->data, id, &err);
     if (!status)
-        log_info("job_succeeded", log_text("job", run->claim->job.id), log_text("model", id),
-                 log_double("top1", model.card.top1));
-    model_release(&model);
+        log_info("job_succeeded", log_text("job", id), log_text("model", outcome.model),
+                 log_double("top1", outcome.top1));
 }
 
 static void end_badly(struct run *run, enum status status, const struct error *err) {

@@ -18,6 +18,7 @@
 #include "api/webhook.h"
 #include "api/worker.h"
 #include "engine/base/mem.h"
+#include "engine/spec/evaluation.h"
 #include "engine/spec/import_spec.h"
 
 #include <math.h>
@@ -30,14 +31,16 @@ static const struct field_table *const tables[] = {
     &job_estimate_table,   &dataset_request_table, &predict_request_table, &worker_card_table,
     &alias_card_table,     &alias_request_table,   &webhook_card_table,    &webhook_request_table,
     &key_card_table,       &key_request_table,     &upload_card_table,     &upload_file_table,
-    &upload_request_table,
+    &upload_request_table, &evaluation_table,      &class_score_table,     &confusion_table,
+    &confidence_bin_table, &worst_picture_table,
 };
 static const char *const table_names[] = {
-    "TrainSpec",      "JobEdit", "Progress",   "Point",        "Event",
-    "Checkpoint",     "Model",   "Dataset",    "Estimate",     "DatasetRequest",
-    "PredictRequest", "Worker",  "Alias",      "AliasRequest", "Webhook",
-    "WebhookRequest", "Key",     "KeyRequest", "Upload",       "UploadFile",
-    "UploadRequest",
+    "TrainSpec",      "JobEdit",    "Progress",   "Point",        "Event",
+    "Checkpoint",     "Model",      "Dataset",    "Estimate",     "DatasetRequest",
+    "PredictRequest", "Worker",     "Alias",      "AliasRequest", "Webhook",
+    "WebhookRequest", "Key",        "KeyRequest", "Upload",       "UploadFile",
+    "UploadRequest",  "Evaluation", "ClassScore", "Confusion",    "ConfidenceBin",
+    "WorstPicture",
 };
 
 static const char *const type_names[] = {
@@ -164,7 +167,23 @@ static void add_points(struct job *job) {
     }
 }
 
-/* A job, a model and a data set as they are sent, for the names of their members. */
+/* One row of each list; model, dataset and split are the route's. */
+static void add_evaluation(struct str *out) {
+    struct class_score score = {.count = 1};
+    struct confusion confusion = {.count = 1};
+    struct evaluation evaluation = {.n_classes = 1,
+                                    .n_confusions = 1,
+                                    .n_worst = 1,
+                                    .class_score = &score,
+                                    .confusion = &confusion};
+    char name[] = "ant", *names[] = {name};
+    const struct evaluation_view view = {.class_names = names};
+    str_add(out, ",\n\"Evaluation\":");
+    evaluation_add_open(&evaluation, &view, out);
+    str_add(out, ",\"model\":\"m\",\"dataset\":\"d\",\"split\":\"test\"}");
+}
+
+/* A job, a model, a data set and an evaluation as they are sent, for the names of their members. */
 static void add_samples(struct str *out) {
     static struct job job;
     struct train_spec spec;
@@ -183,6 +202,7 @@ static void add_samples(struct str *out) {
     struct upload_card upload = {.id = "u", .file_count = 1};
     str_add(out, ",\n\"Upload\":");
     upload_card_add_json(&upload, out);
+    add_evaluation(out);
     str_add(out, "}");
 }
 

@@ -1,0 +1,70 @@
+#include "service/http/file_reply.h"
+
+#include "engine/base/file.h"
+#include "service/http/byte_range.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { HTTP_OK = 200, HTTP_PARTIAL = 206, HTTP_NOT_MODIFIED = 304, HTTP_BAD_RANGE = 416 };
+enum { TAG_BYTES = 128 };
+
+/* The entity tag is among those of an If-None-Match header. */
+static bool knows_tag(const char *header, const char *tag) {
+    return header && (str_equal(header, "*") || strstr(header, tag));
+}
+
+/* Chooses between all, a part, and nothing, and fills the reply accordingly. */
+static void choose_part(const struct request *request, struct reply *reply, const char *tag) {
+    const char *if_range = request_header(request, "If-Range");
+    const char *header = request_header(request, "Range");
+    struct byte_range range;
+    enum byte_range_kind kind = BYTE_RANGE_NONE;
+    uint64_t size = reply->file_bytes;
+    if (header && (!if_range || str_equal(if_range, tag)))
+        kind = byte_range_parse(header, size, &range);
+    if (kind == BYTE_RANGE_UNSATISFIABLE) {
+        reply_release(reply);
+        reply->code = HTTP_BAD_RANGE;
+        reply_header(reply, "Content-Range", "bytes */%llu", (unsigned long long)size);
+    } else if (kind == BYTE_RANGE_PART) {
+        reply->code = HTTP_PARTIAL;
+        reply->file_offset = range.first;
+        reply->file_bytes = range.last - range.first + 1;
+        reply_header(reply, "Content-Range", "bytes %llu-%llu/%llu",
+                     (unsigned long long)range.first, (unsigned long long)range.last,
+                     (unsigned long long)size);
+    }
+}
+
+static enum status open_file(struct reply *reply, const char *path, struct error *err) {
+    int64_t bytes = file_size(path);
+    reply->file = open(path, O_RDONLY | O_CLOEXEC);
+    if (reply->file < 0 || bytes < 0)
+        return error_set_errno(err, errno, "opening %s", path);
+    reply->file_bytes = (uint64_t)bytes;
+    return STATUS_OK;
+}
+
+enum status reply_file(const struct request *request, struct reply *reply,
+                       const struct file_answer *answer, struct error *err) {
+    char tag[TAG_BYTES];
+    enum status status = open_file(reply, answer->path, err);
+    if (status)
+        return status;
+    snprintf(tag, sizeof tag, "\"%s\"", answer->tag);
+    reply_body(reply, HTTP_OK, answer->media_type);
+    if (knows_tag(request_header(request, "If-None-Match"), tag)) {
+        reply_release(reply);
+        reply->code = HTTP_NOT_MODIFIED;
+    } else {
+        choose_part(request, reply, tag);
+    }
+    reply_header(reply, "ETag", "%s", tag);
+    reply_header(reply, "Accept-Ranges", "bytes");
+    reply_header(reply, "Content-Disposition", "attachment; filename=\"%s.%s\"", answer->name,
+                 answer->suffix);
+    return STATUS_OK;
+}

@@ -1,0 +1,195 @@
+/* GET /models/{id}/evaluation: how well a model does on a split of a data set. */
+#include "api/ids.h"
+#include "engine/base/mem.h"
+#include "service/http/app.h"
+#include "service/http/handlers.h"
+#include "service/http/samples.h"
+#include "service/store/aliases.h"
+#include "service/store/datasets.h"
+#include "service/store/evaluations.h"
+
+#include <stdlib.h>
+
+enum { HTTP_OK = 200 };
+
+/* An evaluation on its way. Opening a data set for its pictures compares its digest, so a thread of
+ * the crew does it. */
+struct viewing {
+    struct task task; /* first: a task is cast to its viewing */
+    struct request *request;
+    struct model model;
+    char dataset_name[CARD_TEXT_BYTES];
+    enum split_kind split;
+    bool matrix, images;
+    struct evaluation evaluation;
+    struct dataset dataset; /* open, for images */
+    struct str answer;
+    enum status status;
+    struct error err;
+};
+
+static void viewing_free(void *state) {
+    struct viewing *viewing = state;
+    model_release(&viewing->model);
+    evaluation_release(&viewing->evaluation);
+    str_release(&viewing->answer);
+    free(viewing);
+}
+
+/* ---- the answer ---- */
+
+static void add_picture(void *ctx, int rank, struct str *out) {
+    struct viewing *viewing = ctx;
+    const struct split *split =
+        viewing->split == SPLIT_TEST ? &viewing->dataset.test : &viewing->dataset.train;
+    int64_t offset = viewing->evaluation.worst[rank].offset;
+    if (viewing->status || offset >= split->count)
+        return;
+    viewing->status = sample_add_png(&viewing->dataset, split, offset, out, &viewing->err);
+}
+
+static void compose(struct viewing *viewing) {
+    const struct evaluation_view view = {
+        .class_names = viewing->model.card.class_names.item,
+        .matrix = viewing->matrix,
+        .picture = viewing->images ? add_picture : NULL,
+        .ctx = viewing,
+    };
+    struct str *out = &viewing->answer;
+    evaluation_add_open(&viewing->evaluation, &view, out);
+    str_addf(out, ",\"model\":\"%s\",\"dataset\":", viewing->model.card.id);
+    str_add_json(out, viewing->dataset_name);
+    str_addf(out, ",\"split\":\"%s\"}", split_name(viewing->split));
+}
+
+static void reply_viewing(struct request *request, struct reply *reply) {
+    const struct viewing *viewing = request->state;
+    if (viewing->status)
+        reply_error(reply, &viewing->err);
+    else
+        str_add_bytes(reply_json(reply, HTTP_OK), str_text(&viewing->answer), viewing->answer.len);
+}
+
+/* The pictures must be those that were classified. */
+static enum status open_dataset(struct viewing *viewing, struct error *err) {
+    struct dataset_entry entry = {0};
+    const char *data = viewing->request->app->config->data;
+    enum status status = datasets_find(&entry, data, viewing->dataset_name, err);
+    if (!status && !str_equal(entry.card.sha256, viewing->evaluation.dataset_sha256))
+        status = error_set(err, STATUS_CONFLICT,
+                           "data set %s is another one than when the model was evaluated",
+                           viewing->dataset_name);
+    if (!status)
+        status = dataset_open(&viewing->dataset, entry.folder, entry.card.name, err);
+    dataset_entry_release(&entry);
+    return status;
+}
+
+static void run_viewing(struct task *task) {
+    struct viewing *viewing = (struct viewing *)task;
+    struct request *request = viewing->request;
+    viewing->status = open_dataset(viewing, &viewing->err);
+    if (!viewing->status)
+        compose(viewing);
+    dataset_close(&viewing->dataset);
+    request_resume(request);
+}
+
+/* The crew sets status and err itself if it takes the task. */
+static void start_viewing(struct viewing *viewing) {
+    struct request *request = viewing->request;
+    struct error err;
+    request_suspend(request, reply_viewing);
+    enum status status = crew_submit(request->app->loaders, &viewing->task, &err);
+    if (!status)
+        return;
+    viewing->status = status;
+    viewing->err = err;
+    request_resume(request);
+}
+
+/* ---- the question ---- */
+
+static enum status read_split(struct viewing *viewing, struct error *err) {
+    const char *split = request_query(viewing->request, "split");
+    viewing->split = str_equal(split, "train") ? SPLIT_TRAIN : SPLIT_TEST;
+    if (split && !str_equal(split, split_name(viewing->split)))
+        return request_refuse(viewing->request, "split", split, "test or train", err);
+    return STATUS_OK;
+}
+
+static enum status read_confusion(struct viewing *viewing, struct error *err) {
+    const char *confusion = request_query(viewing->request, "confusion");
+    int64_t classes = viewing->model.card.classes;
+    viewing->matrix = str_equal(confusion, "full");
+    if (confusion && !viewing->matrix && !str_equal(confusion, "largest"))
+        return request_refuse(viewing->request, "confusion", confusion, "largest or full", err);
+    if (viewing->matrix && classes > EVALUATION_MATRIX_CLASSES)
+        return request_refuse(viewing->request, "confusion", confusion,
+                              "largest, for a model of more than 1000 classes", err);
+    return STATUS_OK;
+}
+
+/* The model's own data set, if nothing is said. */
+static enum status read_dataset(struct viewing *viewing, struct error *err) {
+    const char *name = request_query(viewing->request, "dataset");
+    if (name && (!dataset_name_is_valid(name) ||
+                 !str_copy(viewing->dataset_name, sizeof viewing->dataset_name, name)))
+        return request_refuse(viewing->request, "dataset", name, "the name of a data set", err);
+    if (!name)
+        str_copy(viewing->dataset_name, sizeof viewing->dataset_name, viewing->model.card.dataset);
+    return STATUS_OK;
+}
+
+static enum status find_evaluation(struct viewing *viewing, struct error *err) {
+    const struct evaluation_key key = {viewing->dataset_name, viewing->split};
+    const char *id = viewing->model.card.id, *name = viewing->dataset_name;
+    bool named = dataset_name_is_valid(name);
+    enum status status = STATUS_NOT_FOUND;
+    if (named)
+        status = evaluation_find(&viewing->evaluation, viewing->model.folder, &key, err);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(err, status,
+                         "model %s has no evaluation on the %s split of %s%s; POST /jobs with "
+                         "method predict, this model and a data set makes one",
+                         id, split_name(key.split), named ? "data set " : "its data set",
+                         named ? name : "");
+    if (!status && viewing->evaluation.n_classes != viewing->model.card.class_names.count)
+        status = error_set(err, STATUS_CORRUPT, "the evaluation of %s is of other classes", id);
+    return status;
+}
+
+static enum status read_question(struct viewing *viewing, struct error *err) {
+    struct request *request = viewing->request;
+    enum status status = request_check_query(request, "dataset split confusion images", err);
+    if (!status)
+        status = aliases_find_model(&viewing->model, request->app->config->data, request->arg, err);
+    if (!status)
+        status = read_split(viewing, err);
+    if (!status)
+        status = read_confusion(viewing, err);
+    if (!status)
+        status = request_query_bool(request, "images", &viewing->images, err);
+    if (!status)
+        status = read_dataset(viewing, err);
+    return status ? status : find_evaluation(viewing, err);
+}
+
+void handle_model_evaluation(struct request *request, struct reply *reply) {
+    struct viewing *viewing = xcalloc(1, sizeof *viewing);
+    struct error err;
+    viewing->request = request;
+    viewing->task.run = run_viewing;
+    request->state = viewing;
+    request->release = viewing_free;
+    if (read_question(viewing, &err)) {
+        request_fail(request, reply, &err, NULL);
+        return;
+    }
+    if (viewing->images) {
+        start_viewing(viewing);
+        return;
+    }
+    compose(viewing);
+    reply_viewing(request, reply);
+}

@@ -1,0 +1,61 @@
+/* GET /jobs/{id}/predictions: what a job has predicted, as a file. */
+#include "service/store/predictions.h"
+#include "service/http/app.h"
+#include "service/http/file_reply.h"
+#include "service/http/handlers.h"
+#include "service/store/jobs.h"
+
+#include <stdio.h>
+
+static enum status read_format(struct request *request, enum predictions_format *format,
+                               struct error *err) {
+    const char *wanted = request_query(request, "format");
+    struct str range = STR_INIT;
+    *format = PREDICTIONS_JSONL;
+    for (int i = 0; i < PREDICTIONS_FORMATS; i++) {
+        str_addf(&range, "%s%s", i ? ", " : "one of ", predictions_kinds[i].suffix);
+        if (!str_equal(wanted, predictions_kinds[i].suffix))
+            continue;
+        *format = (enum predictions_format)i;
+        wanted = NULL;
+    }
+    enum status status = STATUS_OK;
+    if (wanted)
+        status = request_refuse(request, "format", wanted, str_text(&range), err);
+    str_release(&range);
+    return status;
+}
+
+static enum status check_job(struct request *request, struct error *err) {
+    struct job job;
+    enum status status = jobs_get(request->app->pool, request->arg, &job, err);
+    if (status)
+        return status;
+    if (job.spec.method != METHOD_PREDICT)
+        return error_set(err, STATUS_NOT_FOUND, "job %s trains and has no predictions", job.id);
+    if (job.state != JOB_SUCCEEDED)
+        return error_set(err, STATUS_NOT_FOUND, "job %s is %s and has no predictions", job.id,
+                         job_state_slug(job.state));
+    return STATUS_OK;
+}
+
+void handle_job_predictions(struct request *request, struct reply *reply) {
+    char path[FILE_PATH_BYTES], tag[ID_BYTES + 16];
+    enum predictions_format format = PREDICTIONS_JSONL;
+    struct error err;
+    enum status status = request_check_query(request, "format", &err);
+    if (!status)
+        status = read_format(request, &format, &err);
+    if (!status)
+        status = check_job(request, &err);
+    if (!status)
+        status = predictions_find(path, request->app->config->data, request->arg, format, &err);
+    if (!status) {
+        const struct predictions_kind *kind = &predictions_kinds[format];
+        snprintf(tag, sizeof tag, "%s.%s", request->arg, kind->suffix);
+        const struct file_answer file = {path, kind->media_type, tag, request->arg, kind->suffix};
+        status = reply_file(request, reply, &file, &err);
+    }
+    if (status)
+        request_fail(request, reply, &err, NULL);
+}

@@ -77,7 +77,7 @@ class CurlTest(unittest.TestCase):
         self.assertIn("resnet8", [network["name"] for network in small])
         workers = self.json("workers")["items"]
         self.assertEqual([worker["state"] for worker in workers], ["idle"])
-        self.assertEqual(self.json("schema")["required"], ["student", "dataset"])
+        self.assertEqual(self.json("schema")["required"], ["dataset"])
         self.assertEqual(self.json("estimate", json.dumps(SPEC))["estimate"]["steps"], 16)
 
         job = self.json("submit", json.dumps(SPEC))

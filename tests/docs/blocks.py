@@ -251,7 +251,8 @@ MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions
           "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"), "worker": lambda: fields("Worker"),
           "webhook": lambda: fields("Webhook"), "webhookrequest": lambda: fields("WebhookRequest"),
           "key": lambda: fields("KeyRequest"), "upload": lambda: fields("Upload"),
-          "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model")}
+          "predict": lambda: fields("PredictRequest"), "model": lambda: fields("Model"),
+          "evaluation": lambda: fields("Evaluation")}
 
 
 def made(text):

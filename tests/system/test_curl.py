@@ -122,6 +122,7 @@ class CurlTest(unittest.TestCase):
         best = self.json("infer", model, picture, 2)["outputs"][0]["data"]
         self.assertEqual([len(best), best[0].split(":")[1:]], [2, ["3", "bottom right"]])
         self.assertIn("error", self.json("infer", "none", picture, status=REFUSED))
+        self.check_evaluation(model, folder / "predictions.csv")
         self.check_weights(model, folder / "weights.safetensors")
         self.check_upload(model, folder / "weights.safetensors")
         self.check_changes()
@@ -181,6 +182,21 @@ class CurlTest(unittest.TestCase):
         self.json("remove_upload", other["id"], status=REFUSED)
         for name in ("whole", "files", "again"):
             self.run_script("remove_dataset", name)
+
+    def check_evaluation(self, model, path):
+        shown = self.json("evaluation", model)
+        self.assertEqual([shown["split"], len(shown["classes"])], ["test", 4])
+        self.json("evaluation", model, "split=train", status=REFUSED)
+        spec = {"method": "predict", "model": model, "dataset": "quadrants", "split": "train"}
+        job = self.json("submit", json.dumps(spec))
+        wait_until(lambda: self.json("job", job["id"])["state"] == "succeeded")
+        shown = self.json("evaluation", model, "split=train", "confusion=full")
+        self.assertEqual(sum(map(sum, shown["confusion"])), shown["count"])
+        self.run_script("predictions", job["id"], path, "csv")
+        self.assertEqual(path.read_text().count("\n"), shown["count"] + 1)
+        self.run_script("predictions", job["id"], path)
+        self.assertEqual(json.loads(path.read_text().splitlines()[0])["offset"], 0)
+        self.run_script("predictions", model, path, status=REFUSED)
 
     def check_removal(self, model):
         job = self.json("submit", json.dumps({**SPEC, "epochs": 100000, "init": model}))

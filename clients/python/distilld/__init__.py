@@ -15,17 +15,17 @@
 from .client import Client
 from .errors import (DistilldError, JobFailed, ProblemError, ServiceUnreachable,
                      WrongSignature)
-from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, FieldError, Job, JobEvent,
-                    Key, Model, NewKey, Point, Prediction, Progress, Rerun, Sample, Upload,
-                    UploadFile, Webhook, WebhookMessage, Worker)
+from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Evaluation, FieldError, Job,
+                    JobEvent, Key, Model, NewKey, Point, PredictedPicture, Prediction, Progress,
+                    Rerun, Sample, Upload, UploadFile, Webhook, WebhookMessage, Worker)
 from .webhooks import verify_webhook
 from .weights import Tensor, pth_to_safetensors, read_pth, write_safetensors
 
 __all__ = [
     "Alias", "Architecture", "Checkpoint", "Client", "Dataset", "DistilldError", "DryRun",
-    "FieldError", "Job", "JobEvent", "JobFailed", "Key", "Model", "NewKey", "Point", "Prediction",
-    "ProblemError", "Progress", "Rerun", "Sample", "ServiceUnreachable", "Tensor", "Upload",
-    "UploadFile", "Webhook", "WebhookMessage", "Worker", "WrongSignature", "pth_to_safetensors",
-    "read_pth", "verify_webhook", "write_safetensors",
+    "Evaluation", "FieldError", "Job", "JobEvent", "JobFailed", "Key", "Model", "NewKey", "Point",
+    "PredictedPicture", "Prediction", "ProblemError", "Progress", "Rerun", "Sample",
+    "ServiceUnreachable", "Tensor", "Upload", "UploadFile", "Webhook", "WebhookMessage", "Worker",
+    "WrongSignature", "pth_to_safetensors", "read_pth", "verify_webhook", "write_safetensors",
 ]
 __version__ = "0.1.0"

@@ -20,8 +20,9 @@ import httpx
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
-from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Job, JobEvent, Key, Model,
-                    NewKey, Point, Prediction, Rerun, Sample, Upload, Webhook, Worker)
+from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Evaluation, Job, JobEvent,
+                    Key, Model, NewKey, Point, PredictedPicture, Prediction, Rerun, Sample, Upload,
+                    Webhook, Worker)
 from .uploads import content_range, find, pieces, sources
 from .weights import pth_to_safetensors
 
@@ -226,6 +227,20 @@ class Client:
         target.write_bytes(self._request("GET", f"/checkpoints/{checkpoint_id}").content)
         return target
 
+    def predictions(self, job_id: str) -> Iterator[PredictedPicture]:
+        """What a job of method predict has predicted, picture by picture."""
+        with self._http.stream("GET", f"/jobs/{job_id}/predictions") as response:
+            if response.status_code != 200:
+                response.read()
+                raise _problem(response)
+            for line in response.iter_lines():
+                yield cast(PredictedPicture, json.loads(line))
+
+    def download_predictions(self, job_id: str, path: Union[str, "os.PathLike[str]"], *,
+                             form: str = "safetensors") -> Path:
+        """Writes them to a file: safetensors (logits and labels), csv or jsonl."""
+        return self._save(f"/jobs/{job_id}/predictions", {"format": form}, path)[0]
+
     # Models
 
     def models(self) -> Iterator[Model]:
@@ -235,6 +250,16 @@ class Client:
     def model(self, model_id: str) -> Model:
         """A model's description."""
         return cast(Model, self._json("GET", f"/models/{model_id}"))
+
+    def evaluation(self, model_id: str, **terms: Any) -> Evaluation:
+        """How well a model classifies: classes, confusions, calibration, worst pictures.
+
+        The keywords are the parameters of GET /models/{id}/evaluation: dataset and split of an
+        evaluation that a job of method predict has made, confusion="full", images=True.
+        """
+        params = {name: str(value).lower() if isinstance(value, bool) else value
+                  for name, value in terms.items()}
+        return cast(Evaluation, self._json("GET", f"/models/{model_id}/evaluation", params=params))
 
     def remove_model(self, model_id: str) -> None:
         """Removes a model; a ProblemError of status 409 while a job needs it."""

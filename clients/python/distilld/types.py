@@ -133,6 +133,41 @@ class Rerun(TypedDict):
     differences: List[str]
 
 
+class PredictedPicture(TypedDict):
+    """What a model made of a picture at a place of a split."""
+
+    offset: int
+    index: int
+    label: str
+    predicted_index: int
+    predicted: str
+    score: float
+
+
+class _Evaluation(TypedDict):
+    count: int
+    loss: float
+    top1: float
+    top5: float
+    ece: float
+    brier: float
+    precision: str
+    dataset_sha256: str
+    classes: List[Dict[str, Any]]
+    confusions: List[Dict[str, Any]]
+    bins: List[Dict[str, Any]]
+    worst: List[Dict[str, Any]]
+    model: str
+    dataset: str
+    split: str
+
+
+class Evaluation(_Evaluation, total=False):
+    """How well a model classifies a split; the whole matrix of confusion if it was asked for."""
+
+    confusion: List[List[int]]
+
+
 class Model(TypedDict):
     id: str
     name: Optional[str]

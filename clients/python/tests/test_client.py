@@ -197,6 +197,27 @@ def test_models_and_weights(client, trained, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["weights.safetensors"]
 
 
+def test_predict_a_split(client, trained, tmp_path):
+    model = trained["model"]
+    with pytest.raises(ProblemError) as caught:
+        client.evaluation(model, split="train")
+    assert caught.value.status == 404
+    job = client.submit(method="predict", model=model, dataset=trained["spec"]["dataset"],
+                        split="train")
+    client.wait(job["id"], progress=False, timeout=120)
+    found = list(client.predictions(job["id"]))
+    evaluation = client.evaluation(model, split="train", confusion="full", images=True)
+    right = sum(item["index"] == item["predicted_index"] for item in found)
+    assert len(found) == evaluation["count"]
+    assert right == sum(evaluation["confusion"][i][i] for i in range(4))
+    assert base64.b64decode(evaluation["worst"][0]["image"]).startswith(b"\x89PNG")
+    path = client.download_predictions(job["id"], tmp_path / "predictions.safetensors")
+    assert load(path)[0]["logits"].shape == (len(found), 4)
+    with pytest.raises(ProblemError):
+        list(client.predictions(trained["id"]))
+    client.remove(job["id"])
+
+
 def test_upload_of_a_checkpoint(client, trained, tmp_path):
     torch = pytest.importorskip("torch")
     weights = client.download(trained["model"], tmp_path / "w.safetensors")

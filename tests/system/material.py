@@ -120,6 +120,12 @@ def weights_of(service, job_id):
     return service.get(f"/models/{model}/weights").body
 
 
+def evaluation_of(service, job_id):
+    """How well the job's model does, without its id."""
+    model = service.get(f"/jobs/{job_id}").json()["model"]
+    return {**service.get(f"/models/{model}/evaluation").json(), "model": None}
+
+
 class Stream:
     """A live stream of a job's metrics or events: iterates over (id, event, data)."""
 

@@ -55,6 +55,11 @@ class CatalogTest(ServiceCase):
         contract = yaml.safe_load((ROOT / "openapi.yaml").read_text())["components"]["schemas"]
         self.assertEqual(schema["required"], contract["JobRequest"]["required"])
         self.assertIs(schema["additionalProperties"], False)
+        needs = {rule["then"]["required"][0]: rule["if"] for rule in schema["allOf"]}
+        of_method = {name: rule["properties"]["method"]["enum"] for name, rule in needs.items()}
+        self.assertEqual(of_method, {"student": ["ce", "kd", "ttm", "wttm"], "model": ["predict"]})
+        self.assertNotIn("required", needs["student"])  # ce is what is meant without a method
+        self.assertEqual(needs["model"], contract["JobRequest"]["if"])
         properties = contract["TrainSpec"]["properties"]
         self.assertEqual(list(schema["properties"]), list(properties))
         for name, property_ in properties.items():

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from material import Stream, curve_of, job, points_of, weights_of, write_dataset
+from material import Stream, curve_of, evaluation_of, job, points_of, weights_of, write_dataset
 from service import Process, Redis, Service, ServiceCase, executable, wait_until
 
 EPOCHS = 8
@@ -26,7 +26,7 @@ def import_tiny(service):
 class KillCase(ServiceCase):
     """Knows what an undisturbed run gives: the first class finds it out."""
 
-    weights = curve = None
+    weights = curve = evaluation = None
 
     @classmethod
     def learn(cls, service):
@@ -37,6 +37,7 @@ class KillCase(ServiceCase):
         found = service.wait_for_job(job_id)
         assert (found["state"], found["attempt"]) == ("succeeded", 1), found
         KillCase.weights, KillCase.curve = weights_of(service, job_id), curve_of(service, job_id)
+        KillCase.evaluation = evaluation_of(service, job_id)
         assert len(KillCase.curve) == POINTS, len(KillCase.curve)
 
     def begin(self, service, points=MID_EPOCH_POINTS, **fields):
@@ -54,6 +55,7 @@ class KillCase(ServiceCase):
         self.assertTrue(found["reproducible"])
         self.assertEqual(weights_of(service, job_id), self.weights)
         self.assertEqual(curve_of(service, job_id), self.curve)
+        self.assertEqual(evaluation_of(service, job_id), self.evaluation)
         events = [event["event"] for event in service.job_events(job_id)]
         self.assertEqual((events[0], events[-1]), ("submit", "finish"))
         self.assertEqual(events.count("finish"), 1)

@@ -15,7 +15,7 @@ from job_case import NO_JOB, JobCase
 from material import write_dataset
 from service import executable, wait_until
 
-MANY = 3072  # pictures that take a while
+MANY = 2048  # pictures that take a while
 FORMATS = ["jsonl", "csv", "safetensors"]
 
 
@@ -156,6 +156,21 @@ class NumbersTest(PredictionCase):
             same = sample[item["offset"]]
             for name in ["image", "label", "index", "height", "width"]:
                 self.assertEqual(item[name], same[name])
+
+    def test_pictures_of_another_data_set(self):
+        """The numbers stay when a data set of the same name takes the place of theirs."""
+        for train in (64, 48):
+            folder = write_dataset(self.service.folder / f"twice{train}", train=train)
+            added = self.service.post("/datasets", {"name": "twice", "path": str(folder)})
+            self.assertEqual(added.status, 201, added)
+            if train == 64:
+                model = self.service.wait_for_job(self.submit(dataset="twice"))["model"]
+                path = f"/models/{model}/evaluation"
+                self.assertEqual(self.service.get(path + "?images=true").status, 200)
+                self.assertEqual(self.service.delete("/datasets/twice").status, 204)
+                self.assertEqual(self.service.get(path + "?images=true").status, 404)
+        self.assertEqual(self.service.get(path).status, 200)
+        self.assertEqual(self.service.get(path + "?images=true").status, 409)
 
     def test_the_other_split_is_another_evaluation(self):
         model = self.service.wait_for_job(self.submit())["model"]

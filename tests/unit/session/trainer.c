@@ -239,6 +239,26 @@ static void a_checkpoint_of_another_run_is_refused(void) {
 }
 
 /* Runs to the first checkpoint, cuts it to that many bytes, and goes on. */
+/* The last evaluation is told in full, for a checkpoint of an older version that came without, too.
+ */
+static void the_evaluation_is_there(void) {
+    struct run run;
+    char path[FILE_PATH_BYTES], *text[2] = {NULL, NULL};
+    size_t len[2];
+    run_init(&run, "evaluated");
+    path_in(path, run.out, "evaluation.json");
+    for (int i = 0; i < 2; i++) {
+        T_INT(run_again(&run, i > 0), STATUS_OK);
+        T_INT(file_read(path, 1 << 20, &text[i], &len[i], NULL), STATUS_OK);
+        T_INT(unlink(path), 0);
+    }
+    T_STR(text[1], text[0]);
+    T_CONTAINS(text[0], "\"precision\":\"f32\"");
+    T_CONTAINS(text[0], run.result.dataset_sha256);
+    for (int i = 0; i < 2; i++)
+        free(text[i]);
+}
+
 static void resume_from_cut(size_t keep) {
     struct run run;
     char path[FILE_PATH_BYTES], *bytes;
@@ -384,6 +404,7 @@ int main(void) {
     T_RUN(adamw_is_as_reproducible);
     T_RUN(odd_sizes_train);
     T_RUN(a_finished_run_resumes_to_its_end);
+    T_RUN(the_evaluation_is_there);
     T_RUN(a_failing_point_ends_the_run);
     T_RUN(divergence_keeps_the_earlier_checkpoint);
     T_RUN(a_checkpoint_of_another_run_is_refused);

@@ -268,20 +268,22 @@ bool incoming_can_pause(const struct incoming *incoming) {
     return !incoming->gunzip && !incoming->text.len;
 }
 
-/* Puts bytes beside those that the next step waits for; returns all of them once they are there. */
-static const uint8_t *gather(struct incoming *incoming, const uint8_t *bytes, size_t len) {
+/* Puts bytes beside those that the next step waits for; true with all of them once they are there.
+ */
+static bool gather(struct incoming *incoming, const uint8_t *bytes, size_t len,
+                   const uint8_t **all) {
     struct incoming_state *state = &incoming->state;
     bool is_long = state->want > sizeof state->block;
-    if (len == state->want) /* all at once */
-        return bytes;
+    *all = bytes;
+    if (len == state->want) /* at once */
+        return true;
     if (is_long)
         str_add_bytes(&incoming->text, bytes, len);
     else
         memcpy(state->block + state->have, bytes, len);
     state->have += (uint32_t)len;
-    if (state->have < state->want)
-        return NULL;
-    return is_long ? (const uint8_t *)str_text(&incoming->text) : state->block;
+    *all = is_long ? (const uint8_t *)str_text(&incoming->text) : state->block;
+    return state->have == state->want;
 }
 
 static enum status run_step(struct incoming *incoming, const uint8_t *bytes, struct error *err) {
@@ -312,8 +314,9 @@ static enum status take(void *ctx, const uint8_t *bytes, size_t len, struct erro
             state->at += n;
             state->skip -= state->skip == ANYTHING ? 0 : n;
         } else {
-            const uint8_t *all = gather(incoming, bytes, n);
-            status = all ? run_step(incoming, all, err) : STATUS_OK;
+            const uint8_t *all;
+            if (gather(incoming, bytes, n, &all))
+                status = run_step(incoming, all, err);
         }
         bytes += n;
         len -= n;

@@ -42,10 +42,13 @@ static void check_schema(struct keeper *keeper) {
 
 /* Says once what is in the way, and again after it went well. */
 static void retire(struct keeper *keeper) {
-    struct error err = {0};
-    enum status status = uploads_expire(keeper->config, &err);
-    if (!status)
-        status = retention_step(&keeper->retention, &err);
+    struct error err = {0}, uploads_err = {0};
+    enum status uploads = uploads_expire(keeper->config, &uploads_err);
+    enum status status = retention_step(&keeper->retention, &err);
+    if (!status && uploads) {
+        status = uploads;
+        err = uploads_err;
+    }
     if (status && !keeper->troubled)
         log_warn("retention_failed", log_error_field(&err));
     keeper->troubled = status != STATUS_OK;

@@ -79,9 +79,11 @@ static enum status blame(const struct upload_file_writer *file, enum status stat
 
 /* Nothing can be made of a file with a wrong byte. */
 static void drop(struct upload_file_writer *file) {
+    file->blind = true; /* and no state is kept */
+    if (file->anew)
+        return;
     unlink(file->part);
     unlink(file->state);
-    file->blind = true; /* and no state is kept */
 }
 
 static enum status check(struct upload_file_writer *file, const void *bytes, size_t len,
@@ -101,7 +103,7 @@ static enum status check(struct upload_file_writer *file, const void *bytes, siz
 
 static void keep_state(struct upload_file_writer *file) {
     struct kept_state kept = {STATE_VERSION, sizeof kept, file->incoming.state};
-    if (file->blind || !file->incoming.kind || !incoming_can_pause(&file->incoming))
+    if (file->blind || file->anew || !file->incoming.kind || !incoming_can_pause(&file->incoming))
         return;
     if (file_write(file->state, &kept, sizeof kept, NULL))
         unlink(file->state); /* the check begins anew then */
@@ -184,15 +186,10 @@ static enum status open_part(struct upload_file_writer *file, int64_t offset, st
     enum status status = lock_part(file, err);
     if (!status && offset && offset != file->bytes)
         status = refuse_offset(file, file->bytes, err);
+    file->anew = !status && !offset;
+    if (file->anew)
+        file->bytes = 0;
     return status;
-}
-
-static enum status begin_anew(struct upload_file_writer *file, struct error *err) {
-    unlink(file->path);
-    unlink(file->state);
-    file->bytes = 0;
-    return ftruncate(file->fd, 0) == 0 ? STATUS_OK
-                                       : error_set_errno(err, errno, "emptying %s", file->part);
 }
 
 enum status upload_file_open(struct upload_file_writer *file, const struct config *config,
@@ -207,14 +204,23 @@ enum status upload_file_open(struct upload_file_writer *file, const struct confi
         status = upload_lock(&file->lock, file->folder, false, err);
     if (!status)
         status = open_part(file, offset, err);
-    if (!status && !offset)
-        status = begin_anew(file, err);
     if (!status)
         status = measure(file, err);
     return status ? status : begin_check(file, err);
 }
 
 /* ---- writing ---- */
+
+/* What there was of the file goes. */
+static enum status clear(struct upload_file_writer *file, struct error *err) {
+    if (!file->anew)
+        return STATUS_OK;
+    file->anew = false;
+    unlink(file->path);
+    unlink(file->state);
+    return ftruncate(file->fd, 0) == 0 ? STATUS_OK
+                                       : error_set_errno(err, errno, "emptying %s", file->part);
+}
 
 static enum status write_all(struct upload_file_writer *file, const char *bytes, size_t len,
                              struct error *err) {
@@ -234,6 +240,8 @@ static enum status write_all(struct upload_file_writer *file, const char *bytes,
 enum status upload_file_add(struct upload_file_writer *file, const void *bytes, size_t len,
                             struct error *err) {
     enum status status = upload_file_check_size(file, file->bytes + (int64_t)len, err);
+    if (!status)
+        status = clear(file, err);
     if (!status)
         status = check(file, bytes, len, err);
     if (!status)
@@ -273,9 +281,18 @@ enum status upload_file_complete(struct upload_file_writer *file, struct error *
     return folder_sync(parent, err);
 }
 
+/* A part that was made for what never came. */
+static void remove_empty(const struct upload_file_writer *file) {
+    struct stat info;
+    if (file->anew && fstat(file->fd, &info) == 0 && info.st_size == 0)
+        unlink(file->part);
+}
+
 void upload_file_close(struct upload_file_writer *file) {
-    if (file->fd >= 0)
+    if (file->fd >= 0) {
         keep_state(file);
+        remove_empty(file);
+    }
     incoming_release(&file->incoming);
     if (file->fd >= 0)
         close(file->fd);

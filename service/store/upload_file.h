@@ -38,9 +38,10 @@ struct upload_file_writer {
     int64_t expected;           /* the only offset that would do, when it is another; or -1 */
     struct incoming incoming;
     bool blind; /* what comes is not checked */
+    bool anew;  /* nothing has come yet that takes the place of what there was */
 };
 
-/* Begins anew (offset 0) or goes on at the end of what there is. */
+/* Begins anew (offset 0) or goes on at the end of what there is, which stays until a byte comes. */
 MUST_CHECK enum status upload_file_open(struct upload_file_writer *file,
                                         const struct config *config, const char *id,
                                         const char *name, int64_t offset, struct error *err);

@@ -72,6 +72,8 @@ static enum status look_at_file(void *ctx, const char *name, struct error *err) 
     enum status status = file_join(path, look->folder, name, err);
     if (status || stat(path, &info) != 0 || card->file_count == UPLOAD_MAX_FILES)
         return status;
+    if (info.st_size == 0) /* nothing has come yet, and may never */
+        return STATUS_OK;
     struct upload_file *file = &card->file[card->file_count++];
     str_copy(file->name, sizeof file->name, name);
     file->complete = !str_has_suffix(file->name, PART);

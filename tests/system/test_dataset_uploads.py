@@ -381,6 +381,27 @@ class ResumeTest(UploadCase):
         self.assertEqual(answer.json()["complete"], True, answer)
         self.remove(upload)
 
+    def test_what_there_is_stays_until_a_byte_comes(self):
+        data = cifar_rows(3, 2, 100)
+        upload = self.begin()
+        whole, path = {"train.bin": (len(data), True)}, f"/uploads/{upload}/files/train.bin"
+        self.put(upload, "train.bin", data)
+        self.put(upload, "train.bin", data[:9], 0, 1 << 50, 413)
+        self.put(upload, "train.bin", b"", status=422)
+        connection = self.send(path, len(data), b"")
+        wait_until(lambda: self.finish_status(upload) == 409, what="the request is there")
+        connection.close()
+        wait_until(lambda: self.finish_status(upload) == 422, what="it is gone")
+        self.assertEqual(self.files(upload), whole)
+        self.break_off(upload, "train.bin", data, 5000).close()
+        wait_until(lambda: self.finish_status(upload, "has not arrived whole"), what="it is gone")
+        self.assertEqual(self.files(upload), {"train.bin": (5000, False)})
+        self.remove(upload)
+
+    def finish_status(self, upload, words=None):
+        answer = self.service.post(f"/uploads/{upload}/finish")
+        return words in answer.json()["detail"] if words else answer.status
+
     def test_another_offset_is_told_the_right_one(self):
         data = cifar_rows(3, 2, 100)
         upload = self.begin()

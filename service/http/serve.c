@@ -3,6 +3,7 @@
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "service/common/log.h"
+#include "service/common/notify.h"
 #include "service/common/signals.h"
 #include "service/http/app.h"
 #include "service/http/limits.h"
@@ -99,8 +100,9 @@ static void app_close(struct app *app) {
 }
 
 /* Tells whoever started this process that requests are accepted. */
-static void announce(const struct config *config, const char *url) {
+static void announce(const struct config *config, const char *url, struct notifier *notifier) {
     log_info("listening", log_text("url", url));
+    notifier_ready(notifier, "listening on %s", url);
     if (config->ready_fd < 0) {
         printf("distilld ready %s\n", url);
         fflush(stdout);
@@ -110,19 +112,22 @@ static void announce(const struct config *config, const char *url) {
     close((int)config->ready_fd);
 }
 
-static enum status run(struct app *app, const struct config *config, struct error *err) {
+static enum status run(struct app *app, const struct config *config, struct notifier *notifier,
+                       struct error *err) {
     struct server *server;
     enum status status = server_create(&server, config, app, err);
     if (status)
         return status;
-    announce(config, server_url(server));
+    announce(config, server_url(server), notifier);
     check_roots(config->import_roots);
     check_redis(app);
     while (!status && !signals_wait(LIMIT_SWEEP_MS)) {
         server_sweep(server);
+        notifier_alive(notifier);
         status = keeper_failed(app->keeper, err);
     }
     log_info("draining");
+    notifier_stopping(notifier);
     pump_stop(app->pump);
     server_drain(server, config->drain_ms);
     struct error *stop_err = status ? NULL : err;
@@ -133,13 +138,17 @@ static enum status run(struct app *app, const struct config *config, struct erro
 int serve_main(const struct config *config) {
     struct app app = {0};
     struct error err;
+    struct notifier notifier;
+    notifier_open(&notifier);
     raise_file_limit(config->connections);
     enum status status = app_open(&app, config, &err);
     if (status) {
         log_fail("serve_failed", log_error_field(&err));
+        notifier_close(&notifier);
         return EXIT_FAILURE;
     }
-    status = run(&app, config, &err);
+    status = run(&app, config, &notifier, &err);
+    notifier_close(&notifier);
     if (status == STATUS_TIMEOUT) { /* threads still use the app: leave it as it is */
         log_warn("stopped_at_work", log_error_field(&err));
         _exit(1);

@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "service/common/log.h"
+#include "service/common/notify.h"
 #include "service/common/signals.h"
 #include "service/store/folders.h"
 #include "service/store/redis.h"
@@ -29,6 +30,7 @@ enum role { ROLE_REDIS, ROLE_SERVE, ROLE_WORK, ROLE_COUNT };
 struct up {
     const struct config *config;
     struct child child[ROLE_COUNT]; /* Redis has no arguments when it is not ours */
+    struct notifier notifier;
     int lock_fd;
     bool announced;
 };
@@ -157,6 +159,7 @@ static void announce(struct up *up) {
     pin_port(&up->child[ROLE_SERVE]);
     printf("distilld ready %s\n", up->child[ROLE_SERVE].line);
     fflush(stdout);
+    notifier_ready(&up->notifier, "listening on %s", up->child[ROLE_SERVE].line);
     up->announced = true;
 }
 
@@ -180,6 +183,7 @@ static bool watch(struct up *up, struct error *err) {
             if (!look_after(up, &up->child[role], err))
                 return false;
         announce(up);
+        notifier_alive(&up->notifier);
     }
     return true;
 }
@@ -190,6 +194,7 @@ static bool watch(struct up *up, struct error *err) {
 static void end_all(struct up *up) {
     int64_t deadline_ns = clock_mono_ns() + up->config->drain_ms * NS_PER_MS;
     log_info("draining");
+    notifier_stopping(&up->notifier);
     child_ask_to_end(&up->child[ROLE_WORK]);
     child_ask_to_end(&up->child[ROLE_SERVE]);
     child_await_end(&up->child[ROLE_WORK], deadline_ns);
@@ -201,6 +206,7 @@ static void end_all(struct up *up) {
 int up_main(const struct config *config, int argc, char *const *argv) {
     struct up up = {.config = config, .lock_fd = -1};
     struct error err = {0};
+    notifier_open(&up.notifier);
     child_init(&up.child[ROLE_REDIS], "redis", false);
     child_init(&up.child[ROLE_SERVE], "serve", true);
     child_init(&up.child[ROLE_WORK], "work", true);
@@ -214,5 +220,6 @@ int up_main(const struct config *config, int argc, char *const *argv) {
         child_release(&up.child[role]);
     if (up.lock_fd >= 0)
         close(up.lock_fd);
+    notifier_close(&up.notifier);
     return well || signals_stop() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -27,8 +27,9 @@ static void find_devices(struct worker_card *card) {
 }
 
 void presence_init(struct presence *presence, const struct config *config, struct redis_pool *pool,
-                   const struct worker_name *worker) {
-    *presence = (struct presence){.pool = pool, .worker = worker, .lease_ms = config->lease_ms};
+                   const struct worker_name *worker, struct notifier *notifier) {
+    *presence = (struct presence){
+        .pool = pool, .worker = worker, .lease_ms = config->lease_ms, .notifier = notifier};
     presence->period_ms =
         config->lease_ms / 3 < PERIOD_MAX_MS ? config->lease_ms / 3 : PERIOD_MAX_MS;
     struct worker_card *card = &presence->card;
@@ -44,6 +45,11 @@ static void say(struct presence *presence, bool ended) {
     struct error ignored;
     enum status status = workers_announce(presence->pool, &said, &ignored);
     (void)status; /* the next time, then */
+}
+
+void presence_alive(struct presence *presence) {
+    if (presence)
+        notifier_alive(presence->notifier);
 }
 
 void presence_tell(struct presence *presence) {

@@ -207,6 +207,7 @@ static void *report_thread(void *ctx) {
         struct error err = {0};
         int64_t now_ns = clock_mono_ns();
         bool due = now_ns >= renew_ns;
+        presence_alive(reporter->presence);
         end_if_hung(reporter);
         if (is_gone(reporter)) {
             wake_ns = now_ns + period_ms * NS_PER_MS;

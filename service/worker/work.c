@@ -27,6 +27,7 @@ struct worker {
     struct feed *feed;
     struct slot slot;
     struct presence presence;
+    struct notifier notifier;
     int64_t reap_ns; /* when to look after the jobs of dead workers */
     bool away;       /* Redis did not answer last time */
 };
@@ -49,6 +50,8 @@ static enum status wait_for_redis(struct worker *worker, struct error *err) {
         note_redis(worker, status, err);
         if (status != STATUS_UNAVAILABLE)
             return status;
+        notifier_status(&worker->notifier, "waiting for Redis");
+        notifier_alive(&worker->notifier);
         if (signals_wait(AWAY_MS))
             return error_set(err, STATUS_CANCELLED, "stopped while redis is away");
     }
@@ -58,6 +61,7 @@ static enum status worker_open(struct worker *worker, const struct config *confi
                                struct error *err) {
     struct redis_address address;
     *worker = (struct worker){.config = config, .slot.fd = -1};
+    notifier_open(&worker->notifier);
     enum status status =
         redis_address_parse(&address, config->redis, (int)config->redis_timeout_ms, err);
     if (!status)
@@ -73,7 +77,7 @@ static enum status worker_open(struct worker *worker, const struct config *confi
     if (status)
         return status;
     worker->feed = feed_create(&address);
-    presence_init(&worker->presence, config, worker->pool, &worker->slot.name);
+    presence_init(&worker->presence, config, worker->pool, &worker->slot.name, &worker->notifier);
     return STATUS_OK;
 }
 
@@ -81,6 +85,7 @@ static void worker_close(struct worker *worker) {
     feed_free(worker->feed);
     pool_free(worker->pool);
     slot_close(&worker->slot);
+    notifier_close(&worker->notifier);
 }
 
 /* The private Redis is set up as it must be; with another one, its owner should know. */
@@ -93,8 +98,9 @@ static void warn_of_settings(struct worker *worker) {
     str_release(&warning);
 }
 
-static void say_ready(const struct worker *worker) {
+static void say_ready(struct worker *worker) {
     log_info("worker_ready", log_text("worker", worker->slot.name.name));
+    notifier_ready(&worker->notifier, "waiting for a job");
     int fd = (int)worker->config->ready_fd;
     if (fd < 0)
         return;
@@ -133,7 +139,11 @@ static enum run_end carry_out(struct worker *worker, const struct claim *claim,
                               int64_t claimed_ns) {
     log_info("job_claimed", log_text("job", claim->job.id), log_int("attempt", claim->job.attempt),
              log_text("worker", worker->slot.name.name));
-    return run_claim(worker->config, worker->pool, claim, claimed_ns, &worker->presence);
+    notifier_status(&worker->notifier, "at work on %s", claim->job.id);
+    enum run_end end =
+        run_claim(worker->config, worker->pool, claim, claimed_ns, &worker->presence);
+    notifier_status(&worker->notifier, "waiting for a job");
+    return end;
 }
 
 /* One look at the queue. False when this process cannot go on. */
@@ -141,6 +151,7 @@ static bool work_once(struct worker *worker, struct claim *claim) {
     struct error err = {0};
     const struct config *config = worker->config;
     int64_t claimed_ns = clock_mono_ns();
+    presence_alive(&worker->presence);
     enum status status = queue_claim(worker->pool, &worker->slot.name, config->lease_ms,
                                      config->max_lost, claim, &err);
     note_redis(worker, status, &err);
@@ -174,6 +185,7 @@ int work_main(const struct config *config) {
     while (usable && !signals_stop())
         usable = work_once(&worker, claim);
     free(claim);
+    notifier_stopping(&worker.notifier);
     presence_leave(&worker.presence);
     worker_close(&worker);
     log_info("worker_ends");

@@ -20,6 +20,10 @@ static const struct field rows[] = {
      .doc = "Address to listen on."},
     {ROW(port), .type = FIELD_INT, .max = 65535, .fallback = "8080",
      .doc = "Port to listen on; 0: any free one."},
+    {ROW(tls_cert), .type = FIELD_TEXT, .max = CONFIG_TEXT_BYTES - 1,
+     .doc = "PEM file of the certificate and its chain, for HTTPS; plain HTTP without it."},
+    {ROW(tls_key), .type = FIELD_TEXT, .max = CONFIG_TEXT_BYTES - 1,
+     .doc = "PEM file of the certificate's private key, which only its owner and group may read."},
     {ROW(insecure), .type = FIELD_BOOL, .fallback = "false",
      .doc = "Listen on an address other than the loopback although nobody is asked for a key."},
     {ROW(redis), .type = FIELD_TEXT, .max = CONFIG_TEXT_BYTES - 1,
@@ -142,6 +146,9 @@ enum status config_parse(struct config *config, int argc, char *const *argv, str
     enum status status = fields_parse_args(&config_table, config, argc, argv, 0, err);
     if (status)
         return status;
+    if (!config->tls_cert[0] != !config->tls_key[0])
+        return error_set_field(err, STATUS_INVALID, config->tls_cert[0] ? "tls_key" : "tls_cert",
+                               "tls_cert and tls_key go together");
     if ((status = origins_check(config->cors_origins, err)) ||
         (status = make_absolute(config, err)) || (status = check_host(config, err)))
         return status;

@@ -22,6 +22,8 @@ struct config {
     char data[CONFIG_TEXT_BYTES];          /* the data directory, absolute after config_parse */
     char host[CONFIG_TEXT_BYTES];          /* address to listen on */
     int64_t port;                          /* 0: any free port */
+    char tls_cert[CONFIG_TEXT_BYTES];      /* PEM file of the chain; "": plain HTTP */
+    char tls_key[CONFIG_TEXT_BYTES];       /* PEM file of its private key */
     bool insecure;                         /* allow addresses other than the loopback */
     char redis[CONFIG_TEXT_BYTES];         /* URL; "" means the private one of the data directory */
     int64_t redis_timeout_ms;              /* for connecting and for each answer */

@@ -6,14 +6,12 @@
 #include "service/common/origins.h"
 #include "service/http/app.h"
 #include "service/http/cors.h"
-#include "service/http/wire.h"
 #include "service/store/space.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 static struct exchange *exchange_of(const struct request *request) {
     return (struct exchange *)(uintptr_t)request;
@@ -98,10 +96,10 @@ static enum MHD_Result refuse(struct exchange *exchange, bool linger) {
     exchange->code = exchange->reply.code;
     if (!link_claim_answer(exchange->link))
         return MHD_NO;
-    wire_send(exchange->link->socket, &exchange->reply);
+    wire_send(&exchange->link->wire, &exchange->reply);
     if (!linger)
         return MHD_NO;
-    shutdown(exchange->link->socket, SHUT_WR);
+    wire_end(&exchange->link->wire);
     link_set_deadline(exchange->link, LIMIT_LINGER_MS);
     return MHD_YES;
 }

@@ -28,8 +28,9 @@ static enum status bind_address(int *out, const struct addrinfo *address, struct
     return error_set_errno(err, reason, "cannot listen");
 }
 
-/* "http://127.0.0.1:8080", "http://[::1]:8080". */
-static enum status format_url(int listener, char *url, size_t url_bytes, struct error *err) {
+/* "http://127.0.0.1:8080", "https://[::1]:8080". */
+static enum status format_url(int listener, const char *scheme, char *url, size_t url_bytes,
+                              struct error *err) {
     struct sockaddr_storage bound;
     socklen_t len = sizeof bound;
     char host[NI_MAXHOST], port[PORT_TEXT_BYTES];
@@ -38,14 +39,16 @@ static enum status format_url(int listener, char *url, size_t url_bytes, struct 
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return error_set(err, STATUS_IO, "cannot tell the address that was bound");
     bool is_v6 = strchr(host, ':') != NULL;
-    snprintf(url, url_bytes, "http://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+    snprintf(url, url_bytes, "%s://%s%s%s:%s", scheme, is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+             port);
     return STATUS_OK;
 }
 
-enum status listen_open(int *out, const char *host, int port, char *url, size_t url_bytes,
+enum status listen_open(int *out, const struct config *config, char *url, size_t url_bytes,
                         struct error *err) {
     char service[PORT_TEXT_BYTES];
-    snprintf(service, sizeof service, "%d", port);
+    const char *host = config->host;
+    snprintf(service, sizeof service, "%d", (int)config->port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *address;
     int failure = getaddrinfo(host, service, &hints, &address);
     if (failure)
@@ -55,9 +58,9 @@ enum status listen_open(int *out, const char *host, int port, char *url, size_t 
     enum status status = bind_address(&listener, address, err);
     freeaddrinfo(address);
     if (!status)
-        status = format_url(listener, url, url_bytes, err);
+        status = format_url(listener, config->tls_cert[0] ? "https" : "http", url, url_bytes, err);
     if (status) {
-        error_wrap(err, status, "%s port %d", host, port);
+        error_wrap(err, status, "%s port %s", host, service);
         if (listener >= 0)
             close(listener);
         return status;

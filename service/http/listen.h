@@ -7,13 +7,13 @@
 #ifndef SERVICE_HTTP_LISTEN_H
 #define SERVICE_HTTP_LISTEN_H
 
-#include "engine/base/status.h"
+#include "service/common/config.h"
 
 #include <stddef.h>
 
-/* Binds a numeric address or a name (port 0: any free one), listens, and writes the URL
- * "http://HOST:PORT" of what was bound. */
-MUST_CHECK enum status listen_open(int *out, const char *host, int port, char *url,
+/* Binds the configured address, which is a number or a name, and port (0: any free one), listens,
+ * and writes the URL of what was bound: "http://HOST:PORT", or https. */
+MUST_CHECK enum status listen_open(int *out, const struct config *config, char *url,
                                    size_t url_bytes, struct error *err);
 
 #endif

@@ -5,10 +5,10 @@
 #include "service/common/log.h"
 #include "service/http/listen.h"
 #include "service/http/server_internal.h"
+#include "service/http/tls.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static struct link *link_of(struct MHD_Connection *connection) {
@@ -25,14 +25,19 @@ static void log_daemon(void *ctx, const char *format, va_list args) {
     str_release(&text);
 }
 
+static struct link *link_create(struct server *server, struct MHD_Connection *connection) {
+    int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return watch_add(&server->watch, socket, tls ? tls->tls_session : NULL);
+}
+
 /* A connection opens or closes; in between its link says where it is. */
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code) {
     struct server *server = ctx;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        int socket =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        struct link *link = watch_add(&server->watch, socket);
+        struct link *link = link_create(server, connection);
         link_set_deadline(link, server->config->request_timeout_ms);
         *socket_context = link;
         return;
@@ -83,8 +88,15 @@ static size_t keep_escaped(void *ctx, struct MHD_Connection *connection, char *t
 
 /* The acceptor keeps to the limit. libmicrohttpd has more room in each thread, because it counts a
  * connection until some time after it has told of its end. */
-static enum status start_daemon(struct server *server, struct error *err) {
+static enum status start_daemon(struct server *server, const struct tls *tls, struct error *err) {
     const struct config *config = server->config;
+    char priorities[] = TLS_PRIORITIES;
+    struct MHD_OptionItem secure[] = {
+        {tls->cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls->cert},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
+        {MHD_OPTION_END, 0, NULL},
+    };
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_daemon, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, config->threads > 1 ? config->threads : 0, NULL},
@@ -98,12 +110,30 @@ static enum status start_daemon(struct server *server, struct error *err) {
         {MHD_OPTION_END, 0, NULL},
     };
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     MHD_USE_NO_LISTEN_SOCKET;
+                     MHD_USE_NO_LISTEN_SOCKET | (tls->cert ? MHD_USE_TLS : 0);
     server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY,
-                                      options, MHD_OPTION_END);
+                                      options, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
     if (!server->daemon)
         return error_set(err, STATUS_INTERNAL, "libmicrohttpd does not start");
     return STATUS_OK;
+}
+
+/* Binds, then starts libmicrohttpd; *listener may be open also after a failure. */
+static enum status start(struct server *server, int *listener, struct error *err) {
+    const struct config *config = server->config;
+    struct tls tls = {NULL, NULL};
+    enum status status = STATUS_OK;
+    if (config->tls_cert[0] && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+        status = error_set_field(err, STATUS_UNSUPPORTED, "tls_cert",
+                                 "tls_cert: this libmicrohttpd was built without TLS");
+    else if (config->tls_cert[0])
+        status = tls_load(&tls, config->tls_cert, config->tls_key, err);
+    if (!status)
+        status = listen_open(listener, config, server->url, sizeof server->url, err);
+    if (!status)
+        status = start_daemon(server, &tls, err);
+    tls_release(&tls);
+    return status;
 }
 
 enum status server_create(struct server **out, const struct config *config, struct app *app,
@@ -115,10 +145,7 @@ enum status server_create(struct server **out, const struct config *config, stru
     server->budget.max_files = LIMIT_UPLOADS;
     watch_init(&server->watch);
     int listener = -1;
-    enum status status = listen_open(&listener, config->host, (int)config->port, server->url,
-                                     sizeof server->url, err);
-    if (!status)
-        status = start_daemon(server, err);
+    enum status status = start(server, &listener, err);
     if (!status) {
         acceptor_start(&server->acceptor, server->daemon, listener, config->connections);
         *out = server;

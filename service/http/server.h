@@ -20,7 +20,7 @@ struct server;
 MUST_CHECK enum status server_create(struct server **out, const struct config *config,
                                      struct app *app, struct error *err);
 
-/* "http://HOST:PORT" as it was bound. */
+/* "http://HOST:PORT" as it was bound, or https. */
 const char *server_url(const struct server *server);
 
 /* Ends what is late; to be called every LIMIT_SWEEP_MS. */

@@ -109,11 +109,13 @@ static enum status parse_query(struct target *target, char *query, struct error 
 
 /* Where the path begins, after the scheme and authority of the absolute form. */
 static const char *skip_authority(const char *raw) {
-    static const char scheme[] = "http://";
-    if (strncasecmp(raw, scheme, sizeof scheme - 1) != 0)
-        return raw;
-    const char *path = strpbrk(raw + sizeof scheme - 1, "/?");
-    return path ? path : "/";
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (strncasecmp(raw, schemes[i], strlen(schemes[i])) == 0) {
+            const char *path = strpbrk(raw + strlen(schemes[i]), "/?");
+            return path ? path : "/";
+        }
+    return raw;
 }
 
 enum status target_parse(struct target *target, const char *raw, struct error *err) {

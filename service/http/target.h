@@ -25,7 +25,7 @@ struct target {
     struct target_param param[LIMIT_TARGET_PARAMS];
 };
 
-/* Parses "/path?query" or the absolute form "http://host/path?query". */
+/* Parses "/path?query" or the absolute form "http://host/path?query" (https too). */
 MUST_CHECK enum status target_parse(struct target *target, const char *raw, struct error *err);
 
 void target_release(struct target *target); /* Zeroed or parsed. */

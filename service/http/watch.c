@@ -4,10 +4,8 @@
 #include "engine/base/mem.h"
 #include "service/http/limits.h"
 #include "service/http/reply.h"
-#include "service/http/wire.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 void watch_init(struct watch *watch) {
     watch->links = NULL;
@@ -19,9 +17,24 @@ void watch_release(struct watch *watch) {
     pthread_mutex_destroy(&watch->lock);
 }
 
-struct link *watch_add(struct watch *watch, int socket) {
+bool link_claim_answer(struct link *link) {
+    return atomic_exchange(&link->answer_due, false);
+}
+
+static void answer_late(struct wire *wire) {
+    struct link *link = (struct link *)wire;
+    if (!link_claim_answer(link))
+        return;
+    struct reply reply;
+    reply_init(&reply);
+    reply_problem(&reply, PROBLEM_REQUEST_TIMEOUT, "the request did not arrive in time");
+    wire_send(wire, &reply);
+    reply_release(&reply);
+}
+
+struct link *watch_add(struct watch *watch, int socket, void *tls) {
     struct link *link = xcalloc(1, sizeof *link);
-    link->socket = socket;
+    wire_open(&link->wire, socket, tls, answer_late);
     pthread_mutex_lock(&watch->lock);
     link->next = watch->links;
     if (link->next)
@@ -51,19 +64,14 @@ void link_clear_deadline(struct link *link) {
     atomic_store(&link->deadline_ns, 0);
 }
 
-bool link_claim_answer(struct link *link) {
-    return atomic_exchange(&link->answer_due, false);
-}
-
+/* The connection's own thread may have to write the answer: the next time it is cut anyway. */
 static void link_end_late(struct link *link) {
-    if (link_claim_answer(link)) {
-        struct reply reply;
-        reply_init(&reply);
-        reply_problem(&reply, PROBLEM_REQUEST_TIMEOUT, "the request did not arrive in time");
-        wire_send(link->socket, &reply);
-        reply_release(&reply);
+    if (atomic_load(&link->answer_due) && !atomic_load(&link->wire.interrupted)) {
+        wire_interrupt(&link->wire);
+        link_set_deadline(link, LIMIT_LINGER_MS);
+        return;
     }
-    shutdown(link->socket, SHUT_RDWR);
+    wire_cut(&link->wire);
     link_clear_deadline(link);
 }
 
@@ -83,6 +91,6 @@ void watch_close_idle(struct watch *watch) {
     pthread_mutex_lock(&watch->lock);
     for (struct link *link = watch->links; link; link = link->next)
         if (!atomic_load(&link->busy))
-            shutdown(link->socket, SHUT_RDWR);
+            wire_cut(&link->wire);
     pthread_mutex_unlock(&watch->lock);
 }

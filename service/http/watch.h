@@ -12,6 +12,8 @@
 #ifndef SERVICE_HTTP_WATCH_H
 #define SERVICE_HTTP_WATCH_H
 
+#include "service/http/wire.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,8 +23,8 @@ struct exchange;
 
 /* One connection. */
 struct link {
+    struct wire wire; /* first: a wire is cast to its link */
     struct link *previous, *next;
-    int socket;
     _Atomic int64_t deadline_ns; /* of the monotonic clock; 0: none */
     atomic_bool answer_due;      /* a request has begun and nobody claimed its answer yet */
     atomic_bool busy;            /* between the request line and the end of the answer */
@@ -37,7 +39,8 @@ struct watch {
 void watch_init(struct watch *watch);    /* Empty. */
 void watch_release(struct watch *watch); /* No links may be left. */
 
-struct link *watch_add(struct watch *watch, int socket);   /* A new connection. */
+/* A new connection, whose thread does not read yet; tls as in wire.h. */
+struct link *watch_add(struct watch *watch, int socket, void *tls);
 void watch_remove(struct watch *watch, struct link *link); /* Frees it; the socket is open yet. */
 
 /* Sets the deadline to so many milliseconds from now. */

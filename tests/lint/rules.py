@@ -32,6 +32,7 @@ BELOW = {
 # Third-party headers and the only folders that may include them.
 FOREIGN = {
     r"microhttpd\.h": ["service/http"],
+    r"gnutls/.*": ["service/http"],
     r"hiredis/.*": ["service/store"],
     r"jansson\.h": ["api", "service/http"],
     r"(oneapi/)?dnnl.*": ["engine/backend/cpu"],

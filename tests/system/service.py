@@ -18,6 +18,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -209,6 +210,8 @@ class Service:
         self.process = None
         self.url = None
         self.key = None  # the secret that is sent, unless a request brings its own
+        cert = settings.get("tls_cert")  # which its clients trust
+        self.context = ssl.create_default_context(cafile=cert) if cert else None
         self.last_log = ""
 
     def start(self):
@@ -263,8 +266,18 @@ class Service:
         return [event for event in events if event["event"] not in ("epoch", "checkpoint")]
 
     def connect(self):
-        """A raw connection to the server."""
-        return socket.create_connection((self.host, self.port), timeout=10)
+        """A raw connection to the server, within TLS if it speaks that."""
+        connection = socket.create_connection((self.host, self.port), timeout=10)
+        if not self.context:
+            return connection
+        return self.context.wrap_socket(connection, server_hostname=self.host)
+
+    def http_connection(self, timeout_s=60):
+        """A connection that speaks HTTP, not opened yet."""
+        if not self.context:
+            return http.client.HTTPConnection(self.host, self.port, timeout=timeout_s * PATIENCE)
+        return http.client.HTTPSConnection(self.host, self.port, timeout=timeout_s * PATIENCE,
+                                           context=self.context)
 
     def request(self, method, path, body=None, headers=None, timeout_s=60):
         """One request on a connection of its own. A dict or list becomes JSON."""
@@ -274,7 +287,7 @@ class Service:
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout_s * PATIENCE)
+        connection = self.http_connection(timeout_s)
         try:
             connection.request(method, path, body, headers)
             return Answer(connection.getresponse())

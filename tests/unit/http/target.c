@@ -42,6 +42,9 @@ static void knows_root_empty_parts_and_absolute_form(void) {
     T_INT(target.segment_count, 2);
     T_STR(target.segment[1], "");
     target_release(&target);
+    target = parsed("https://example.org/jobs");
+    T_STR(target.segment[0], "jobs");
+    target_release(&target);
     target = parsed("http://example.org:80/jobs?limit=3&&");
     T_INT(target.segment_count, 1);
     T_STR(target_param(&target, "limit"), "3");
@@ -56,7 +59,7 @@ static void refuses_what_is_ambiguous(void) {
         "",
         "jobs",
         "*",
-        "https://x/jobs",
+        "ftp://x/jobs",
         "/a%2fb",
         "/a%2Fb",
         "/a%00b",

@@ -1,0 +1,111 @@
+#include "service/http/tls.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { PEM_MAX_BYTES = 1 << 20 };
+
+static enum status refuse(const char *field, const char *path, const char *why, struct error *err) {
+    return error_set_field(err, STATUS_INVALID, field, "%s: %s %s", field, path, why);
+}
+
+static gnutls_datum_t datum_of(char *text) {
+    return (gnutls_datum_t){(unsigned char *)text, (unsigned)strlen(text)};
+}
+
+static enum status read_pem(char **out, const char *field, const char *path, struct error *err) {
+    struct error cause = {0};
+    size_t len;
+    if (file_read(path, PEM_MAX_BYTES, out, &len, &cause) == STATUS_OK)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, field, "%s: %.300s", field, cause.message);
+}
+
+static enum status check_dates(gnutls_x509_crt_t cert, const char *path, struct error *err) {
+    time_t now = time(NULL), from = gnutls_x509_crt_get_activation_time(cert),
+           until = gnutls_x509_crt_get_expiration_time(cert);
+    bool early = now < from;
+    if (!early && now <= until)
+        return STATUS_OK;
+    char date[CLOCK_TEXT_BYTES];
+    clock_format((int64_t)(early ? from : until) * 1000, date);
+    return error_set_field(err, STATUS_INVALID, "tls_cert",
+                           early ? "tls_cert: %s is not valid before %s"
+                                 : "tls_cert: %s has expired at %s",
+                           path, date);
+}
+
+static enum status check_cert(const struct tls *tls, const char *path, struct error *err) {
+    gnutls_x509_crt_t *chain;
+    unsigned count;
+    gnutls_datum_t pem = datum_of(tls->cert);
+    if (gnutls_x509_crt_list_import2(&chain, &count, &pem, GNUTLS_X509_FMT_PEM, 0) < 0)
+        return refuse("tls_cert", path, "holds no certificate in PEM form", err);
+    enum status status = check_dates(chain[0], path, err);
+    for (unsigned i = 0; i < count; i++)
+        gnutls_x509_crt_deinit(chain[i]);
+    gnutls_free(chain);
+    return status;
+}
+
+static enum status check_key(const struct tls *tls, const char *path, struct error *err) {
+    gnutls_privkey_t key;
+    gnutls_datum_t pem = datum_of(tls->key);
+    struct stat info;
+    if (stat(path, &info) == 0 && (info.st_mode & S_IRWXO))
+        return refuse("tls_key", path, "can be read by everyone; chmod it to 600", err);
+    CHECK(gnutls_privkey_init(&key) == 0);
+    int failure = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+    gnutls_privkey_deinit(key);
+    return failure
+               ? refuse("tls_key", path, "holds no private key in PEM form without a password", err)
+               : STATUS_OK;
+}
+
+static enum status check_pair(const struct tls *tls, const char *cert_path, const char *key_path,
+                              struct error *err) {
+    gnutls_certificate_credentials_t credentials;
+    gnutls_datum_t cert = datum_of(tls->cert), key = datum_of(tls->key);
+    CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
+    int failure =
+        gnutls_certificate_set_x509_key_mem(credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
+    gnutls_certificate_free_credentials(credentials);
+    if (failure >= 0)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, "tls_key",
+                           "tls_key: %.300s is not the key of %.300s: %s", key_path, cert_path,
+                           gnutls_strerror(failure));
+}
+
+enum status tls_load(struct tls *tls, const char *cert_path, const char *key_path,
+                     struct error *err) {
+    *tls = (struct tls){NULL, NULL};
+    enum status status = read_pem(&tls->cert, "tls_cert", cert_path, err);
+    if (!status)
+        status = check_cert(tls, cert_path, err);
+    if (!status)
+        status = read_pem(&tls->key, "tls_key", key_path, err);
+    if (!status)
+        status = check_key(tls, key_path, err);
+    if (!status)
+        status = check_pair(tls, cert_path, key_path, err);
+    if (status)
+        tls_release(tls);
+    return status;
+}
+
+void tls_release(struct tls *tls) {
+    if (tls->key)
+        explicit_bzero(tls->key, strlen(tls->key));
+    free(tls->cert);
+    free(tls->key);
+    *tls = (struct tls){NULL, NULL};
+}

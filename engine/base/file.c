@@ -1,5 +1,6 @@
 #include "engine/base/file.h"
 
+#include "engine/base/open.h"
 #include "engine/base/str.h"
 
 #include <dirent.h>
@@ -16,9 +17,9 @@
 enum { FIRST_READ_BYTES = 16 << 10, TMP_ATTEMPTS = 16 };
 
 static enum status open_file(const char *path, int *fd, struct stat *info, struct error *err) {
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open_to_read(path, 0);
     if (*fd < 0)
-        return error_set_errno(err, errno, "open %s", path);
+        return open_failed(errno, path, err);
     int failure = fstat(*fd, info) != 0 ? errno : S_ISDIR(info->st_mode) ? EISDIR : 0;
     if (failure) {
         close(*fd);

@@ -2,7 +2,8 @@
  * file.h - whole files, written so that a crash leaves the old or the new content, never a part.
  *
  * A write goes to a temporary name in the same directory, is synced, renamed, and the directory
- * is synced. Leftover temporary files begin with FILE_TMP_PREFIX and may be removed.
+ * is synced. Leftover temporary files begin with FILE_TMP_PREFIX and may be removed. Strict paths
+ * (open.h) are read without following links.
  *
  * Errors: NOT_FOUND, NO_SPACE, IO, TOO_LARGE (over the limit), OUT_OF_MEMORY.
  */

@@ -1,4 +1,5 @@
 /* The pictures of a folder with a folder a class, and of an archive of such a folder. */
+#include "engine/base/open.h"
 #include "engine/base/str.h"
 #include "engine/data/images.h"
 #include "engine/data/tar.h"
@@ -116,9 +117,10 @@ static enum status walk_folder(struct walk *walk, struct error *err) {
     enum status status = file_join(path, walk->list->place, walk->name, err);
     if (status)
         return status;
-    DIR *dir = opendir(path);
+    int fd = open_to_read(path, O_DIRECTORY);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir)
-        return error_set_errno(err, errno, "open folder %s", path);
+        return open_failed(errno, path, err);
     status = walk_entries(walk, dir, err);
     closedir(dir);
     return status;

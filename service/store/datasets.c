@@ -1,5 +1,6 @@
 #include "service/store/datasets.h"
 
+#include "engine/base/open.h"
 #include "engine/base/str.h"
 #include "service/common/log.h"
 #include "service/common/signals.h"
@@ -7,6 +8,7 @@
 #include "service/store/folders.h"
 #include "service/store/publish.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +118,8 @@ static bool is_allowed(const char *resolved, const char *roots) {
     return allowed;
 }
 
-/* Outside the roots nothing is told apart: not even whether a file exists. */
+/* Outside the roots nothing is told apart: not even whether a file exists. What comes out holds no
+ * link, and as it is strict none is followed that takes a part's place later. */
 static enum status resolve(const char *roots, const char *path, char out[FILE_PATH_BYTES],
                            struct error *err) {
     if (!roots[0])
@@ -124,32 +127,15 @@ static enum status resolve(const char *roots, const char *path, char out[FILE_PA
                                "path: nothing may be imported, as import_roots= is not set");
     char *resolved = path[0] == '/' ? realpath(path, NULL) : NULL;
     bool allowed = resolved && is_allowed(resolved, roots) &&
-                   str_copy(out, FILE_PATH_BYTES, resolved) && file_is_dir(resolved);
+                   strlen(resolved) + sizeof OPEN_STRICT <= FILE_PATH_BYTES &&
+                   file_is_dir(resolved);
+    if (allowed)
+        snprintf(out, FILE_PATH_BYTES, OPEN_STRICT "%s", resolved);
     free(resolved);
     if (allowed)
         return STATUS_OK;
     return error_set_field(err, STATUS_INVALID, "path",
                            "path: %s is no folder under one of the import roots", path);
-}
-
-struct fence {
-    const char *roots, *folder;
-};
-
-/* A file of an allowed folder may be a link that leads anywhere. */
-static enum status check_file(void *ctx, const char *name, struct error *err) {
-    const struct fence *fence = ctx;
-    char path[FILE_PATH_BYTES];
-    enum status status = file_join(path, fence->folder, name, err);
-    if (status)
-        return status;
-    char *resolved = realpath(path, NULL);
-    bool allowed = resolved && is_allowed(resolved, fence->roots);
-    free(resolved);
-    if (allowed)
-        return STATUS_OK;
-    return error_set_field(err, STATUS_INVALID, "path",
-                           "path: %s is a link to nothing under the import roots", path);
 }
 
 static void fill_card(struct dataset_card *card, const struct dataset *dataset, const char *name) {
@@ -217,13 +203,22 @@ static bool go_on(void *ctx, int64_t checked, int64_t count) {
     return !signals_stop();
 }
 
-/* A folder that cannot be used is a wrong value of the request. */
+/* Messages name the place without the mark of a strict path. */
+static void unmark(char *message, const char *folder) {
+    if (folder[0] != '/' || folder[1] != '/')
+        return;
+    for (char *at = message; (at = strstr(at, folder)); at++)
+        memmove(at, at + strlen(OPEN_STRICT), strlen(at + strlen(OPEN_STRICT)) + 1);
+}
+
+/* A folder that cannot be used is a wrong value of the request, and so is one with links. */
 static enum status open_source(struct dataset *dataset, const struct dataset_source *source,
                                struct error *err) {
     struct error cause = {0};
     const struct dataset_watch watch = {NULL, go_on};
     enum status status =
         dataset_open_watched(dataset, source->folder, source->name, &watch, &cause);
+    unmark(cause.message, source->folder);
     if (status == STATUS_CORRUPT || status == STATUS_NOT_FOUND || status == STATUS_INVALID ||
         status == STATUS_TOO_LARGE)
         return error_set_field(err, STATUS_INVALID, source->field, "%s: %.*s", source->field,
@@ -252,9 +247,6 @@ enum status datasets_import(const char *data, const char *roots, int64_t max_byt
         return error_set_field(err, STATUS_INVALID, "name", "name: %s cannot name a data set",
                                request->name);
     enum status status = resolve(roots, request->path, folder, err);
-    struct fence fence = {roots, folder};
-    if (!status)
-        status = folder_each(folder, false, check_file, &fence, err);
     return status ? status : datasets_take(data, max_bytes, &source, entry, err);
 }
 

@@ -7,6 +7,7 @@ import pathlib
 import struct
 import subprocess
 import tempfile
+import threading
 import unittest
 import zlib
 
@@ -184,7 +185,40 @@ class BadDatasetsTest(ServiceCase):
         folder = self.folder()
         for path in (self.outside / "linked").iterdir():
             (folder / path.name).symlink_to(path)
-        self.refuse(folder)
+        self.assertIn(f"path: {folder}/train.safetensors is a link", self.refuse(folder))
+
+    def test_files_that_become_links(self):
+        """A file is changed for a link to one outside, again and again, while it is imported."""
+        write_dataset(self.outside / "secret", train=16, test=16)
+        folder = self.folder()
+        write_dataset(folder / "set", train=32, test=32)
+        train, ends = folder / "set" / "train.safetensors", threading.Event()
+
+        def swap():
+            while not ends.is_set():
+                os.symlink(self.outside / "secret" / "train.safetensors", folder / "link")
+                os.rename(train, folder / "aside")
+                os.rename(folder / "link", train)
+                os.rename(folder / "aside", train)
+        thread = threading.Thread(target=swap)
+        thread.start()
+        try:
+            for i in range(100):
+                answer = self.service.post("/datasets", {"name": f"swapped-{i}",
+                                                         "path": str(folder / "set")})
+                self.assertIn(answer.status, (201, 422), answer)
+                if answer.status == 201:
+                    self.assertEqual(answer.json()["train_count"], 32)
+                    self.service.delete(f"/datasets/swapped-{i}")
+        finally:
+            ends.set()
+            thread.join()
+
+    def test_pipes_are_not_waited_for(self):
+        folder = self.folder()
+        for name in ("train.safetensors", "test.safetensors"):
+            os.mkfifo(folder / name)
+        self.assertIn("is neither a file nor a folder", self.refuse(folder))
 
     def test_unusable_folders(self):
         empty = self.folder()

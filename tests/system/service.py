@@ -50,6 +50,12 @@ def wait_until(condition, timeout_s=30, step_s=0.02, what="condition"):
     raise TimeoutError(f"{what}: not within {timeout_s * PATIENCE} s")
 
 
+def peak_kib(pid):
+    """The most memory that a process had in use."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
 def redis_cli(url, *words):
     """What Redis answers to a command."""
     line = ["redis-cli", "-s", url.removeprefix("unix://"), "--json", *words]

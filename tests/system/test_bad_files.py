@@ -8,22 +8,18 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 import zlib
 
 from material import (job, jpeg, picture, png, png_chunk, split_of, write_dataset,
                       write_raw_tensors, write_tensors)
-from service import Redis, ServiceCase
+from service import PATIENCE, Redis, ServiceCase, peak_kib
 
 RSS_MAX_KIB = 64 * 1024  # what refusing a bomb may cost
 
 # The address sanitizer keeps freed memory for a while; that is no leak.
 os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=1")
-
-
-def rss_kib(pid):
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0])
 
 
 def bomb(side):
@@ -88,7 +84,7 @@ class BadPicturesTest(ServiceCase):
 
     def test_bombs(self):
         """A file may be small and its picture not."""
-        before = rss_kib(self.service.child("serve"))
+        before = peak_kib(self.service.child("serve"))
         for what, data in (("6400 x 6400", bomb(6400)), ("huge", png(2 ** 31 - 1, 1, None, b"x")),
                            ("wide", png(20000, 1, bytes(60000))),
                            ("JPEG", jpeg(width=65500, height=65500))):
@@ -97,16 +93,44 @@ class BadPicturesTest(ServiceCase):
                 self.assertEqual((answer.status, answer.json()["type"]),
                                  (413, "urn:distilld:problem:too_large"), answer)
                 self.assertEqual(self.service.predict(self.model, [data] * 2).status, 413)
-        self.assertLess(rss_kib(self.service.child("serve")) - before, RSS_MAX_KIB)
+        self.assertLess(peak_kib(self.service.child("serve")) - before, RSS_MAX_KIB)
+
+    def test_chunks_beside_the_pixels(self):
+        """What a PNG file holds beside its pixels takes no memory and no time to speak of."""
+        small = picture(1)
+        head = small.index(b"IDAT") - 4
+        large = zlib.compress(bytes(200 << 20), 9)
+        self.raw(small)
+        before = peak_kib(self.service.child("serve"))
+        for what, chunks in (("text", png_chunk(b"tEXt", b"k\0v") * 200000),
+                             ("packed text", png_chunk(b"zTXt", b"k\0\0" + large)),
+                             ("packed international text",
+                              png_chunk(b"iTXt", b"k\0\1\0\0\0" + large)),
+                             ("profile", png_chunk(b"iCCP", b"k\0\0" + large)),
+                             ("unknown", png_chunk(b"teSt", bytes(1000)) * 5000)):
+            with self.subTest(what):
+                begin = time.monotonic()
+                answer = self.raw(small[:head] + chunks + small[head:])
+                self.assertIn(answer.status, (200, 400), answer)
+                self.assertLess(time.monotonic() - begin, 3 * PATIENCE)
+        self.assertLess(peak_kib(self.service.child("serve")) - before, RSS_MAX_KIB)
+
+    def test_scans(self):
+        """Each scan of a JPEG file is a pass over all its pixels."""
+        data = jpeg()
+        scan, end = data.index(b"\xff\xda"), len(data) - 2
+        answer = self.raw(data[:end] + data[scan:end] * 70 + data[end:], "image/jpeg")
+        self.assertEqual(answer.status, 413, answer)
+        self.assertIn("71 scans; at most 64", answer.json()["detail"])
 
     def test_many_broken_ones_leave_nothing_behind(self):
         pictures = [data for _, data in broken_pictures()]
         for repetition in range(60):
             if repetition == 20:
-                before = rss_kib(self.service.child("serve"))
+                before = peak_kib(self.service.child("serve"))
             for data in pictures:
                 self.raw(data)
-        self.assertLess(rss_kib(self.service.child("serve")) - before, 4096)
+        self.assertLess(peak_kib(self.service.child("serve")) - before, 4096)
 
 
 def lying_headers(images, labels):

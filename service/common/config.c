@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PRIVATE_SOCKET "redis.sock"
+#define PRIVATE_SOCKET "redis/redis.sock"
 
 #define ROW(member) FIELD_MEMBER(struct config, member)
 
@@ -27,8 +27,10 @@ static const struct field rows[] = {
     {ROW(insecure), .type = FIELD_BOOL, .fallback = "false",
      .doc = "Listen on an address other than the loopback although nobody is asked for a key."},
     {ROW(redis), .type = FIELD_TEXT, .max = CONFIG_TEXT_BYTES - 1,
-     .doc = "unix:///path or redis://[user][:password@]host[:port][/database]; a private one "
-            "without it."},
+     .doc = "unix://[user@]/path or redis://[user@]host[:port][/database]; a private one without "
+            "it."},
+    {ROW(redis_password_file), .type = FIELD_TEXT, .max = CONFIG_TEXT_BYTES - 1,
+     .doc = "File with the password of this Redis, which only its owner and group may read."},
     {ROW(redis_timeout_ms), .type = FIELD_INT, .min = 10, .max = 600000, .fallback = "2000",
      .doc = "Time that Redis has for connecting and for each answer."},
     {ROW(import_roots), .type = FIELD_TEXT, .max = CONFIG_ROOTS_BYTES - 1,
@@ -149,6 +151,10 @@ enum status config_parse(struct config *config, int argc, char *const *argv, str
     if (!config->tls_cert[0] != !config->tls_key[0])
         return error_set_field(err, STATUS_INVALID, config->tls_cert[0] ? "tls_key" : "tls_cert",
                                "tls_cert and tls_key go together");
+    if (config->redis_password_file[0] && !config->redis[0])
+        return error_set_field(err, STATUS_INVALID, "redis_password_file",
+                               "redis_password_file: the private Redis has no password; give "
+                               "redis=URL too");
     if ((status = origins_check(config->cors_origins, err)) ||
         (status = make_absolute(config, err)) || (status = check_host(config, err)))
         return status;

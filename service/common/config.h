@@ -23,7 +23,6 @@ struct config {
     char host[CONFIG_TEXT_BYTES];          /* address to listen on */
     int64_t port;                          /* 0: any free port */
     char tls_cert[CONFIG_TEXT_BYTES];      /* PEM file of the chain; "": plain HTTP */
-    char tls_key[CONFIG_TEXT_BYTES];       /* PEM file of its private key */
     bool insecure;                         /* allow addresses other than the loopback */
     char redis[CONFIG_TEXT_BYTES];         /* URL; "" means the private one of the data directory */
     int64_t redis_timeout_ms;              /* for connecting and for each answer */
@@ -52,6 +51,10 @@ struct config {
     int64_t webhook_timeout_ms;            /* for sending one message and its answer */
     int64_t webhook_retry_ms;              /* wait after the first try that failed */
     int64_t ready_fd; /* where a child of up writes a line (serve: its URL) when ready; -1: none */
+
+    /* Files that hold secrets, none of which stands on a command line; "" for none. */
+    char tls_key[CONFIG_TEXT_BYTES];             /* PEM, the private key of tls_cert */
+    char redis_password_file[CONFIG_TEXT_BYTES]; /* of the user in redis, or of all */
 };
 
 /* The table of all settings above, in the order in which they are printed. */

@@ -54,8 +54,7 @@ static void check_roots(const char *roots) {
 
 static enum status app_open(struct app *app, const struct config *config, struct error *err) {
     struct redis_address address;
-    enum status status =
-        redis_address_parse(&address, config->redis, (int)config->redis_timeout_ms, err);
+    enum status status = redis_address_of(&address, config, err);
     if (!status)
         status = schema_check_data(config->data, err);
     if (status)

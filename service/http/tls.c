@@ -2,13 +2,13 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "service/common/secret.h"
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 enum { PEM_MAX_BYTES = 1 << 20 };
@@ -21,12 +21,12 @@ static gnutls_datum_t datum_of(char *text) {
     return (gnutls_datum_t){(unsigned char *)text, (unsigned)strlen(text)};
 }
 
-static enum status read_pem(char **out, const char *field, const char *path, struct error *err) {
+static enum status read_cert(char **out, const char *path, struct error *err) {
     struct error cause = {0};
     size_t len;
     if (file_read(path, PEM_MAX_BYTES, out, &len, &cause) == STATUS_OK)
         return STATUS_OK;
-    return error_set_field(err, STATUS_INVALID, field, "%s: %.300s", field, cause.message);
+    return error_set_field(err, STATUS_INVALID, "tls_cert", "tls_cert: %.300s", cause.message);
 }
 
 static enum status check_dates(gnutls_x509_crt_t cert, const char *path, struct error *err) {
@@ -59,9 +59,6 @@ static enum status check_cert(const struct tls *tls, const char *path, struct er
 static enum status check_key(const struct tls *tls, const char *path, struct error *err) {
     gnutls_privkey_t key;
     gnutls_datum_t pem = datum_of(tls->key);
-    struct stat info;
-    if (stat(path, &info) == 0 && (info.st_mode & S_IRWXO))
-        return refuse("tls_key", path, "can be read by everyone; chmod it to 600", err);
     CHECK(gnutls_privkey_init(&key) == 0);
     int failure = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
     gnutls_privkey_deinit(key);
@@ -88,11 +85,11 @@ static enum status check_pair(const struct tls *tls, const char *cert_path, cons
 enum status tls_load(struct tls *tls, const char *cert_path, const char *key_path,
                      struct error *err) {
     *tls = (struct tls){NULL, NULL};
-    enum status status = read_pem(&tls->cert, "tls_cert", cert_path, err);
+    enum status status = read_cert(&tls->cert, cert_path, err);
     if (!status)
         status = check_cert(tls, cert_path, err);
     if (!status)
-        status = read_pem(&tls->key, "tls_key", key_path, err);
+        status = secret_read(&tls->key, "tls_key", key_path, PEM_MAX_BYTES, err);
     if (!status)
         status = check_key(tls, key_path, err);
     if (!status)
@@ -103,9 +100,7 @@ enum status tls_load(struct tls *tls, const char *cert_path, const char *key_pat
 }
 
 void tls_release(struct tls *tls) {
-    if (tls->key)
-        explicit_bzero(tls->key, strlen(tls->key));
     free(tls->cert);
-    free(tls->key);
+    secret_free(tls->key);
     *tls = (struct tls){NULL, NULL};
 }

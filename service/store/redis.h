@@ -17,6 +17,7 @@
 #define SERVICE_STORE_REDIS_H
 
 #include "engine/base/str.h"
+#include "service/common/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,9 +34,14 @@ struct redis_address {
     int timeout_ms;                                          /* to connect, and for each answer */
 };
 
-/* Parses unix:///path or redis://[user][:password@]host[:port][/database]; INVALID otherwise. */
+/* Parses unix://[user@]/path or redis://[user@]host[:port][/database]; INVALID otherwise, also for
+ * a password in it, as whoever runs ps would read it. */
 MUST_CHECK enum status redis_address_parse(struct redis_address *address, const char *url,
                                            int timeout_ms, struct error *err);
+
+/* The address that is configured, with the password out of its file. */
+MUST_CHECK enum status redis_address_of(struct redis_address *address, const struct config *config,
+                                        struct error *err);
 
 /* The arguments of one call. Texts are borrowed until the call; numbers are kept inside. */
 struct redis_args {

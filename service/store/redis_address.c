@@ -1,4 +1,5 @@
 #include "engine/base/str.h"
+#include "service/common/secret.h"
 #include "service/store/redis.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ static int hex_digit(char c) {
     return at ? (int)(at - digits) : -1;
 }
 
-/* Decodes %xx in place, as passwords with '@' or ':' need it; false when it is not hexadecimal. */
+/* Decodes %xx in place, as users with '@' need it; false when it is not hexadecimal. */
 static bool percent_decode(char *text) {
     char *out = text;
     for (const char *in = text; *in; in++) {
@@ -41,13 +42,9 @@ static bool percent_decode(char *text) {
     return true;
 }
 
-static bool parse_login(struct redis_address *address, const char *begin, const char *end) {
-    const char *colon = memchr(begin, ':', (size_t)(end - begin));
-    if (!colon)
-        return false;
-    return copy_part(address->user, sizeof address->user, begin, colon) &&
-           copy_part(address->password, sizeof address->password, colon + 1, end) &&
-           percent_decode(address->user) && percent_decode(address->password);
+static bool parse_user(struct redis_address *address, const char *begin, const char *end) {
+    return copy_part(address->user, sizeof address->user, begin, end) && address->user[0] &&
+           percent_decode(address->user);
 }
 
 static bool parse_number(const char *begin, const char *end, int max, int *out) {
@@ -76,11 +73,21 @@ static bool parse_host(struct redis_address *address, const char *begin, const c
            address->host[0];
 }
 
+/* The last '@' before the path, or NULL. */
+static const char *login_end(const char *text) {
+    return memrchr(text, '@', strcspn(text, "/"));
+}
+
+static bool parse_unix(struct redis_address *address, const char *text) {
+    const char *at = login_end(text), *path = at ? at + 1 : text;
+    return (!at || parse_user(address, text, at)) && path[0] == '/' &&
+           str_copy(address->unix_path, sizeof address->unix_path, path);
+}
+
 static bool parse_tcp(struct redis_address *address, const char *text) {
-    const char *end = text + strlen(text), *slash = strchr(text, '/');
-    const char *at = memrchr(text, '@', (size_t)((slash ? slash : end) - text));
+    const char *end = text + strlen(text), *slash = strchr(text, '/'), *at = login_end(text);
     address->port = REDIS_PORT;
-    if (at && !parse_login(address, text, at))
+    if (at && !parse_user(address, text, at))
         return false;
     if (slash && slash + 1 < end &&
         !parse_number(slash + 1, end, REDIS_MAX_DATABASE, &address->database))
@@ -91,16 +98,38 @@ static bool parse_tcp(struct redis_address *address, const char *text) {
 enum status redis_address_parse(struct redis_address *address, const char *url, int timeout_ms,
                                 struct error *err) {
     *address = (struct redis_address){.timeout_ms = timeout_ms};
+    const char *authority = strstr(url, "://"), *at = authority ? login_end(authority + 3) : NULL;
+    if (at && memchr(authority + 3, ':', (size_t)(at - authority - 3)))
+        return error_set_field(err, STATUS_INVALID, "redis",
+                               "redis: everyone can read a password on a command line; write it "
+                               "into a file and name that by redis_password_file=");
     bool valid = false;
     if (str_has_prefix(url, UNIX_SCHEME))
-        valid = url[strlen(UNIX_SCHEME)] == '/' &&
-                str_copy(address->unix_path, sizeof address->unix_path, url + strlen(UNIX_SCHEME));
+        valid = parse_unix(address, url + strlen(UNIX_SCHEME));
     else if (str_has_prefix(url, TCP_SCHEME))
         valid = parse_tcp(address, url + strlen(TCP_SCHEME));
     if (valid)
         return STATUS_OK;
-    /* The value may hold a password, so it is not repeated. */
+    /* The value may hold a password all the same, so it is not repeated. */
     return error_set_field(err, STATUS_INVALID, "redis",
-                           "redis: expected unix:///path or "
-                           "redis://[user][:password@]host[:port][/database]");
+                           "redis: expected unix://[user@]/path or "
+                           "redis://[user@]host[:port][/database]");
+}
+
+enum status redis_address_of(struct redis_address *address, const struct config *config,
+                             struct error *err) {
+    static const char field[] = "redis_password_file";
+    char *password = NULL;
+    enum status status =
+        redis_address_parse(address, config->redis, (int)config->redis_timeout_ms, err);
+    if (!status && config->redis_password_file[0])
+        status = secret_read_line(&password, field, config->redis_password_file,
+                                  sizeof address->password - 1, err);
+    else if (!status && address->user[0])
+        status =
+            error_set_field(err, STATUS_INVALID, field, "%s: the user of redis= needs one", field);
+    if (password)
+        str_copy(address->password, sizeof address->password, password);
+    secret_free(password);
+    return status;
 }

@@ -34,15 +34,14 @@ static void add_path(struct str *conf, const char *directive, const char *folder
     str_release(&path);
 }
 
-static enum status write_configuration(const struct config *config, const char *folder,
-                                       const char *path, struct error *err) {
+static enum status write_configuration(const char *folder, const char *path, struct error *err) {
     struct str conf = STR_INIT;
     str_add(&conf, "port 0\ndaemonize no\ndatabases 1\nunixsocketperm 700\n"
                    "appendonly yes\nappendfsync always\nsave \"\"\n"
                    "maxmemory-policy noeviction\nloglevel notice\n");
     add_path(&conf, "dir", folder, "");
     add_path(&conf, "logfile", folder, "redis.log");
-    add_path(&conf, "unixsocket", config->data, "redis.sock");
+    add_path(&conf, "unixsocket", folder, "redis.sock");
     /* Nobody else's file under this name, and nobody else may read it. */
     unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -87,7 +86,7 @@ enum status private_redis_init(struct child *child, const struct config *config,
     if (!status)
         status = file_join(conf, folder, "redis.conf", err);
     if (!status)
-        status = write_configuration(config, folder, conf, err);
+        status = write_configuration(folder, conf, err);
     if (!status)
         status = take_lock(folder, &child->keep_fd, err);
     if (status)

@@ -99,8 +99,7 @@ static bool is_ours(const struct up *up, enum role role) {
 
 static enum status wait_for_redis(struct up *up, struct error *err) {
     struct redis_address address;
-    enum status status =
-        redis_address_parse(&address, up->config->redis, (int)up->config->redis_timeout_ms, err);
+    enum status status = redis_address_of(&address, up->config, err);
     if (status)
         return status;
     struct redis_pool *pool = pool_create(&address, 1);

@@ -62,8 +62,7 @@ static enum status worker_open(struct worker *worker, const struct config *confi
     struct redis_address address;
     *worker = (struct worker){.config = config, .slot.fd = -1};
     notifier_open(&worker->notifier);
-    enum status status =
-        redis_address_parse(&address, config->redis, (int)config->redis_timeout_ms, err);
+    enum status status = redis_address_of(&address, config, err);
     if (!status)
         status = schema_check_data(config->data, err);
     if (status)

@@ -125,7 +125,8 @@ class Process:
 class Redis:
     """A private redis-server on a unix socket, with the settings of `distilld up`."""
 
-    def __init__(self):
+    def __init__(self, *settings):
+        self.more = settings
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-redis-"))
         self.socket = self.folder / "redis.sock"
         self.url = f"unix://{self.socket}"
@@ -135,7 +136,7 @@ class Redis:
         self.process = Process(
             ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir",
              str(self.folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
-             "--daemonize", "no"], self.folder / "log")
+             "--daemonize", "no", *self.more], self.folder / "log")
         wait_until(self.answers, START_S, what="Redis")
         return self
 
@@ -144,7 +145,7 @@ class Redis:
             with contextlib.suppress(OSError):
                 client.connect(str(self.socket))
                 client.sendall(b"PING\r\n")
-                return client.recv(16).startswith(b"+PONG")
+                return client.recv(16).startswith((b"+PONG", b"-NOAUTH"))
         return False
 
     def command(self, *words):

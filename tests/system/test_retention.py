@@ -31,7 +31,7 @@ class RetentionCase(ServiceCase):
         return job_id
 
     def redis(self, *words):
-        return redis_cli(f"unix://{self.service.data}/redis.sock", *words)
+        return redis_cli(f"unix://{self.service.data}/redis/redis.sock", *words)
 
     def age(self, job_id, days):
         """Lets a job have ended so long ago."""

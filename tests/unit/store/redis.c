@@ -22,8 +22,9 @@ static void test_addresses(void) {
         {"unix:///run/r.sock", "/run/r.sock", "", "", "", 0, 0},
         {"redis://h", "", "h", "", "", 6379, 0},
         {"redis://h:1/2", "", "h", "", "", 1, 2},
-        {"redis://:p%40w@h:1", "", "h", "", "p@w", 1, 0},
-        {"redis://u:p:q@h/3", "", "h", "u", "p:q", 6379, 3},
+        {"redis://u%40@h:1", "", "h", "u@", "", 1, 0},
+        {"redis://u@h/3", "", "h", "u", "", 6379, 3},
+        {"unix://u@/run/r@.sock", "/run/r@.sock", "", "u", "", 0, 0},
         {"redis://[::1]:7/0", "", "::1", "", "", 7, 0},
         {"redis://[::1]", "", "::1", "", "", 6379, 0},
     };
@@ -48,9 +49,13 @@ static void test_addresses(void) {
         "redis://h:1/x",
         "redis://h:70000",
         "redis://[::1",
-        "redis://p@h",
-        "redis://:%zz@h",
-        "redis://:%00@h",
+        "redis://@h",
+        "redis://%zz@h",
+        "redis://%00@h",
+        "redis://:secret@h",
+        "redis://u:secret@h",
+        "unix://u:secret@/run/r.sock",
+        "unix://@/run/r.sock",
         "redis://[::1]7",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -58,6 +63,7 @@ static void test_addresses(void) {
         if (redis_address_parse(&address, bad[i], 1, &why) != STATUS_INVALID)
             T_FAIL("%s was accepted", bad[i]);
         T_STR(why.field, "redis");
+        T_CHECK(!strstr(why.message, "secret"));
     }
 }
 

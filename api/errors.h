@@ -23,6 +23,7 @@
     X(REQUEST_TIMEOUT, 408, "request_timeout", "the request took too long to arrive")              \
     X(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type", "the content type is not accepted")   \
     X(TOO_MANY_REQUESTS, 429, "too_many_requests", "too much is waiting already")                  \
+    X(RATE_LIMITED, 429, "rate_limited", "requests come faster than they may")                     \
     X(HEADERS_TOO_LARGE, 431, "headers_too_large", "the request's headers are too large")
 
 enum problem {

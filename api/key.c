@@ -4,6 +4,7 @@
 #include "api/codec.h"
 #include "api/json_internal.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 /* ---- roles ---- */
@@ -44,6 +45,20 @@ bool key_roles_allow(unsigned roles, enum key_role asked) {
 
 /* ---- cards ---- */
 
+#define LIMIT(structure, member)                                                                   \
+    .name = #member, .offset = offsetof(structure, limits.member),                                 \
+    .size = sizeof(((structure *)NULL)->limits.member), .fallback = "0"
+#define LIMIT_ROWS(structure)                                                                      \
+    {LIMIT(structure, requests_per_s), .type = FIELD_FLOAT, .max = 1e6,                            \
+     .doc = "Requests that it may send in a second; 0: as the setting says."},                     \
+        {LIMIT(structure, requests_burst), .type = FIELD_INT, .max = 1e6,                          \
+         .doc = "Requests that it may send at once; 0: as the setting says."},                     \
+    {                                                                                              \
+        LIMIT(structure, active_jobs),                                                             \
+            .type = FIELD_INT, .max = 1e6,                                                         \
+            .doc = "Its jobs that may be queued, running or paused; 0: as the setting says."       \
+    }
+
 #define ROW(member) FIELD_MEMBER(struct key_card, member)
 static const struct field card_rows[] = {
     {ROW(name), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .min = 1, .max = KEY_NAME_BYTES - 1,
@@ -54,6 +69,7 @@ static const struct field card_rows[] = {
      .max = CLOCK_TEXT_BYTES - 1, .doc = "When it was made."},
     {ROW(sha256), .type = FIELD_TEXT, .flags = FIELD_REQUIRED | FIELD_HIDDEN,
      .min = SHA256_HEX_BYTES - 1, .max = SHA256_HEX_BYTES - 1, .doc = "SHA-256 of its secret."},
+    LIMIT_ROWS(struct key_card),
 };
 #undef ROW
 const struct field_table key_card_table = {"key", card_rows,
@@ -81,6 +97,7 @@ static const struct field request_rows[] = {
     {ROW(roles), .type = FIELD_TEXTS, .flags = FIELD_REQUIRED, .min = 1,
      .max = FIELD_TEXT_BYTES - 1,
      .doc = "What its holder may do: any of read, predict, submit and admin, which may all."},
+    LIMIT_ROWS(struct key_request),
 };
 #undef ROW
 const struct field_table key_request_table = {"key", request_rows,

@@ -32,6 +32,14 @@ enum key_role {
 };
 
 enum { KEY_NAME_BYTES = FIELD_TEXT_BYTES };
+
+/* What a key may use; 0: as the settings of the same names say, and there: any amount. */
+struct key_limits {
+    double requests_per_s;
+    int64_t requests_burst; /* requests that may come at once; 0 there: those of one second */
+    int64_t active_jobs;    /* of its own that are queued, running or paused */
+};
+
 #define KEY_NAME_RANGE "1 to 63 lower-case letters, digits, _, . and -, not first . or -"
 
 /* A key, as GET /keys answers, and as it is kept. */
@@ -40,6 +48,7 @@ struct key_card {
     struct text_list roles;
     char created[CLOCK_TEXT_BYTES]; /* RFC 3339 */
     char sha256[SHA256_HEX_BYTES];  /* of the secret; never shown */
+    struct key_limits limits;
 };
 extern const struct field_table key_card_table;
 
@@ -54,6 +63,7 @@ MUST_CHECK enum status key_card_decode(struct key_card *card, const char *text, 
 struct key_request {
     char name[KEY_NAME_BYTES]; /* required */
     struct text_list roles;    /* required */
+    struct key_limits limits;
 };
 extern const struct field_table key_request_table;
 

@@ -27,6 +27,7 @@
     X(UNAVAILABLE, "unavailable", "a service it needs does not answer")                            \
     X(IO, "io", "reading or writing failed")                                                       \
     X(NO_SPACE, "no_space", "the disk is full")                                                    \
+    X(QUOTA, "quota", "a quota is used up")                                                        \
     X(CORRUPT, "corrupt", "stored data is damaged")                                                \
     X(UNSUPPORTED, "unsupported", "this build or machine cannot do it")                            \
     X(OUT_OF_MEMORY, "out_of_memory", "not enough memory")                                         \

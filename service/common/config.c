@@ -76,6 +76,13 @@ static const struct field rows[] = {
      .doc = "Most bytes of all data sets, same pictures counted once; 0: no limit."},
     {ROW(keep_uploads_hours), .type = FIELD_INT, .min = 1, .max = 8760, .fallback = "24",
      .doc = "Hours after which an upload that nobody goes on with is removed."},
+    {ROW(requests_per_s), .type = FIELD_FLOAT, .max = 1e6, .fallback = "0",
+     .doc =
+         "Requests that a key, or without keys an address, may send in a second; 0: any number."},
+    {ROW(requests_burst), .type = FIELD_INT, .max = 1e6, .fallback = "0",
+     .doc = "Of them, those that may come at once; 0: as many as in a second."},
+    {ROW(active_jobs), .type = FIELD_INT, .max = 1e6, .fallback = "0",
+     .doc = "Jobs of a key that may be queued, running or paused; 0: any number."},
     {ROW(min_free_bytes), .type = FIELD_INT, .max = 1e15, .fallback = "0",
      .doc = "With less room than this for data, jobs and uploads are refused; 0: no minimum."},
     {ROW(webhook_private), .type = FIELD_BOOL, .fallback = "false",

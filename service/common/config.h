@@ -46,6 +46,9 @@ struct config {
     int64_t uploads_bytes;                 /* of all that are open; 0: no limit */
     int64_t datasets_bytes;                /* of all data sets; 0: no limit */
     int64_t keep_uploads_hours;            /* uploads that nobody goes on with */
+    double requests_per_s;                 /* of a key, or an address without keys; 0: any number */
+    int64_t requests_burst;                /* of them at once; 0: those of one second */
+    int64_t active_jobs;                   /* of a key; 0: any number */
     int64_t min_free_bytes;                /* below this nothing new is taken; 0: no minimum */
     bool webhook_private;                  /* webhooks may go to private addresses */
     int64_t webhook_timeout_ms;            /* for sending one message and its answer */

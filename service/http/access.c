@@ -30,15 +30,36 @@ static void refuse_role(const char *name, const char *role, struct reply *reply)
                  role);
 }
 
-void access_check(const struct request *request, const struct route *route,
-                  struct key_holder *holder, struct reply *reply) {
+/* What the key does not say, the settings say. */
+static void fill_limits(struct key_limits *limits, const struct config *config) {
+    if (limits->requests_per_s <= 0)
+        limits->requests_per_s = config->requests_per_s;
+    if (limits->requests_burst == 0)
+        limits->requests_burst = config->requests_burst;
+    if (limits->active_jobs == 0)
+        limits->active_jobs = config->active_jobs;
+}
+
+static bool may_use(const struct request *request, enum key_role role, struct key_holder *holder,
+                    struct reply *reply) {
     struct key_ring *keys = request->app->keys;
-    if (route->role == KEY_ROLE_NONE || !key_ring_asks(keys))
-        return;
+    if (role == KEY_ROLE_NONE || !key_ring_asks(keys))
+        return true;
     const char *secret = access_secret(request_header(request, "Authorization"),
                                        request_header(request, "X-API-Key"));
-    if (!secret || !key_ring_find(keys, secret, holder))
+    if (!secret || !key_ring_find(keys, secret, holder)) {
         refuse_caller(secret != NULL, reply);
-    else if (!key_roles_allow(holder->roles, route->role))
-        refuse_role(holder->name, key_role_slug(route->role), reply);
+        return false;
+    }
+    if (key_roles_allow(holder->roles, role))
+        return true;
+    refuse_role(holder->name, key_role_slug(role), reply);
+    return false;
+}
+
+bool access_check(const struct request *request, const struct route *route,
+                  struct key_holder *holder, struct reply *reply) {
+    bool may = may_use(request, route->role, holder, reply);
+    fill_limits(&holder->limits, request->app->config);
+    return may;
 }

@@ -13,9 +13,10 @@
  * NULL when there is none. Either may be NULL. */
 const char *access_secret(const char *authorization, const char *api_key);
 
-/* Finds the holder of the request's key, or leaves it zeroed where nobody is asked for one. Fills
- * the reply with 401 or 403 when this request may not use the route. */
-void access_check(const struct request *request, const struct route *route,
+/* Finds the holder of the request's key, or makes one without a name where nobody is asked, and the
+ * limits that hold. False, with 401 or 403 in the reply, when this request may not use the route.
+ */
+bool access_check(const struct request *request, const struct route *route,
                   struct key_holder *holder, struct reply *reply);
 
 #endif

@@ -11,6 +11,7 @@
 #include "service/http/crew.h"
 #include "service/http/keeper.h"
 #include "service/http/model_cache.h"
+#include "service/http/rate.h"
 #include "service/http/stream.h"
 #include "service/http/telemetry.h"
 #include "service/store/key_ring.h"
@@ -23,7 +24,8 @@ struct app {
     const struct config *config;
     struct redis_pool *pool;
     struct id_source ids;
-    struct key_ring *keys; /* who may do what */
+    struct key_ring *keys;    /* who may do what */
+    struct rate_table *rates; /* who has sent how much */
     struct telemetry *telemetry;
     struct pump *pump;     /* live metrics */
     struct keeper *keeper; /* removes what is old */

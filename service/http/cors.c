@@ -8,7 +8,7 @@ enum { HTTP_NO_CONTENT = 204, MAX_AGE_S = 600 };
 /* Beside those that every page may read. */
 #define EXPOSED                                                                                    \
     "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, ETag, Location, "   \
-    "Retry-After, WWW-Authenticate"
+    "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"
 
 /* All that the routes look at. */
 #define TAKEN                                                                                      \

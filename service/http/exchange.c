@@ -53,7 +53,7 @@ struct exchange *exchange_create(struct server *server, struct link *link,
     exchange->begun_ns = clock_mono_ns();
     exchange->request.app = server->app;
     exchange->request.ops = &request_ops;
-    exchange->request.key = exchange->holder.name;
+    exchange->request.holder = &exchange->holder;
     exchange->request.target = &exchange->target;
     exchange->request.content_type = exchange->content_type;
     reply_init(&exchange->reply);
@@ -83,7 +83,8 @@ void exchange_free(struct exchange *exchange) {
     free(exchange);
 }
 
-void exchange_add_cors(struct exchange *exchange) {
+void exchange_add_headers(struct exchange *exchange) {
+    throttle_add_headers(&exchange->left, &exchange->reply);
     cors_add(exchange->server->config->cors_origins, find_header(&exchange->request, "Origin"),
              &exchange->reply);
 }
@@ -91,7 +92,7 @@ void exchange_add_cors(struct exchange *exchange) {
 /* Ends the connection with an answer written past libmicrohttpd. A client that is still sending
  * is listened to for a moment, or else it might never see the answer. */
 static enum MHD_Result refuse(struct exchange *exchange, bool linger) {
-    exchange_add_cors(exchange);
+    exchange_add_headers(exchange);
     exchange->state = EXCHANGE_REFUSED;
     exchange->code = exchange->reply.code;
     if (!link_claim_answer(exchange->link))
@@ -184,6 +185,14 @@ static void answer_preflight(struct exchange *exchange, const char *method,
         cors_answer_preflight(match.allow, &exchange->reply);
 }
 
+/* Whether this caller may use the route, and now. */
+static void check_caller(struct exchange *exchange) {
+    const struct request *request = &exchange->request;
+    if (access_check(request, exchange->route, &exchange->holder, &exchange->reply))
+        throttle_check(request, exchange->route, exchange->link->socket, &exchange->left,
+                       &exchange->reply);
+}
+
 static void check_length(struct exchange *exchange, const struct framing *framing) {
     exchange->body.max_bytes = body_limit(exchange);
     exchange->body.budget = &exchange->server->budget;
@@ -247,7 +256,7 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
     else
         find_route(exchange, method);
     if (exchange->route)
-        access_check(&exchange->request, exchange->route, &exchange->holder, &exchange->reply);
+        check_caller(exchange);
     if (!status)
         answer_preflight(exchange, method, &framing);
     check_length(exchange, &framing);

@@ -108,10 +108,12 @@ static void submit(struct creation *creation, struct reply *reply) {
     bool created;
     id_make(&request->app->ids, ID_PREFIX_JOB, id);
     job_init(&job, id, &creation->spec, clock_wall_ms());
-    str_copy(job.owner, sizeof job.owner, request->key);
+    str_copy(job.owner, sizeof job.owner, request->holder->name);
     sha256_hex(request->body, request->body_len, fingerprint);
-    struct submission submission = {
-        .job = &job, .idempotency_key = creation->key, .fingerprint = fingerprint};
+    struct submission submission = {.job = &job,
+                                    .idempotency_key = creation->key,
+                                    .fingerprint = fingerprint,
+                                    .active_jobs = request->holder->limits.active_jobs};
     enum status status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
     if (status) {
         refuse_inputs(creation, reply, &err);

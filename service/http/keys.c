@@ -41,7 +41,7 @@ static void reply_made(struct reply *reply, const struct key_card *card, const c
 
 /* The first key shuts everybody out who has none: that is for who owns the data directory. */
 static enum status check_asked(const struct request *request, struct error *err) {
-    if (request->key[0])
+    if (request->holder->name[0])
         return STATUS_OK;
     return error_set(err, STATUS_CONFLICT,
                      "nobody is asked for a key here; the first one is made by distilld key");
@@ -65,14 +65,14 @@ void handle_key_create(struct request *request, struct reply *reply) {
         return;
     }
     key_ring_update(request->app->keys);
-    log_info("key_made", log_text("key", card.name), log_text("by", request->key));
+    log_info("key_made", log_text("key", card.name), log_text("by", request->holder->name));
     reply_made(reply, &card, secret);
     explicit_bzero(secret, sizeof secret);
 }
 
 /* So that there is always one left that may make others. */
 static enum status check_not_own(const struct request *request, struct error *err) {
-    if (!str_equal(request->arg, request->key))
+    if (!str_equal(request->arg, request->holder->name))
         return STATUS_OK;
     return error_set(err, STATUS_CONFLICT, "a key cannot remove itself");
 }
@@ -89,6 +89,6 @@ void handle_key_remove(struct request *request, struct reply *reply) {
         return;
     }
     key_ring_update(request->app->keys);
-    log_info("key_removed", log_text("key", request->arg), log_text("by", request->key));
+    log_info("key_removed", log_text("key", request->arg), log_text("by", request->holder->name));
     reply->code = HTTP_NO_CONTENT;
 }

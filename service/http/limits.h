@@ -23,6 +23,7 @@ enum {
     LIMIT_INACTIVE_S = 60, /* a stream whose client does not read */
 
     /* Parts of a request */
+    LIMIT_RATE_CALLERS = 4096, /* whose requests are counted */
     LIMIT_TARGET_SEGMENTS = 8,
     LIMIT_TARGET_PARAMS = 16,
     LIMIT_JSON_BYTES = 1 << 20,         /* body of a request other than a prediction */

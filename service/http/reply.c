@@ -61,7 +61,7 @@ void reply_field_errors(struct reply *reply, const struct error *err,
         reply->code = inference_error_add(&out, reply_json(reply, 0));
     else
         reply->code = problem_add_error(&out, errors, reply_body(reply, 0, PROBLEM_CONTENT_TYPE));
-    if (reply->code == HTTP_UNAVAILABLE)
+    if (reply->code == HTTP_UNAVAILABLE || reply->code == HTTP_TOO_MANY_REQUESTS)
         reply_header(reply, "Retry-After", "%d", LIMIT_RETRY_AFTER_S);
 }
 
@@ -102,6 +102,6 @@ void reply_problem(struct reply *reply, enum problem problem, const char *format
     else
         problem_add_json(kind, detail, NULL,
                          reply_body(reply, kind->http_code, PROBLEM_CONTENT_TYPE));
-    if (kind->http_code == HTTP_TOO_MANY_REQUESTS)
+    if (problem == PROBLEM_TOO_MANY_REQUESTS)
         reply_header(reply, "Retry-After", "%d", LIMIT_RETRY_AFTER_S);
 }

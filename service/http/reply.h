@@ -12,7 +12,7 @@
 
 struct stream;
 
-enum { REPLY_MAX_HEADERS = 12, REPLY_HEADER_BYTES = 200 };
+enum { REPLY_MAX_HEADERS = 16, REPLY_HEADER_BYTES = 200 };
 
 struct reply_header {
     const char *name; /* a constant */
@@ -48,7 +48,7 @@ struct str *reply_body(struct reply *reply, int code, const char *content_type);
 struct str *reply_json(struct reply *reply, int code); /* The same for application/json. */
 
 /* Problem details, or what its form says, for an error of any module; what was filled before is
- * dropped. 503 and 429 get Retry-After. */
+ * dropped. 503 and 429 get Retry-After, but for RATE_LIMITED, whose time the caller knows. */
 void reply_error(struct reply *reply, const struct error *err);
 
 /* The same with all that is wrong with a body's fields. */

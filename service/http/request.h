@@ -17,6 +17,7 @@
 #include "service/http/body.h"
 #include "service/http/reply.h"
 #include "service/http/target.h"
+#include "service/store/key_ring.h"
 
 struct app;
 struct request;
@@ -28,11 +29,11 @@ struct request {
     struct app *app;
     const struct request_ops *ops; /* private to the server */
     const struct target *target;
-    const char *key;          /* name of the key it came with, "" when nobody is asked for one */
-    const char *arg;          /* the path's part in braces, or NULL */
-    const char *second_arg;   /* the second such part, or NULL */
-    const char *content_type; /* media type in lower case without parameters, or "" */
-    const char *body;         /* NUL-terminated */
+    const struct key_holder *holder; /* of the key it came with, "" when nobody is asked for one */
+    const char *arg;                 /* the path's part in braces, or NULL */
+    const char *second_arg;          /* the second such part, or NULL */
+    const char *content_type;        /* media type in lower case without parameters, or "" */
+    const char *body;                /* NUL-terminated */
     size_t body_len;
     const char *body_path;    /* a file with the body, which is "", or NULL; it ends with this */
     struct body_sink sink;    /* took the body as it came, if it has a function; it is "" then */

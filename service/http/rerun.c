@@ -75,11 +75,13 @@ static enum status submit(struct rerun *rerun, struct job *made, struct error *e
     bool created;
     id_make(&request->app->ids, ID_PREFIX_JOB, id);
     job_init(&job, id, &rerun->job.spec, clock_wall_ms());
-    str_copy(job.owner, sizeof job.owner, request->key);
+    str_copy(job.owner, sizeof job.owner, request->holder->name);
     str_copy(job.rerun_of, sizeof job.rerun_of, rerun->job.id);
     sha256_hex(rerun->job.id, strlen(rerun->job.id), fingerprint);
-    const struct submission submission = {
-        .job = &job, .idempotency_key = key, .fingerprint = fingerprint};
+    const struct submission submission = {.job = &job,
+                                          .idempotency_key = key,
+                                          .fingerprint = fingerprint,
+                                          .active_jobs = request->holder->limits.active_jobs};
     int guard; /* what is found stays until it is named */
     enum status status = guard_share(&guard, request->app->config->data, err);
     if (!status)

@@ -80,7 +80,7 @@ static void set_read_deadline(struct exchange *exchange, uint64_t answer_bytes) 
 
 enum MHD_Result exchange_send(struct exchange *exchange) {
     struct reply *reply = &exchange->reply;
-    exchange_add_cors(exchange);
+    exchange_add_headers(exchange);
     exchange->state = EXCHANGE_DONE;
     exchange->code = reply->code;
     set_read_deadline(exchange, reply->file >= 0 ? reply->file_bytes : reply->body.len);

@@ -75,6 +75,7 @@ static enum status app_open(struct app *app, const struct config *config, struct
     }
     id_source_init(&app->ids);
     app->keys = key_ring_create(config->data);
+    app->rates = rate_table_create();
     app->telemetry = telemetry_create();
     app->models = model_cache_create(config);
     app->loaders = crew_create(LIMIT_LOADERS, LIMIT_LOADS_WAITING);
@@ -93,6 +94,7 @@ static void app_close(struct app *app) {
     crew_free(app->loaders);
     model_cache_free(app->models);
     telemetry_free(app->telemetry);
+    rate_table_free(app->rates);
     key_ring_free(app->keys);
     id_source_release(&app->ids);
     pool_free(app->pool);

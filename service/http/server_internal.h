@@ -13,6 +13,7 @@
 #include "service/http/body.h"
 #include "service/http/framing.h"
 #include "service/http/router.h"
+#include "service/http/throttle.h"
 #include "service/http/watch.h"
 
 #include <microhttpd.h>
@@ -48,7 +49,8 @@ struct exchange {
     struct MHD_Connection *connection;
     enum exchange_state state;
     const struct route *route; /* NULL: none */
-    struct key_holder holder;  /* of the key; zeroed when nobody is asked for one */
+    struct key_holder holder;  /* of the key; nameless when nobody is asked for one */
+    struct rate_left left;     /* of what this caller may send */
     bool is_head;              /* the answer is sent without its body */
     char *raw;                 /* request target as it came */
     struct target target;
@@ -71,8 +73,8 @@ enum MHD_Result exchange_run(struct exchange *exchange, const char *method, cons
 /* The headers as they came, with what only their place in memory tells. */
 void exchange_headers(struct exchange *exchange, struct http_headers *headers);
 
-/* What a page of another origin needs to read the reply; once, when it is complete. */
-void exchange_add_cors(struct exchange *exchange);
+/* What all replies tell beside their own headers; once, when it is complete. */
+void exchange_add_headers(struct exchange *exchange);
 
 /* Hands the reply to libmicrohttpd. */
 enum MHD_Result exchange_send(struct exchange *exchange);

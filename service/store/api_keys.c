@@ -101,7 +101,7 @@ static enum status write_key(const char *path, const struct key_card *card, stru
 
 static void fill_card(struct key_card *card, const struct key_request *request,
                       const char *secret) {
-    *card = (struct key_card){.roles = request->roles};
+    *card = (struct key_card){.roles = request->roles, .limits = request->limits};
     str_copy(card->name, sizeof card->name, request->name);
     clock_format(clock_wall_ms(), card->created);
     secret_digest(secret, card->sha256);

@@ -50,6 +50,11 @@ static enum status refusal(const struct redisReply *reply, const char *id, struc
         return error_set_field(err, STATUS_CONFLICT, "depends_on",
                                "job %s, on which it depends, is %s", reply_text(reply, 1),
                                reply_text(reply, 2));
+    if (reply_is(reply, "quota"))
+        return error_set(err, STATUS_QUOTA,
+                         "key %s has %s jobs that have not ended, and may have "
+                         "no more",
+                         reply_text(reply, 1), reply_text(reply, 2));
     if (!reply_is(reply, "conflict"))
         return STATUS_OK;
     const char *wish = reply_text(reply, 2);

@@ -58,6 +58,7 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     redis_args_int(&call.args, job->spec.max_runtime_s * 1000);
     redis_args_text(&call.args, str_text(&depends_on));
     redis_args_text(&call.args, job->owner);
+    redis_args_int(&call.args, submission->active_jobs);
     struct redisReply *reply;
     enum status status = job_call_run(&call, pool, &script_submit, &reply, err);
     str_release(&spec);

@@ -25,11 +25,13 @@ struct submission {
     const struct job *job; /* from job_init */
     const char *idempotency_key;
     const char *fingerprint;
+    int64_t active_jobs; /* that its owner may have; 0: any number */
 };
 
 /* Creates a job once: submitting an id or an idempotency key again gives the job that exists, with
  * created false. INVALID with field "Idempotency-Key" when the key belongs to another request,
- * or "depends_on" when a job that it depends on is unknown or ended without success. */
+ * or "depends_on" when a job that it depends on is unknown or ended without success. QUOTA when
+ * its owner has that many already that have not ended. */
 MUST_CHECK enum status jobs_submit(struct redis_pool *pool, const struct submission *submission,
                                    struct job *out, bool *created, struct error *err);
 
@@ -38,7 +40,7 @@ MUST_CHECK enum status jobs_get(struct redis_pool *pool, const char *id, struct 
                                 struct error *err);
 
 /* A user's wish; event is one of CANCEL, PAUSE, RESUME, RETRY. out (may be NULL) is the job
- * afterwards. */
+ * afterwards. QUOTA as above for RETRY. */
 MUST_CHECK enum status jobs_change(struct redis_pool *pool, enum job_event event, const char *id,
                                    struct job *out, struct error *err);
 

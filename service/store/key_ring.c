@@ -37,6 +37,7 @@ static void fill(struct ring_key *key, const struct key_card *card) {
     str_copy(key->holder.name, sizeof key->holder.name, card->name);
     str_copy(key->sha256, sizeof key->sha256, card->sha256);
     key->holder.roles = key_roles(&card->roles);
+    key->holder.limits = card->limits;
 }
 
 static void replace(struct key_ring *ring, const struct key_list *list) {

@@ -19,6 +19,7 @@ enum { KEY_RING_LOOK_MS = 200 };
 struct key_holder {
     char name[KEY_NAME_BYTES];
     unsigned roles; /* as key_roles answers */
+    struct key_limits limits;
 };
 
 struct key_ring;

@@ -14,6 +14,7 @@
  *     {distill}:blocked       zset    queued jobs that wait for others
  *     {distill}:ends          zset    id -> time in ms at which it must have ended
  *     {distill}:dependants:<id>  set  jobs that wait for that one
+ *     {distill}:active:<owner>  set   jobs of a key that have not ended
  *     {distill}:leases        zset    running ids by the server's time at which the lease ends, ms
  *     {distill}:by:<field>:<value>  zset  jobs with that method, student, dataset, ..., tag
  *     {distill}:workers       hash    worker name -> id that it runs

@@ -62,9 +62,10 @@ def redis_cli(url, *words):
     return json.loads(subprocess.run(line, check=True, capture_output=True).stdout)
 
 
-def make_key(data, name, roles):
+def make_key(data, name, roles, **limits):
     """The secret of a new API key, from `distilld key`."""
-    line = [executable("distilld"), "key", f"name={name}", f"roles={roles}", f"data={data}"]
+    words = {"name": name, "roles": roles, "data": data, **limits}
+    line = [executable("distilld"), "key", *(f"{word}={value}" for word, value in words.items())]
     return subprocess.run(line, check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -485,9 +485,10 @@ class Client:
         """The API keys, by name, without their secrets."""
         return cast(Iterator[Key], self._pages("/keys", {}))
 
-    def make_key(self, name: str, roles: Sequence[str]) -> NewKey:
-        """Makes an API key; the secret is answered this once."""
-        body = {"name": name, "roles": list(roles)}
+    def make_key(self, name: str, roles: Sequence[str], **limits: float) -> NewKey:
+        """Makes an API key; the secret is answered this once. The keywords are limits of its own:
+        requests_per_s, requests_burst, active_jobs."""
+        body = {"name": name, "roles": list(roles), **limits}
         return cast(NewKey, self._json("POST", "/keys", json=body, safe=False))
 
     def remove_key(self, name: str) -> None:

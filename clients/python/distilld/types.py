@@ -189,6 +189,9 @@ class Key(TypedDict):
     name: str
     roles: List[str]
     created: str
+    requests_per_s: float
+    requests_burst: int
+    active_jobs: int
 
 
 class NewKey(TypedDict):

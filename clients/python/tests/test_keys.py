@@ -28,7 +28,8 @@ def test_a_key_is_sent(closed, monkeypatch):
 
 def test_keys_are_managed(closed):
     with Client(closed.url, key=closed.key) as admin:
-        made = admin.make_key("reader", ["read"])
+        made = admin.make_key("reader", ["read"], active_jobs=2)
+        assert made["key"]["active_jobs"] == 2
         assert made["key"] in list(admin.keys())
         with Client(closed.url, key=made["secret"]) as reader:
             assert not list(reader.models())

@@ -217,6 +217,22 @@ local function depend(id)
     end
 end
 
+-- The jobs of an owner that have not ended.
+local function count_active(id, is_active)
+    local owner = redis.call('HGET', key('job', id), 'owner') or ''
+    if owner ~= '' then
+        redis.call(is_active and 'SADD' or 'SREM', key('active', owner), id)
+    end
+end
+
+-- nil when an owner may have one more job that has not ended, otherwise the answer that says no.
+local function over_quota(owner, most)
+    local active = redis.call('SCARD', key('active', owner))
+    if owner ~= '' and most ~= '0' and active >= tonumber(most) then
+        return {'quota', owner, tostring(active)}
+    end
+end
+
 local transition
 
 local function stop_waiting(id)
@@ -280,6 +296,7 @@ transition = function(id, event, changes, notes, failure)
             redis.call('HSET', key('job', id), 'run_since_ms', whole(now))
         end
         schedule_end(id, to, now)
+        count_active(id, not finished[to])
     end
     if from ~= to and finished[to] then
         stop_waiting(id)

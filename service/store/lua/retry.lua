@@ -2,11 +2,13 @@
 -- depends on must have succeeded, or still be able to.
 -- ARGV: id, rules
 local id = ARGV[1]
-local known = redis.call('HMGET', key('job', id), 'error', 'depends_on')
+local known = redis.call('HMGET', key('job', id), 'error', 'depends_on', 'owner',
+    'active_jobs')
 local waits = ''
 if rule('retry', standing(id)) then
     local refusal
     waits, refusal = pending(known[2] or '')
+    refusal = refusal or over_quota(known[3] or '', known[4] or '0')
     if refusal then
         return refusal
     end

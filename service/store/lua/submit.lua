@@ -1,7 +1,7 @@
 -- Creates a queued job, once per id and once per idempotency key.
 -- ARGV: id, rules, spec, priority, idempotency digest or '', fingerprint, its life in ms, indexes,
 -- id of the job whose spec it is or '', deadline and longest run in ms or 0, ids that it depends on,
--- owner or ''
+-- owner or '', how many jobs of the owner may not have ended or 0
 local id, digest = ARGV[1], ARGV[5]
 
 if digest ~= '' then
@@ -22,11 +22,15 @@ if redis.call('EXISTS', key('job', id)) == 0 then
     if refusal then
         return refusal
     end
+    refusal = over_quota(ARGV[13], ARGV[14])
+    if refusal then
+        return refusal
+    end
     redis.call('HSET', key('job', id), 'order', redis.call('INCR', key('order')), 'priority', ARGV[4])
 end
 local state, refusal = transition(id, 'submit', {'id', id, 'spec', ARGV[3], 'attempt', '0',
     'indexes', ARGV[8], 'rerun_of', ARGV[9], 'deadline_ms', ARGV[10], 'max_runtime_ms', ARGV[11],
-    'owner', ARGV[13], 'ran_ms', '0', 'depends_on', ARGV[12], 'waits_for', waits, 'lost', '0', 'points', '0',
+    'owner', ARGV[13], 'active_jobs', ARGV[14], 'ran_ms', '0', 'depends_on', ARGV[12], 'waits_for', waits, 'lost', '0', 'points', '0',
     'created_ms', now, 'started_ms', '0'})
 if refusal then
     if redis.call('HGET', key('job', id), 'spec') == ARGV[3] then

@@ -55,15 +55,18 @@ static void requests_are_checked(void) {
 static void a_card_is_shown_without_its_digest(void) {
     struct key_card card = {.name = "a", .roles = list_of("read", NULL)}, again;
     struct str shown = STR_INIT, kept = STR_INIT;
+    card.limits.active_jobs = 7;
     str_copy(card.created, sizeof card.created, "2026-01-31T12:00:00.000Z");
     sha256_hex("x", 1, card.sha256);
     key_card_add_json(&card, &shown);
     T_STR(str_text(&shown),
-          "{\"name\":\"a\",\"roles\":[\"read\"],\"created\":\"2026-01-31T12:00:00.000Z\"}");
+          "{\"name\":\"a\",\"roles\":[\"read\"],\"created\":\"2026-01-31T12:00:00.000Z\","
+          "\"requests_per_s\":0,\"requests_burst\":0,\"active_jobs\":7}");
     key_card_add_stored(&card, &kept);
     T_INT(key_card_decode(&again, str_text(&kept), kept.len, NULL), STATUS_OK);
     T_STR(again.sha256, card.sha256);
     T_STR(again.roles.item[0], "read");
+    T_INT(again.limits.active_jobs, 7);
     T_INT(key_card_decode(&again, "{\"name\":\"a\",\"roles\":5}", 22, NULL), STATUS_CORRUPT);
     str_release(&shown);
     str_release(&kept);

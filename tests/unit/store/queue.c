@@ -235,8 +235,8 @@ static void test_submitting_twice_creates_once(void) {
     bool created = false;
     make_job(&job, 0);
     make_job(&other, 0);
-    struct submission first = {&job, "key-1", "aaaa"}, same = {&other, "key-1", "aaaa"},
-                      different = {&other, "key-1", "bbbb"};
+    struct submission first = {&job, "key-1", "aaaa", 0}, same = {&other, "key-1", "aaaa", 0},
+                      different = {&other, "key-1", "bbbb", 0};
     must(jobs_submit(fixture.pool, &first, &out, &created, &why), "submit");
     T_CHECK(created);
     must(jobs_submit(fixture.pool, &first, &out, &created, &why), "submit");

@@ -1,0 +1,61 @@
+#include "service/http/throttle.h"
+
+#include "engine/base/clock.h"
+#include "service/http/app.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { NETWORK_BYTES = 8 }; /* of an IPv6 address: whoever has one has 2^64 */
+
+/* Who sends over this socket: an IPv4 address, or the network of an IPv6 one. */
+static void name_peer(int socket, char name[RATE_NAME_BYTES]) {
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof peer;
+    struct in6_addr address;
+    str_copy(name, RATE_NAME_BYTES, "unknown");
+    if (getpeername(socket, (struct sockaddr *)&peer, &len) != 0)
+        return;
+    if (peer.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+        inet_ntop(AF_INET, &v4->sin_addr, name, RATE_NAME_BYTES);
+    } else if (peer.ss_family == AF_INET6) {
+        address = ((const struct sockaddr_in6 *)&peer)->sin6_addr;
+        if (!IN6_IS_ADDR_V4MAPPED(&address))
+            memset(&address.s6_addr[NETWORK_BYTES], 0, sizeof address - NETWORK_BYTES);
+        inet_ntop(AF_INET6, &address, name, RATE_NAME_BYTES);
+    }
+}
+
+void throttle_check(const struct request *request, const struct route *route, int socket,
+                    struct rate_left *left, struct reply *reply) {
+    const struct key_limits *limits = &request->holder->limits;
+    const struct rate rate = {limits->requests_per_s, limits->requests_burst > 0
+                                                          ? (double)limits->requests_burst
+                                                          : fmax(1, ceil(limits->requests_per_s))};
+    char name[RATE_NAME_BYTES];
+    if (route->role == KEY_ROLE_NONE || rate.per_s <= 0)
+        return;
+    if (request->holder->name[0])
+        str_copy(name, sizeof name, request->holder->name);
+    else
+        name_peer(socket, name);
+    *left = rate_take(request->app->rates, name, &rate, clock_mono_ns());
+    if (left->allowed)
+        return;
+    reply_problem(reply, PROBLEM_RATE_LIMITED, "%s may send %g requests in a second", name,
+                  rate.per_s);
+    reply_header(reply, "Retry-After", "%.0f", ceil(left->wait_s));
+}
+
+void throttle_add_headers(const struct rate_left *left, struct reply *reply) {
+    if (left->rate.per_s <= 0)
+        return;
+    reply_header(reply, "RateLimit-Policy", "\"requests\";q=%.0f;w=%.0f", left->rate.burst,
+                 ceil(left->rate.burst / left->rate.per_s));
+    reply_header(reply, "RateLimit", "\"requests\";r=%.0f;t=%.0f", floor(left->tokens),
+                 ceil(left->refill_s));
+}

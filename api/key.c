@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- roles ---- */
 
@@ -111,14 +112,14 @@ static bool all_are_roles(const struct text_list *roles) {
     for (int i = 0; i < roles->count; i++)
         if (parse_role(roles->item[i]) == KEY_ROLE_NONE)
             return false;
-    return roles->count > 0;
+    return true;
 }
 
-static void refuse(const struct key_request *request, const char *field, const char *range,
-                   struct field_errors *errors) {
+static void refuse(const struct field_table *table, const void *request, const char *field,
+                   const char *range, struct field_errors *errors) {
     char detail[ERROR_MESSAGE_BYTES];
     struct str value = STR_INIT;
-    field_add_json(field_find(&key_request_table, field), request, &value);
+    field_add_json(field_find(table, field), request, &value);
     snprintf(detail, sizeof detail, "%s must be %s", field, range);
     field_errors_add(errors, field, str_text(&value), detail, range);
     str_release(&value);
@@ -127,9 +128,9 @@ static void refuse(const struct key_request *request, const char *field, const c
 enum status key_request_check(const struct key_request *request, struct field_errors *errors,
                               struct error *err) {
     if (!key_name_is_valid(request->name))
-        refuse(request, "name", KEY_NAME_RANGE, errors);
-    if (!all_are_roles(&request->roles))
-        refuse(request, "roles", ROLE_RANGE, errors);
+        refuse(&key_request_table, request, "name", KEY_NAME_RANGE, errors);
+    if (!request->roles.count || !all_are_roles(&request->roles))
+        refuse(&key_request_table, request, "roles", ROLE_RANGE, errors);
     return field_errors_status(errors, err);
 }
 
@@ -137,4 +138,45 @@ enum status key_request_decode(struct key_request *request, const char *text, si
                                struct field_errors *errors, struct error *err) {
     enum status status = fields_decode(&key_request_table, request, text, len, errors, err);
     return status ? status : key_request_check(request, errors, err);
+}
+
+/* ---- changes ---- */
+
+#define ROW(member) FIELD_MEMBER(struct key_edit, member)
+static const struct field edit_rows[] = {
+    {ROW(roles), .type = FIELD_TEXTS, .min = 1, .max = FIELD_TEXT_BYTES - 1,
+     .doc = "What its holder may do, instead of what it may; none: nothing."},
+    LIMIT_ROWS(struct key_edit),
+};
+#undef ROW
+const struct field_table key_edit_table = {"key", edit_rows,
+                                           (int)(sizeof edit_rows / sizeof edit_rows[0])};
+
+enum status key_edit_decode(struct key_edit *edit, const char *text, size_t len,
+                            struct field_errors *errors, struct error *err) {
+    json_t *root = NULL;
+    *edit = (struct key_edit){.given = 0};
+    enum status status = json_read(&root, text, len, err);
+    if (status)
+        return status;
+    json_read_fields(&key_edit_table, edit, 0, true, root, errors);
+    for (int i = 0; i < key_edit_table.count; i++)
+        if (json_object_get(root, edit_rows[i].name))
+            edit->given |= 1u << i;
+    json_decref(root);
+    if (!errors->count && !all_are_roles(&edit->roles))
+        refuse(&key_edit_table, edit, "roles", ROLE_RANGE, errors);
+    return field_errors_status(errors, err);
+}
+
+void key_edit_apply(const struct key_edit *edit, struct key_card *card) {
+    for (int i = 0; i < key_edit_table.count; i++) {
+        const struct field *from = &edit_rows[i], *to = field_find(&key_card_table, from->name);
+        if (edit->given & 1u << i)
+            memcpy((char *)card + to->offset, (const char *)edit + from->offset, to->size);
+    }
+}
+
+bool key_edit_ends_admin(const struct key_edit *edit) {
+    return edit->given & 1 && !key_roles_allow(key_roles(&edit->roles), KEY_ROLE_ADMIN);
 }

@@ -75,6 +75,23 @@ MUST_CHECK enum status key_request_check(const struct key_request *request,
 MUST_CHECK enum status key_request_decode(struct key_request *request, const char *text, size_t len,
                                           struct field_errors *errors, struct error *err);
 
+/* PATCH /keys/{name}: what is to be another. */
+struct key_edit {
+    struct text_list roles; /* none: it may do nothing any more */
+    struct key_limits limits;
+    unsigned given; /* bit i: row i of the table */
+};
+extern const struct field_table key_edit_table;
+
+/* The body of PATCH /keys/{name}, checked. */
+MUST_CHECK enum status key_edit_decode(struct key_edit *edit, const char *text, size_t len,
+                                       struct field_errors *errors, struct error *err);
+
+void key_edit_apply(const struct key_edit *edit, struct key_card *card); /* Carries it out. */
+
+/* The edit takes the role admin away, or leaves it away. */
+bool key_edit_ends_admin(const struct key_edit *edit);
+
 bool key_name_is_valid(const char *name);      /* A file name without tricks. */
 const char *key_role_slug(enum key_role role); /* "read"; "none" for NONE. */
 

@@ -74,7 +74,29 @@ void handle_key_create(struct request *request, struct reply *reply) {
 static enum status check_not_own(const struct request *request, struct error *err) {
     if (!str_equal(request->arg, request->holder->name))
         return STATUS_OK;
-    return error_set(err, STATUS_CONFLICT, "a key cannot remove itself");
+    return error_set(err, STATUS_CONFLICT,
+                     "a key cannot remove itself, nor give up its role admin");
+}
+
+void handle_key_edit(struct request *request, struct reply *reply) {
+    struct key_edit edit;
+    struct key_card card;
+    struct field_errors errors = {.count = 0};
+    struct error err;
+    enum status status = request_check_query(request, "", &err);
+    if (!status)
+        status = key_edit_decode(&edit, request->body, request->body_len, &errors, &err);
+    if (!status && key_edit_ends_admin(&edit))
+        status = check_not_own(request, &err);
+    if (!status)
+        status = api_keys_edit(request->app->config->data, request->arg, &edit, &card, &err);
+    if (status) {
+        request_fail(request, reply, &err, &errors);
+        return;
+    }
+    key_ring_update(request->app->keys);
+    log_info("key_changed", log_text("key", card.name), log_text("by", request->holder->name));
+    key_card_add_json(&card, reply_json(reply, HTTP_OK));
 }
 
 void handle_key_remove(struct request *request, struct reply *reply) {

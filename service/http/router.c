@@ -67,6 +67,7 @@ static const struct row {
     {handle_v2_infer, BODY_TENSORS, NULL},
     {handle_alias_put, BODY_JSON, NULL},
     {handle_key_create, BODY_JSON, NULL},
+    {handle_key_edit, BODY_JSON, NULL},
     {handle_webhook_create, BODY_JSON, NULL},
     {handle_upload_create, BODY_JSON, NULL},
     {handle_upload_file, BODY_STREAM, begin_upload_file},

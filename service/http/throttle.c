@@ -9,7 +9,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static const double LONGEST_S = 1e9;
+
 enum { NETWORK_BYTES = 8 }; /* of an IPv6 address: whoever has one has 2^64 */
+
+/* As headers have it. */
+static double whole_seconds(double seconds) {
+    return fmin(ceil(seconds), LONGEST_S);
+}
 
 /* Who sends over this socket: an IPv4 address, or the network of an IPv6 one. */
 static void name_peer(int socket, char name[RATE_NAME_BYTES]) {
@@ -48,14 +55,14 @@ void throttle_check(const struct request *request, const struct route *route, in
         return;
     reply_problem(reply, PROBLEM_RATE_LIMITED, "%s may send %g requests in a second", name,
                   rate.per_s);
-    reply_header(reply, "Retry-After", "%.0f", ceil(left->wait_s));
+    reply_header(reply, "Retry-After", "%.0f", whole_seconds(left->wait_s));
 }
 
 void throttle_add_headers(const struct rate_left *left, struct reply *reply) {
     if (left->rate.per_s <= 0)
         return;
     reply_header(reply, "RateLimit-Policy", "\"requests\";q=%.0f;w=%.0f", left->rate.burst,
-                 ceil(left->rate.burst / left->rate.per_s));
+                 whole_seconds(left->rate.burst / left->rate.per_s));
     reply_header(reply, "RateLimit", "\"requests\";r=%.0f;t=%.0f", floor(left->tokens),
-                 ceil(left->refill_s));
+                 whole_seconds(left->refill_s));
 }

@@ -135,6 +135,33 @@ enum status api_keys_create(const char *data, const struct key_request *request,
     return status;
 }
 
+static enum status find_key(char path[FILE_PATH_BYTES], const char *data, const char *name,
+                            struct error *err) {
+    enum status status = key_path(path, data, name, err);
+    if (!status && !file_exists(path))
+        status = error_set(err, STATUS_NOT_FOUND, "there is no key %s", name);
+    return status;
+}
+
+enum status api_keys_edit(const char *data, const char *name, const struct key_edit *edit,
+                          struct key_card *card, struct error *err) {
+    char path[FILE_PATH_BYTES];
+    int guard;
+    if (!key_name_is_valid(name))
+        return error_set(err, STATUS_NOT_FOUND, "there is no key %s", name);
+    enum status status = guard_take(&guard, data, err);
+    if (!status)
+        status = find_key(path, data, name, err);
+    if (!status)
+        status = read_key(card, data, name, err);
+    if (!status) {
+        key_edit_apply(edit, card);
+        status = write_key(path, card, err);
+    }
+    guard_give(&guard);
+    return status;
+}
+
 enum status api_keys_remove(const char *data, const char *name, struct error *err) {
     char folder[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
     int guard;
@@ -144,9 +171,7 @@ enum status api_keys_remove(const char *data, const char *name, struct error *er
     if (!status)
         status = folder_path(folder, data, CONFIG_KEYS_FOLDER, NULL, err);
     if (!status)
-        status = key_path(path, data, name, err);
-    if (!status && !file_exists(path))
-        status = error_set(err, STATUS_NOT_FOUND, "there is no key %s", name);
+        status = find_key(path, data, name, err);
     if (!status)
         status = file_remove_all(path, err);
     if (!status)

@@ -35,6 +35,11 @@ MUST_CHECK enum status api_keys_create(const char *data, const struct key_reques
                                        struct key_card *card, char secret[SECRET_BYTES],
                                        struct error *err);
 
+/* Changes a key; card is the key afterwards. */
+MUST_CHECK enum status api_keys_edit(const char *data, const char *name,
+                                     const struct key_edit *edit, struct key_card *card,
+                                     struct error *err);
+
 /* Removes a key. */
 MUST_CHECK enum status api_keys_remove(const char *data, const char *name, struct error *err);
 

@@ -31,7 +31,7 @@ BESIDE_TABLE = {"Model": {"class_names", "spec"}, "Dataset": {"class_names", "me
 # Members that an answer has only if they are asked for.
 WHEN_ASKED = {"Evaluation": {"confusion"}, "WorstPicture": {"height", "width", "image"}}
 REQUESTS = {"TrainSpec", "JobEdit", "DatasetRequest", "PredictRequest", "AliasRequest",
-            "WebhookRequest", "KeyRequest", "UploadRequest"}
+            "WebhookRequest", "KeyRequest", "KeyEdit", "UploadRequest"}
 JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "text": "string",
               "enum": "string", "ints": "array", "texts": "array"}
 
@@ -302,7 +302,7 @@ class Examples(unittest.TestCase):
     def test_requests_are_accepted(self):
         kinds = {"/jobs": "job", "/jobs/{id}": "edit", "/datasets": "dataset", "/predict": "predict",
                  "/aliases/{name}": "alias", "/webhooks": "webhook", "/keys": "key",
-                 "/uploads": "upload"}
+                 "/keys/{name}": "key_edit", "/uploads": "upload"}
         count = 0
         for _, path, operation, _ in operations():
             content = operation.get("requestBody", {}).get("content", {})

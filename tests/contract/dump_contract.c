@@ -3,7 +3,7 @@
  * states, statuses and problems. With an argument, it reads a request's body from stdin instead and
  * prints what the service would make of it:
  *
- *     dump_contract job | edit | dataset | predict | alias | webhook | key | upload < body.json
+ *     dump_contract KIND < body.json, for example job, edit, dataset or predict
  *
  * contract_test.py compares both with openapi.yaml.
  */
@@ -32,7 +32,7 @@ static const struct field_table *const tables[] = {
     &alias_card_table,     &alias_request_table,   &webhook_card_table,    &webhook_request_table,
     &key_card_table,       &key_request_table,     &upload_card_table,     &upload_file_table,
     &upload_request_table, &evaluation_table,      &class_score_table,     &confusion_table,
-    &confidence_bin_table, &worst_picture_table,
+    &confidence_bin_table, &worst_picture_table,  &key_edit_table,
 };
 static const char *const table_names[] = {
     "TrainSpec",      "JobEdit",    "Progress",   "Point",        "Event",
@@ -40,7 +40,7 @@ static const char *const table_names[] = {
     "PredictRequest", "Worker",     "Alias",      "AliasRequest", "Webhook",
     "WebhookRequest", "Key",        "KeyRequest", "Upload",       "UploadFile",
     "UploadRequest",  "Evaluation", "ClassScore", "Confusion",    "ConfidenceBin",
-    "WorstPicture",
+    "WorstPicture",   "KeyEdit",
 };
 
 static const char *const type_names[] = {
@@ -293,13 +293,22 @@ static enum status decode_upload(const char *text, size_t len, struct field_erro
     return status;
 }
 
+static enum status decode_key_edit(const char *text, size_t len, struct field_errors *errors,
+                                   struct error *err, struct str *out) {
+    struct key_edit edit;
+    enum status status = key_edit_decode(&edit, text, len, errors, err);
+    if (!status)
+        fields_add_json(&key_edit_table, &edit, 0, out);
+    return status;
+}
+
 static const struct {
     const char *name;
     enum status (*decode)(const char *text, size_t len, struct field_errors *errors,
                           struct error *err, struct str *out);
-} decoders[] = {{"job", decode_job},         {"edit", decode_edit},    {"dataset", decode_dataset},
-                {"predict", decode_predict}, {"alias", decode_alias},  {"webhook", decode_webhook},
-                {"key", decode_key},         {"upload", decode_upload}};
+} decoders[] = {{"job", decode_job},          {"edit", decode_edit},     {"dataset", decode_dataset},
+                {"predict", decode_predict},  {"alias", decode_alias},   {"webhook", decode_webhook},
+                {"key", decode_key},          {"key_edit", decode_key_edit}, {"upload", decode_upload}};
 
 static int decode(const char *name, struct str *out) {
     static char text[1 << 20];
@@ -314,7 +323,7 @@ static int decode(const char *name, struct str *out) {
         return 0;
     }
     fprintf(stderr,
-            "usage: dump_contract [job | edit | dataset | predict | alias | webhook | key | "
+            "usage: dump_contract [job | edit | dataset | predict | alias | webhook | key | key_edit | "
             "upload]\n");
     return 2;
 }

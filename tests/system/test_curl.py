@@ -46,6 +46,7 @@ class CurlTest(unittest.TestCase):
         made = self.json("key", "reader", "read,predict")
         self.assertEqual(made["key"]["roles"], ["read", "predict"])
         self.assertEqual([key["name"] for key in self.json("keys")["items"]], ["reader", "root"])
+        self.assertEqual(self.json("edit_key", "reader", '{"active_jobs": 4}')["active_jobs"], 4)
         self.run_script("remove_key", "reader")
         self.json("import", "quadrants", self.service.folder / "quadrants")
         job = self.json("submit", json.dumps({**SPEC, "epochs": 3000}))

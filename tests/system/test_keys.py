@@ -145,6 +145,34 @@ class KeysTest(KeysCase):
         except OSError:
             return False
 
+    def edit(self, name, body, status=200):
+        answer = self.service.request("PATCH", f"/keys/{name}", body)
+        self.assertEqual(answer.status, status, answer)
+        return answer.json()
+
+    def test_a_key_is_changed(self):
+        secret = bearer(self.make("changing", "read"))
+        before = self.edit("changing", {})
+        self.assertEqual(before["roles"], ["read"])
+        self.assertEqual(self.edit("changing", {"active_jobs": 4}), {**before, "active_jobs": 4})
+        for roles, codes in ((["predict", "admin"], [200, 200]), (["submit"], [403, 403]),
+                             (["read"], [200, 403]), ([], [403, 403])):
+            self.assertEqual(self.edit("changing", {"roles": roles}),
+                             {**before, "active_jobs": 4, "roles": roles})
+            self.assertEqual([self.ask("GET", path, secret) for path in ("/models", "/keys")], codes)
+        self.edit("changing", {"roles": ["read"], "requests_per_s": 0.001, "requests_burst": 1})
+        self.assertEqual([self.ask("GET", "/models", secret) for _ in range(3)], [200, 429, 429])
+        for body, field in (({"roles": ["root"]}, "roles"), ({"active_jobs": -1}, "active_jobs"),
+                            ({"name": "x"}, "name"), ({"sha256": "0" * 64}, "sha256")):
+            refused = self.edit("changing", body, 422)
+            self.assertEqual([e["field"] for e in refused["errors"]], [field])
+        self.remove("changing")
+        self.edit("changing", {"active_jobs": 1}, 404)
+        self.edit("adminer", {"roles": ["read"]}, 409)
+        self.edit("adminer", {"roles": []}, 409)
+        self.assertEqual(self.edit("adminer", {"roles": ["admin", "read"]})["name"], "adminer")
+        self.edit("adminer", {"roles": ["admin"]})
+
     def test_what_is_refused(self):
         for body, fields in (({}, ["name", "roles"]), ({"name": "x", "roles": []}, ["roles"]),
                              ({"name": "x", "roles": ["read", "root"]}, ["roles"]),
@@ -155,7 +183,8 @@ class KeysTest(KeysCase):
             self.assertEqual(refused.status, 422, refused)
             self.assertEqual([e["field"] for e in refused.json()["errors"]], fields)
         own = self.service.delete("/keys/adminer")
-        self.assertEqual([own.status, own.json()["detail"]], [409, "a key cannot remove itself"])
+        self.assertEqual(own.status, 409)
+        self.assertIn("a key cannot remove itself", own.json()["detail"])
         for name in ("Adminer", "a%20b", "x" * 64):
             self.assertEqual(self.service.delete(f"/keys/{name}").status, 404)
 

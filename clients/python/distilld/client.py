@@ -491,6 +491,10 @@ class Client:
         body = {"name": name, "roles": list(roles), **limits}
         return cast(NewKey, self._json("POST", "/keys", json=body, safe=False))
 
+    def edit_key(self, name: str, **fields: Any) -> Key:
+        """Changes roles or limits of an API key; what is not given stays as it is."""
+        return cast(Key, self._json("PATCH", f"/keys/{name}", json=fields))
+
     def remove_key(self, name: str) -> None:
         """Removes an API key; it is refused from then on."""
         self._request("DELETE", f"/keys/{name}", safe=False)

@@ -36,5 +36,7 @@ def test_keys_are_managed(closed):
             with pytest.raises(ProblemError) as caught:
                 list(reader.keys())
             assert caught.value.status == 403
+            assert admin.edit_key("reader", roles=["admin"])["active_jobs"] == 2
+            assert list(reader.keys())
         admin.remove_key("reader")
         assert [key["name"] for key in admin.keys()] == ["root"]

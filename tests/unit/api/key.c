@@ -72,11 +72,50 @@ static void a_card_is_shown_without_its_digest(void) {
     str_release(&kept);
 }
 
+static void edit(struct key_card *card, const char *text) {
+    struct key_edit edit;
+    struct field_errors errors = {.count = 0};
+    T_INT(key_edit_decode(&edit, text, strlen(text), &errors, NULL), STATUS_OK);
+    key_edit_apply(&edit, card);
+}
+
+/* What is not given stays, and so does what cannot be given. */
+static void an_edit_changes_what_it_names(void) {
+    struct key_card card = {.name = "a", .roles = list_of("read", NULL), .sha256 = "abc"};
+    card.limits = (struct key_limits){.requests_per_s = 2, .active_jobs = 3};
+    edit(&card, "{}");
+    edit(&card, "{\"active_jobs\":5}");
+    T_INT(card.limits.active_jobs, 5);
+    T_NEAR(card.limits.requests_per_s, 2, 0);
+    T_STR(card.roles.item[0], "read");
+    edit(&card, "{\"roles\":[],\"requests_per_s\":0.5}");
+    T_INT(card.roles.count, 0);
+    T_NEAR(card.limits.requests_per_s, 0.5, 0);
+    T_INT(card.limits.active_jobs, 5);
+    T_STR(card.name, "a");
+    T_STR(card.sha256, "abc");
+}
+
+static bool ends_admin(const char *text) {
+    struct key_edit edit;
+    struct field_errors errors = {.count = 0};
+    T_INT(key_edit_decode(&edit, text, strlen(text), &errors, NULL), STATUS_OK);
+    return key_edit_ends_admin(&edit);
+}
+
+static void an_edit_may_end_admin(void) {
+    T_CHECK(!ends_admin("{}") && !ends_admin("{\"active_jobs\":0}"));
+    T_CHECK(!ends_admin("{\"roles\":[\"read\",\"admin\"]}"));
+    T_CHECK(ends_admin("{\"roles\":[\"read\",\"predict\"]}") && ends_admin("{\"roles\":[]}"));
+}
+
 int main(void) {
     T_RUN(a_role_allows_its_own);
     T_RUN(a_set_allows_what_each_does);
     T_RUN(words_of_other_versions_allow_nothing);
     T_RUN(requests_are_checked);
     T_RUN(a_card_is_shown_without_its_digest);
+    T_RUN(an_edit_changes_what_it_names);
+    T_RUN(an_edit_may_end_admin);
     return t_done();
 }

@@ -50,15 +50,17 @@ static enum status parse_form(struct request *request, int form_count, enum form
     return STATUS_OK;
 }
 
+static const int64_t seq_max = (1LL << 53) - 1; /* what a number of JSON holds exactly */
+
 /* A stream that goes on after a lost connection says where it was; other forms only look at it. */
 static enum status parse_since(struct request *request, struct question *question,
                                struct error *err) {
     const char *last = request_header(request, "Last-Event-ID");
     int64_t seen = 0;
-    if (last && (!str_parse_i64(last, &seen) || seen < 0))
+    if (last && (!str_parse_i64(last, &seen) || seen < 0 || seen > seq_max))
         return request_refuse(request, "Last-Event-ID", last, "a sequence number", err);
     if (question->form != FORM_STREAM || !last)
-        return request_query_int(request, "since", 0, INT64_MAX, &question->since, err);
+        return request_query_int(request, "since", 0, seq_max, &question->since, err);
     question->since = seen;
     return STATUS_OK;
 }

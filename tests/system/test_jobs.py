@@ -112,6 +112,14 @@ class WholeWayTest(JobCase):
             self.assertEqual(self.service.get(f"/jobs/{self.student_id}/{kind}?since={greatest}").json(),
                              {name: [], "next": greatest})
 
+    def test_since_ends_with_the_numbers_of_json(self):
+        last = 2 ** 53 - 1
+        for path in (f"/jobs/{self.student_id}/{what}" for what in ("metrics", "events")):
+            self.assertEqual(self.service.get(f"{path}?since={last}").json()["next"], last)
+            self.assertEqual(self.service.get(f"{path}?since={last + 1}").status, 422)
+            over = self.service.get(path, headers={"Last-Event-ID": str(last + 1)})
+            self.assertEqual(over.status, 422)
+
     def test_points_as_csv(self):
         path = f"/jobs/{self.student_id}/metrics"
         for answer in (self.service.get(f"{path}?format=csv", headers={"Accept": "text/html"}),

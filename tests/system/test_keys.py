@@ -11,11 +11,12 @@ import unittest
 
 import yaml
 from material import job, write_dataset
-from service import ROOT, Redis, Service, ServiceCase, command_lines, executable, make_key, wait_until
+from service import (PATIENCE, ROOT, Redis, Service, ServiceCase, command_lines, executable,
+                     make_key, wait_until)
 
 ROLES = ("read", "predict", "submit", "admin")
 SECRET = re.compile("distilld_[0-9a-f]{64}")
-SEEN_WITHIN_S = 1
+SEEN_WITHIN_S = PATIENCE
 API = yaml.safe_load((ROOT / "openapi.yaml").read_text())
 
 

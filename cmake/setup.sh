@@ -8,7 +8,8 @@ build_packages="build-essential cmake ninja-build pkg-config curl ca-certificate
     libmicrohttpd-dev libjansson-dev libhiredis-dev libdnnl-dev zlib1g-dev libturbojpeg0-dev
     libpng-dev libcurl4-gnutls-dev libgnutls28-dev redis-server python3-venv"
 test_packages="clang clang-format clang-tidy libomp-dev python3 python3-venv python3-numpy
-    python3-torch python3-yaml python3-httpx python3-pil python3-pytest shellcheck jq wrk"
+    python3-torch python3-yaml python3-httpx python3-pil python3-pytest shellcheck jq wrk spin
+    libfaketime iproute2"
 fuzz_packages="libclang-rt-dev llvm"
 demo_packages="jq"
 demo_extras="dataset-fashion-mnist" # not in every distribution; the demo downloads it then

@@ -2,6 +2,7 @@
 
 #include "api/codec.h"
 #include "api/job_edit.h"
+#include "service/common/fault.h"
 
 #include <hiredis/hiredis.h>
 
@@ -68,7 +69,9 @@ enum status job_call_run(struct job_call *call, struct redis_pool *pool,
                          const struct script *script, struct redisReply **reply,
                          struct error *err) {
     *reply = NULL;
+    FAULT_POINT(script->name, "before");
     enum status status = pool_script(pool, script, &call->args, reply, err);
+    FAULT_POINT(script->name, "after");
     if (!status)
         status = refusal(*reply, call->id, err);
     if (status) {

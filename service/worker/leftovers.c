@@ -13,7 +13,8 @@ static enum status remove_finished(void *ctx, const char *id, struct error *err)
     const struct search *search = ctx;
     struct job job = {.state = JOB_ABSENT};
     enum status status = jobs_get(search->pool, id, &job, err);
-    if (status == STATUS_NOT_FOUND || (!status && job.state != JOB_SUCCEEDED))
+    bool is_over = job.state == JOB_SUCCEEDED || job.state == JOB_CANCELLED;
+    if (status == STATUS_NOT_FOUND || (!status && !is_over))
         return STATUS_OK;
     if (!status)
         status = folders_remove_job(search->data, id, err);

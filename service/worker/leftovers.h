@@ -1,8 +1,8 @@
 /*
  * leftovers.h - removes what a worker that was killed could not remove any more.
  *
- * A job's folder goes right after its success was told; who dies in between leaves it. Folders of
- * all other jobs stay, unknown ones too: they hold checkpoints.
+ * A job's folder goes right after its success, or that it is cancelled, was told; who dies in
+ * between leaves it. Folders of all other jobs stay, unknown ones too: they hold checkpoints.
  *
  * Threads: any; others may do the same at the same time.
  */

@@ -6,7 +6,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_ARGS ?=
 
-.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread fuzz bench bench-http \
+.PHONY: all setup setup-demo setup-test build demo test test-sanitize test-thread fuzz chaos bench bench-http \
     bench-gpu lint format clean
 
 all: build
@@ -53,6 +53,13 @@ fuzz:
 	@$(MAKE) --no-print-directory build BUILD=build/fuzz \
 	    CMAKE_ARGS="-DCMAKE_C_COMPILER=clang -DDISTILL_FUZZ=ON"
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+
+# Disturbs running jobs at random; as root it also cuts a network and fills a disk.
+#   make chaos seed=7 faults=100 report=FILE
+chaos: CMAKE_ARGS += -DDISTILL_TESTS=ON
+chaos: setup-test build
+	@DISTILL_BUILD=$(BUILD) DISTILLD=$(abspath $(BUILD))/distilld \
+	    tests/chaos/chaos.py seed=$(seed) faults=$(faults) report=$(report)
 
 bench: setup-test build
 	@tests/bench/run

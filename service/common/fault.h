@@ -7,8 +7,8 @@
  * process runs, each choice happens once, and it is known when it has. Only in builds with
  * DISTILL_FAULTS; in others nothing of it is there.
  *
- * Places are named after what they stand at: "claim.before" and "claim.after" around the script of a
- * transition in Redis, and so for the others.
+ * Places are named after what they stand at: "claim.before" and "claim.after" around the script of
+ * a transition in Redis, and so for the others.
  *
  * Threads: any.
  */

@@ -95,15 +95,20 @@ class Worker(Actor):
 
 
 class Server(Actor):
+    """`environment` may give it a time of its own."""
+
     def __init__(self, scene, **settings):
         super().__init__(scene.folder, "server")
+        self.environment = {}
         self.service = Service("serve", redis=scene.redis.url, device="ref", data=scene.data,
                                redis_timeout_ms=500, threads=2, import_roots=scene.folder, **settings)
 
     def start(self):
-        os.environ["DISTILLD_FAULT"] = str(self.fault)
+        more = {"DISTILLD_FAULT": str(self.fault), **self.environment}
+        os.environ.update(more)
         self.service.start()
-        del os.environ["DISTILLD_FAULT"]
+        for name in more:
+            del os.environ[name]
         self.process = self.service.process
         return self
 

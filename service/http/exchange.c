@@ -189,7 +189,7 @@ static void answer_preflight(struct exchange *exchange, const char *method,
 static void check_caller(struct exchange *exchange) {
     const struct request *request = &exchange->request;
     if (access_check(request, exchange->route, &exchange->holder, &exchange->reply))
-        throttle_check(request, exchange->route, exchange->link->socket, &exchange->left,
+        throttle_check(request, exchange->route, exchange->link->wire.socket, &exchange->left,
                        &exchange->reply);
 }
 

@@ -14,7 +14,7 @@
 
 #include <sys/types.h>
 
-enum { CHILD_LINE_BYTES = 512, CHILD_ARGS_MAX = 40 };
+enum { CHILD_LINE_BYTES = 512, CHILD_ARGS_MAX = 64 };
 
 struct child {
     const char *name; /* for the log */

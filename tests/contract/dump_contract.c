@@ -32,7 +32,7 @@ static const struct field_table *const tables[] = {
     &alias_card_table,     &alias_request_table,   &webhook_card_table,    &webhook_request_table,
     &key_card_table,       &key_request_table,     &upload_card_table,     &upload_file_table,
     &upload_request_table, &evaluation_table,      &class_score_table,     &confusion_table,
-    &confidence_bin_table, &worst_picture_table,  &key_edit_table,
+    &confidence_bin_table, &worst_picture_table,   &key_edit_table,
 };
 static const char *const table_names[] = {
     "TrainSpec",      "JobEdit",    "Progress",   "Point",        "Event",
@@ -306,9 +306,10 @@ static const struct {
     const char *name;
     enum status (*decode)(const char *text, size_t len, struct field_errors *errors,
                           struct error *err, struct str *out);
-} decoders[] = {{"job", decode_job},          {"edit", decode_edit},     {"dataset", decode_dataset},
-                {"predict", decode_predict},  {"alias", decode_alias},   {"webhook", decode_webhook},
-                {"key", decode_key},          {"key_edit", decode_key_edit}, {"upload", decode_upload}};
+} decoders[] = {
+    {"job", decode_job},         {"edit", decode_edit},         {"dataset", decode_dataset},
+    {"predict", decode_predict}, {"alias", decode_alias},       {"webhook", decode_webhook},
+    {"key", decode_key},         {"key_edit", decode_key_edit}, {"upload", decode_upload}};
 
 static int decode(const char *name, struct str *out) {
     static char text[1 << 20];
@@ -322,9 +323,10 @@ static int decode(const char *name, struct str *out) {
             problem_add_error(&err, &errors, out);
         return 0;
     }
-    fprintf(stderr,
-            "usage: dump_contract [job | edit | dataset | predict | alias | webhook | key | key_edit | "
-            "upload]\n");
+    fprintf(
+        stderr,
+        "usage: dump_contract [job | edit | dataset | predict | alias | webhook | key | key_edit | "
+        "upload]\n");
     return 2;
 }
 

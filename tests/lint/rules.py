@@ -32,13 +32,13 @@ BELOW = {
 # Third-party headers and the only folders that may include them.
 FOREIGN = {
     r"microhttpd\.h": ["service/http"],
-    r"gnutls/.*": ["service/http"],
     r"hiredis/.*": ["service/store"],
     r"jansson\.h": ["api", "service/http"],
     r"(oneapi/)?dnnl.*": ["engine/backend/cpu"],
     r"(cuda|cudnn|cublas).*": ["engine/backend/cuda"],
     r"(turbojpeg|jpeglib|png|zlib)\.h": ["engine/data/with"],
-    r"(curl|gnutls)/.*": ["service/webhook"],
+    r"curl/.*": ["service/webhook"],
+    r"gnutls/.*": ["service/http", "service/webhook"],  # TLS; signatures
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 LIMITS = {".c": 500, ".h": 200}

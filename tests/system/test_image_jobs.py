@@ -116,6 +116,7 @@ class ImageJobs(ServiceCase):
         blob = self.service.data / "datasets" / "damaged" / "train.safetensors"
         bytes_ = bytearray(blob.read_bytes())
         bytes_[-1] ^= 1
+        blob.unlink()  # data sets of the same pictures share the file
         blob.write_bytes(bytes_)
         job = self.service.wait_for_job(self.post_job(dataset="damaged").json()["id"])
         self.assertEqual(job["state"], "failed", job)

@@ -62,7 +62,9 @@ def data(count, seed):
 
 
 def save_data(folder, sets):
+    """Names all classes: few random labels need not have the last."""
     folder.mkdir()
+    (folder / "classes.txt").write_text("".join(f"{i}\n" for i in range(CLASSES)))
     for part in ("train", "test"):
         images, labels = sets[part]
         path = folder / f"{part}.safetensors"

@@ -5,8 +5,6 @@ import csv
 import io
 import json
 import math
-import os
-import signal
 import struct
 import subprocess
 import unittest
@@ -344,9 +342,8 @@ class DisturbedTest(PredictionCase):
         plain = self.files_of(self.predicted()["id"])
         for _ in range(4):
             job_id = self.predict()
-            pid = self.service.child("work")
             wait_until(lambda: self.show(job_id)["state"] != "queued", what="claimed")
-            os.kill(pid, signal.SIGKILL)
+            self.service.kill_child("work")
             self.assertEqual(self.service.wait_for_job(job_id)["state"], "succeeded")
             self.assertEqual(self.files_of(job_id), plain)
 

@@ -1,12 +1,10 @@
 #include "service/http/handlers.h"
 
 #include "service/http/app.h"
+#include "service/http/file_reply.h"
 #include "service/http/page.h"
 #include "service/store/checkpoints.h"
 #include "service/store/jobs.h"
-
-#include <errno.h>
-#include <fcntl.h>
 
 enum { HTTP_OK = 200 };
 
@@ -32,15 +30,6 @@ void handle_job_checkpoints(struct request *request, struct reply *reply) {
     page_end(out, "");
 }
 
-static enum status open_weights(const char *path, struct reply *reply, struct error *err) {
-    int64_t bytes = file_size(path);
-    reply->file = open(path, O_RDONLY | O_CLOEXEC);
-    if (reply->file < 0 || bytes < 0)
-        return error_set_errno(err, errno, "opening %s", path);
-    reply->file_bytes = (uint64_t)bytes;
-    return STATUS_OK;
-}
-
 void handle_checkpoint_weights(struct request *request, struct reply *reply) {
     char path[FILE_PATH_BYTES];
     struct error err;
@@ -48,7 +37,7 @@ void handle_checkpoint_weights(struct request *request, struct reply *reply) {
     if (!status)
         status = checkpoint_find(path, request->app->config->data, request->arg, &err);
     if (!status)
-        status = open_weights(path, reply, &err);
+        status = reply_open(reply, path, &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;

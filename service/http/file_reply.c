@@ -39,7 +39,7 @@ static void choose_part(const struct request *request, struct reply *reply, cons
     }
 }
 
-static enum status open_file(struct reply *reply, const char *path, struct error *err) {
+enum status reply_open(struct reply *reply, const char *path, struct error *err) {
     int64_t bytes = file_size(path);
     reply->file = open(path, O_RDONLY | O_CLOEXEC);
     if (reply->file < 0 || bytes < 0)
@@ -51,7 +51,7 @@ static enum status open_file(struct reply *reply, const char *path, struct error
 enum status reply_file(const struct request *request, struct reply *reply,
                        const struct file_answer *answer, struct error *err) {
     char tag[TAG_BYTES];
-    enum status status = open_file(reply, answer->path, err);
+    enum status status = reply_open(reply, answer->path, err);
     if (status)
         return status;
     snprintf(tag, sizeof tag, "\"%s\"", answer->tag);

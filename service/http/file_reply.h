@@ -10,6 +10,9 @@
 
 #include "service/http/request.h"
 
+/* Lets the reply send all of a file, with the code and type that it has otherwise been given. */
+MUST_CHECK enum status reply_open(struct reply *reply, const char *path, struct error *err);
+
 /* A file that never changes as long as it has this tag. */
 struct file_answer {
     const char *path, *media_type; /* the latter a constant */

@@ -51,7 +51,7 @@ test-thread: setup-test
 fuzz:
 	@cmake/setup.sh build test fuzz
 	@$(MAKE) --no-print-directory build BUILD=build/fuzz \
-	    CMAKE_ARGS="-DCMAKE_C_COMPILER=clang -DDISTILL_FUZZ=ON"
+	    CMAKE_ARGS="-DCMAKE_C_COMPILER=clang -DDISTILL_CUDA=OFF -DDISTILL_FUZZ=ON"
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
 
 # Disturbs running jobs at random; as root it also cuts a network and fills a disk.

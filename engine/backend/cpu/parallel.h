@@ -26,4 +26,10 @@ int parallel_granted(int wanted);
 void parallel_run(int threads, int items, size_t elements, parallel_task_fn *run,
                   const void *context);
 
+/* The same item by item, for large ones whose results do not depend on the worker: a thread that is
+ * done takes items from the ranges of others, which something else on this machine may have held
+ * up. */
+void parallel_share(int threads, int items, size_t elements, parallel_task_fn *run,
+                    const void *context);
+
 #endif

@@ -5,12 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct plane {
+    int h, w;
+};
+
 struct winograd {
     enum dnn_direction direction;
     struct shape weight;    /* [k,3,3,c] */
     struct blocked in, out; /* out of weights' gradients: dy */
-    int h, w;               /* of a picture */
-    int across, tiles;      /* tiles of a row, of all pictures */
+    struct plane in_plane, out_plane;
+    int stride;
+    int side, numbers; /* of a tile's form */
+    int across, tiles; /* tiles of a row, of all pictures */
     int chunk, threads;
     const struct vec_kernels *vec;
     void *kept; /* forms of constant weights, or NULL */
@@ -25,9 +31,16 @@ static int tiles_of(int side) {
     return (side + WINOGRAD_SIDE - 1) / WINOGRAD_SIDE;
 }
 
-/* Share of the window's weights that lie inside of the picture. */
-static double share_inside(const struct shape *y) {
-    return (3.0 * y->h - 2) * (3.0 * y->w - 2) / (9.0 * y->h * y->w);
+/* Vectors of a tile's form. */
+static int numbers_of(int stride) {
+    return stride == 2 ? WINOGRAD_NUMBERS_2 : WINOGRAD_NUMBERS;
+}
+
+/* Share of the window's weights that lie inside of the picture; with stride 2 they go beyond one
+ * edge only. */
+static double share_inside(const struct shape *y, int stride) {
+    double beyond = 2.0 / stride;
+    return (3 * y->h - beyond) * (3 * y->w - beyond) / (9.0 * y->h * y->w);
 }
 
 /* Cycles of a core in which oneDNN computes it: 16 products each, twice that in bf16, and less of
@@ -35,7 +48,8 @@ static double share_inside(const struct shape *y) {
 static double direct_cycles(const struct dnn_problem *problem) {
     const struct shape *y = &problem->y.shape, *w = &problem->weight;
     bool bf16 = problem->x.dtype == DTYPE_BF16 || problem->y.dtype == DTYPE_BF16;
-    double products = 9.0 * y->n * y->h * y->w * w->c * w->n * share_inside(y);
+    double products =
+        9.0 * y->n * y->h * y->w * w->c * w->n * share_inside(y, problem->attr.stride);
     double share = problem->direction != DNN_BACKWARD_WEIGHTS ? 0.95 : bf16 ? 0.9 : 0.75;
     return products / (bf16 ? 32 : 16) / share;
 }
@@ -58,19 +72,27 @@ static bool is_cached(const struct dnn_problem *problem) {
 
 /* The same by Winograd: products of forms, and making these. */
 static double cycles(const struct dnn_problem *problem) {
-    const double tile = 350;
+    const double tile = problem->attr.stride == 2 ? 1000 : 350;
     const struct shape *y = &problem->y.shape, *w = &problem->weight;
     double pairs = (double)w->c * w->n / 16;
     double tiles = (double)y->n * tiles_of(y->h) * tiles_of(y->w);
-    return (WINOGRAD_NUMBERS * tiles + weight_cycles(problem, tiles)) * pairs +
+    return (numbers_of(problem->attr.stride) * tiles + weight_cycles(problem, tiles)) * pairs +
            tile * tiles * (w->c + w->n) / 16;
+}
+
+/* In bf16 a direct one is always faster. */
+static bool suits_stride_2(const struct dnn_problem *problem) {
+    return problem->attr.stride == 2 && problem->direction == DNN_FORWARD &&
+           problem->x.dtype == DTYPE_F32 && problem->y.dtype == DTYPE_F32;
 }
 
 bool winograd_fits(const struct kernel_context *context, const struct dnn_problem *problem) {
     const struct shape *w = &problem->weight;
     const struct conv_attr *attr = &problem->attr;
     int least = w->c < w->n ? w->c : w->n;
-    if (w->h != 3 || w->w != 3 || attr->stride != 1 || attr->pad != 1 || attr->groups != 1)
+    if (w->h != 3 || w->w != 3 || attr->pad != 1 || attr->groups != 1)
+        return false;
+    if (attr->stride != 1 && !suits_stride_2(problem))
         return false;
     return cpu_of(context)->vec->lanes == 16 && least >= 16 && is_cached(problem) &&
            cycles(problem) < direct_cycles(problem);
@@ -85,26 +107,34 @@ static int chunk_of(const struct winograd *it) {
     bool sums = it->direction == DNN_BACKWARD_WEIGHTS;
     int blocks = it->in.blocks + it->out.blocks,
         share = (it->tiles + it->threads - 1) / it->threads;
-    int chunk = NEAR_FLOATS / (WINOGRAD_NUMBERS * it->in.lanes * blocks) / LEAST * LEAST;
+    int chunk = NEAR_FLOATS / (it->numbers * it->in.lanes * blocks) / LEAST * LEAST;
     if (sums && WINOGRAD_NUMBERS * it->weight.n * it->weight.c > NEAR_FLOATS)
         chunk = CHUNK_MOST;
     chunk = chunk > CHUNK_MOST ? CHUNK_MOST : chunk < LEAST ? LEAST : chunk;
     return chunk < share ? chunk : share;
 }
 
+static struct plane plane_of(const struct value *value) {
+    return (struct plane){value->shape.h, value->shape.w};
+}
+
 static struct winograd *describe(const struct kernel_context *context,
                                  const struct dnn_problem *problem) {
     struct winograd *it = xcalloc(1, sizeof *it);
     bool sums = problem->direction == DNN_BACKWARD_WEIGHTS;
-    const struct value *in = context_in(context, sums);
+    const struct value *in = context_in(context, sums),
+                       *out = sums ? context_in(context, 0) : context_out(context, 0);
     it->direction = problem->direction;
     it->weight = problem->weight;
     it->in = blocked_of(context, in);
-    it->out = blocked_of(context, sums ? context_in(context, 0) : context_out(context, 0));
-    it->h = in->shape.h;
-    it->w = in->shape.w;
-    it->across = tiles_of(it->w);
-    it->tiles = it->in.n * it->across * tiles_of(it->h);
+    it->out = blocked_of(context, out);
+    it->in_plane = plane_of(in);
+    it->out_plane = plane_of(out);
+    it->stride = problem->attr.stride;
+    it->side = it->stride == 2 ? WINOGRAD_TAPS_2 : WINOGRAD_TAPS;
+    it->numbers = numbers_of(it->stride);
+    it->across = tiles_of(it->out_plane.w);
+    it->tiles = it->in.n * it->across * tiles_of(it->out_plane.h);
     it->threads = context->device->threads;
     it->vec = cpu_of(context)->vec;
     it->chunk = chunk_of(it);
@@ -129,7 +159,7 @@ static size_t weight_step(const struct winograd *it) {
 }
 
 static size_t tiles_floats(const struct winograd *it) {
-    return WINOGRAD_NUMBERS * (tile_step(it, &it->in) + tile_step(it, &it->out));
+    return (size_t)it->numbers * (tile_step(it, &it->in) + tile_step(it, &it->out));
 }
 
 static size_t weight_floats(const struct winograd *it) {
@@ -168,6 +198,7 @@ void winograd_free(struct winograd *it) {
 struct job {
     const struct winograd *it;
     const struct vec_kernels *vec;
+    void (*tile_in)(const struct vec_tile *tile), (*tile_out)(const struct vec_tile *tile);
     const void *in, *residual; /* x; of its gradient: dy */
     const void *dy;            /* of weights' gradients */
     void *out;
@@ -178,15 +209,17 @@ struct job {
     enum activation act;
 };
 
-/* Where tile number i lies in a plane of its picture. */
+/* Where tile number i lies in a plane of its picture, of in or out. */
 static struct vec_tile tile_of(const struct winograd *it, const struct blocked *of, int block,
                                int i) {
     int picture = it->tiles / it->in.n, n = i / picture, at = i % picture;
+    struct plane plane = of == &it->in ? it->in_plane : it->out_plane;
+    int side = of == &it->in ? WINOGRAD_SIDE * it->stride : WINOGRAD_SIDE;
     return (struct vec_tile){.at = blocked_at(of, n, block),
-                             .h = it->h,
-                             .w = it->w,
-                             .row = at / it->across * WINOGRAD_SIDE,
-                             .column = at % it->across * WINOGRAD_SIDE,
+                             .h = plane.h,
+                             .w = plane.w,
+                             .row = at / it->across * side,
+                             .column = at % it->across * side,
                              .step = tile_step(it, of)};
 }
 
@@ -201,7 +234,7 @@ static void transform_in(const struct job *job, float *forms, int first, int i) 
         struct vec_tile tile = tile_of(it, &it->in, block, first + i);
         tile.x = job->in;
         tile.form = forms + form_at(it, block, i);
-        job->vec->tile_in[it->in.bf16](&tile);
+        job->tile_in(&tile);
     }
 }
 
@@ -218,12 +251,13 @@ static void transform_out(const struct job *job, float *forms, int first, int i)
         int width = blocked_width(&it->out, block);
         for (int lane = 0; lane < it->out.lanes; lane++)
             bias[lane] = job->bias && lane < width ? job->bias[block * it->out.lanes + lane] : 0;
-        job->vec->tile_out[it->out.bf16](&tile);
+        job->tile_out(&tile);
     }
 }
 
-/* Sums over channels of one number of all tiles. */
-static void multiply(const struct job *job, const float *in, float *out, int number, int count) {
+/* Sums over channels of one number of all tiles with one of weights. */
+static void multiply(const struct job *job, const float *in, float *out, int number, int weight,
+                     int count) {
     const struct winograd *it = job->it;
     size_t lanes = (size_t)it->in.lanes;
     struct vec_pointwise vec = {.x = in + (size_t)number * tile_step(it, &it->in),
@@ -231,21 +265,33 @@ static void multiply(const struct job *job, const float *in, float *out, int num
                                 .last = it->in.channels,
                                 .y = out + (size_t)number * tile_step(it, &it->out)};
     for (int block = 0; block < it->out.blocks; block++) {
-        vec.weight = job->forms + (size_t)number * weight_step(it) +
+        vec.weight = job->forms + (size_t)weight * weight_step(it) +
                      (size_t)block * weight_inputs(it) * lanes;
         job->vec->pointwise[0](&vec, form_at(it, block, 0), count);
     }
 }
 
+/* Those numbers of tiles that one of weights meets; the last of a row or column meets all others.
+ */
+static void multiply_with(const struct job *job, const float *in, float *out, int weight,
+                          int count) {
+    const int last = WINOGRAD_TAPS - 1, side = job->it->side;
+    int row = weight / WINOGRAD_TAPS, first = weight % WINOGRAD_TAPS;
+    int row_end = row == last ? side : row + 1, end = first == last ? side : first + 1;
+    for (; row < row_end; row++)
+        for (int column = first; column < end; column++)
+            multiply(job, in, out, row * side + column, weight, count);
+}
+
 static void run_chunk(const struct job *job, float *in, int chunk) {
     const struct winograd *it = job->it;
-    float *out = in + WINOGRAD_NUMBERS * tile_step(it, &it->in);
+    float *out = in + (size_t)it->numbers * tile_step(it, &it->in);
     int first = chunk * it->chunk, rest = it->tiles - first;
     int count = rest < it->chunk ? rest : it->chunk;
     for (int i = 0; i < count; i++)
         transform_in(job, in, first, i);
-    for (int number = 0; number < WINOGRAD_NUMBERS; number++)
-        multiply(job, in, out, number, count);
+    for (int weight = 0; weight < WINOGRAD_NUMBERS; weight++)
+        multiply_with(job, in, out, weight, count);
     for (int i = 0; i < count; i++)
         transform_out(job, out, first, i);
 }
@@ -292,7 +338,7 @@ static void for_taps(const struct job *job, int begin, int end,
 static void transform_weights(const void *context, int worker, int begin, int end) {
     const struct job *job = context;
     (void)worker;
-    for_taps(job, begin, end, job->vec->taps_in);
+    for_taps(job, begin, end, job->it->stride == 2 ? job->vec->taps_in_2 : job->vec->taps_in);
 }
 
 static void transform_sums(const void *context, int worker, int begin, int end) {
@@ -318,6 +364,9 @@ static size_t work_of(const struct winograd *it) {
 static struct job job_of(const struct winograd *it, const struct kernel_args *args) {
     float *workspace = args->workspace;
     struct job job = {.it = it, .vec = it->vec, .forms = it->kept ? it->kept : workspace};
+    bool twos = it->stride == 2;
+    job.tile_in = twos ? it->vec->tile_in_2 : it->vec->tile_in[it->in.bf16];
+    job.tile_out = twos ? it->vec->tile_out_2 : it->vec->tile_out[it->out.bf16];
     job.tiles = workspace + forms_floats(it);
     return job;
 }
@@ -335,8 +384,8 @@ static void run_data(const struct winograd *it, const struct kernel_args *args) 
     }
     if (!it->kept)
         run_taps(&job, transform_weights);
-    parallel_run(it->threads, (it->tiles + it->chunk - 1) / it->chunk, work_of(it), run_chunks,
-                 &job);
+    parallel_share(it->threads, (it->tiles + it->chunk - 1) / it->chunk, work_of(it), run_chunks,
+                   &job);
 }
 
 /* --- gradient of the weights --- */

@@ -141,12 +141,15 @@ struct vec_kernels {
     /* sums[lane of x][lane of dy] += x dy over the planes. */
     void (*pointwise_dw[2])(const struct vec_products *products, float *sums);
 
-    /* Winograd's transforms (vec_winograd.h). */
+    /* Winograd's transforms (vec_winograd.h); those that end in 2 are of stride 2, in f32. */
     void (*tile_in[2])(const struct vec_tile *tile);
     void (*tile_spread[2])(const struct vec_tile *tile);
     void (*tile_out[2])(const struct vec_tile *tile);
     void (*taps_in)(const struct vec_taps *taps, int k, int c);
     void (*taps_out)(const struct vec_taps *taps, int k, int c);
+    void (*tile_in_2)(const struct vec_tile *tile);
+    void (*tile_out_2)(const struct vec_tile *tile);
+    void (*taps_in_2)(const struct vec_taps *taps, int k, int c);
 
     /* Rows i..i_end-1 and columns j..j_end-1 of a product; by_dot where right holds columns. */
     void (*product)(const struct vec_product *product, int i, int i_end, int j, int j_end);

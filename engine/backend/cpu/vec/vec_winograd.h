@@ -1,8 +1,11 @@
 /*
- * vec_winograd.h - the transforms of Winograd's F(4x4, 3x3) for a block of channels.
+ * vec_winograd.h - the transforms of Winograd's F(4x4, 3x3), with stride 1 or 2, for a block of
+ * channels.
  *
- * A form is what a tile or a window of weights is made into: 36 vectors, step numbers from one to
- * the next. Outputs are sums over channels of products of forms, vector by vector.
+ * A form is what a tile or a window of weights is made into: vectors in a square, step numbers from
+ * one to the next. Outputs are sums over channels of products of forms, vector by vector. With
+ * stride 2 the form of a tile has more vectors than that of weights: all behind the last row or
+ * column of weights meet that one.
  */
 #ifndef ENGINE_BACKEND_CPU_VEC_VEC_WINOGRAD_H
 #define ENGINE_BACKEND_CPU_VEC_VEC_WINOGRAD_H
@@ -11,7 +14,13 @@
 
 #include <stddef.h>
 
-enum { WINOGRAD_SIDE = 4, WINOGRAD_NUMBERS = 36 }; /* of a tile; of a form */
+enum {
+    WINOGRAD_SIDE = 4, /* of a tile of outputs */
+    WINOGRAD_TAPS = 6,
+    WINOGRAD_NUMBERS = 36, /* side and vectors of weights' forms */
+    WINOGRAD_TAPS_2 = 9,
+    WINOGRAD_NUMBERS_2 = 81 /* of tiles' forms with stride 2 */
+};
 
 /* A tile of a plane of h x w pixels that begins at number at. */
 struct vec_tile {

@@ -1,11 +1,12 @@
 /*
  * batcher.h - runs predictions that wait at the same time as one batch.
  *
- * One thread owns the predictor. Whatever has been submitted when it becomes free runs as one
- * batch, so nothing is delayed when idle. The queue is bounded.
+ * Each of some twin predictors has a thread, so that as many batches run at once. A thread that
+ * becomes free takes its share of the pictures that wait, so nothing is delayed when idle; a
+ * request of many pictures is cut up. The queue is bounded.
  *
  * Ownership: a request and its buffers belong to the submitter until done is called.
- * Threads:   submit from any thread; done is called from the batcher's thread.
+ * Threads:   submit from any thread; done is called from one of the batcher's threads.
  */
 #ifndef ENGINE_SESSION_BATCHER_H
 #define ENGINE_SESSION_BATCHER_H
@@ -22,13 +23,28 @@ struct batch_request {
     void *ctx;
     enum status status;
     struct error err;
-    struct batch_request *next; /* private */
+    /* from here on private */
+    int taken, left; /* pictures that a thread took; that have no logits yet */
+    struct batch_request *next;
 };
 
-/* Starts the thread; takes ownership of the predictor, on failure too. queue_limit: pictures that
+enum { BATCHER_MAX_PREDICTORS = 64 };
+
+/* Predictors of one model: the first, and twins of it. */
+struct batcher_predictors {
+    struct predictor *each[BATCHER_MAX_PREDICTORS]; /* run batches at the same time */
+    int count;
+    struct predictor *lone; /* for a picture beside which nothing waits or runs; may be NULL */
+    int most;               /* pictures of a batch */
+};
+
+void batcher_predictors_free(struct batcher_predictors *predictors); /* Also if there are none. */
+
+/* Starts the threads; takes ownership of the predictors, on failure too. queue_limit: pictures that
  * may wait. */
-MUST_CHECK enum status batcher_create(struct batcher **out, struct predictor *predictor,
-                                      int queue_limit, struct error *err);
+MUST_CHECK enum status batcher_create(struct batcher **out,
+                                      const struct batcher_predictors *predictors, int queue_limit,
+                                      struct error *err);
 
 /* Queues a request; TOO_LARGE when the queue is full, UNAVAILABLE when stopping (done is then not
  * called). */

@@ -27,11 +27,19 @@ struct lane {
     float *output;  /* [batch,classes] */
 };
 
-struct predictor {
-    struct device device;
-    enum precision precision;
+/* What twins share. */
+struct weights {
     struct loaded_model model;
     struct params params;
+};
+
+struct predictor {
+    enum device_kind kind; /* as it was asked for */
+    struct device device;
+    enum precision precision;
+    int most; /* pictures of a batch */
+    bool is_twin;
+    struct weights *weights;
     struct lane lane[INPUT_KINDS][BATCH_SIZES];
 };
 
@@ -39,7 +47,7 @@ static const enum dtype input_dtype[INPUT_KINDS] = {
     [INPUT_PIXELS] = DTYPE_U8, [INPUT_NORMALISED] = DTYPE_F32};
 
 static size_t picture_input_bytes(const struct predictor *predictor, enum input_kind kind) {
-    const struct network *network = &predictor->model.network;
+    const struct network *network = &predictor->weights->model.network;
     return (size_t)network->height * (size_t)network->width * (size_t)network->channels *
            dtype_bytes(input_dtype[kind]);
 }
@@ -77,10 +85,10 @@ static enum status lane_open(struct predictor *predictor, enum input_kind kind, 
     struct lane *lane = &predictor->lane[kind][size];
     size_t batch = (size_t)batch_sizes[size];
     size_t input_bytes = batch * picture_input_bytes(predictor, kind);
-    size_t output_bytes = batch * (size_t)predictor->model.network.classes * sizeof(float);
+    size_t output_bytes = batch * (size_t)predictor->weights->model.network.classes * sizeof(float);
     void *input = NULL, *output = NULL;
-    struct params *params[] = {&predictor->params};
-    lane_build(lane, &predictor->model, predictor->precision, kind, (int)batch);
+    struct params *params[] = {&predictor->weights->params};
+    lane_build(lane, &predictor->weights->model, predictor->precision, kind, (int)batch);
     enum status status = exec_create(&lane->exec, &predictor->device, &lane->program, params, err);
     if (!status)
         status = mem_alloc_large(&input, input_bytes, "pictures of a batch", err);
@@ -96,6 +104,8 @@ static enum status lane_open(struct predictor *predictor, enum input_kind kind, 
 }
 
 static bool size_suits(const struct predictor *predictor, int size) {
+    if (batch_sizes[size] > predictor->most)
+        return false;
     size_t bytes = (size_t)batch_sizes[size] * picture_input_bytes(predictor, INPUT_PIXELS);
     return size == 0 || !predictor->device.backend->host || bytes <= HOST_PIXEL_BYTES;
 }
@@ -150,7 +160,7 @@ static enum status run_all(struct predictor *predictor, enum input_kind kind, co
         if (status)
             return status;
         next += (size_t)part * picture_bytes;
-        logits += (size_t)part * (size_t)predictor->model.network.classes;
+        logits += (size_t)part * (size_t)predictor->weights->model.network.classes;
         count -= part;
     }
     return STATUS_OK;
@@ -176,22 +186,25 @@ enum status predictor_own(struct predictor **out, struct loaded_model *model,
                           enum device_kind device, int threads, enum precision precision,
                           struct error *err) {
     struct predictor *predictor = xcalloc(1, sizeof *predictor);
+    struct weights *weights = predictor->weights = xcalloc(1, sizeof *weights);
+    predictor->kind = device;
     predictor->precision = precision;
-    predictor->model = *model;
+    predictor->most = PREDICTOR_MAX_BATCH;
+    weights->model = *model;
     *model = (struct loaded_model){0};
-    const struct param_table *table = &predictor->model.network.table;
+    const struct param_table *table = &weights->model.network.table;
     enum status status = device_open(&predictor->device, device, threads, err);
     if (status)
         goto out;
     status = check_precision(&predictor->device, precision, err);
     if (status)
         goto out;
-    status = params_create(&predictor->params, &predictor->device, table, 0, err);
+    status = params_create(&weights->params, &predictor->device, table, 0, err);
     if (status)
         goto out;
-    upload_floats(&predictor->device, predictor->params.weight, predictor->model.weight,
+    upload_floats(&predictor->device, weights->params.weight, weights->model.weight,
                   table->weight_floats);
-    upload_floats(&predictor->device, predictor->params.state, predictor->model.state,
+    upload_floats(&predictor->device, weights->params.state, weights->model.state,
                   table->state_floats);
     status = predictor->device.backend->synchronize(&predictor->device, err);
 out:
@@ -212,20 +225,48 @@ enum status predictor_create(struct predictor **out, const char *model_path,
     return status ? status : predictor_own(out, &model, device, threads, precision, err);
 }
 
+enum status predictor_twin(struct predictor **out, const struct predictor *first, int threads,
+                           struct error *err) {
+    struct predictor *twin = xcalloc(1, sizeof *twin);
+    twin->kind = first->kind;
+    twin->precision = first->precision;
+    twin->most = first->most;
+    twin->is_twin = true;
+    twin->weights = first->weights;
+    enum status status = device_open(&twin->device, first->kind, threads, err);
+    if (status) {
+        predictor_free(twin);
+        twin = NULL;
+    }
+    *out = twin;
+    return status;
+}
+
 void predictor_free(struct predictor *predictor) {
     if (!predictor)
         return;
     for (int kind = 0; kind < INPUT_KINDS; kind++)
         for (int size = 0; size < BATCH_SIZES; size++)
             lane_release(&predictor->lane[kind][size]);
-    params_release(&predictor->params);
+    if (!predictor->is_twin) {
+        params_release(&predictor->weights->params);
+        loaded_model_release(&predictor->weights->model);
+        free(predictor->weights);
+    }
     device_close(&predictor->device);
-    loaded_model_release(&predictor->model);
     free(predictor);
 }
 
+bool predictor_is_on_host(const struct predictor *predictor) {
+    return predictor->device.backend->host;
+}
+
+void predictor_limit(struct predictor *predictor, int pictures) {
+    predictor->most = pictures;
+}
+
 const struct model_info *predictor_info(const struct predictor *predictor) {
-    return &predictor->model.info;
+    return &predictor->weights->model.info;
 }
 
 _Static_assert((int)INTERPOLATION_BICUBIC == (int)RESAMPLE_BICUBIC, "one is used as the other");
@@ -263,8 +304,8 @@ static size_t lane_bytes(const struct predictor *predictor, enum input_kind kind
     if (!lane->exec)
         return 0;
     struct exec_memory memory = exec_memory(lane->exec);
-    size_t classes = (size_t)predictor->model.network.classes;
-    size_t kept_bytes = predictor->model.network.table.weight_floats * sizeof(float);
+    size_t classes = (size_t)predictor->weights->model.network.classes;
+    size_t kept_bytes = predictor->weights->model.network.table.weight_floats * sizeof(float);
     size_t row_bytes = picture_input_bytes(predictor, kind) + classes * sizeof *lane->output;
     /* kernels keep the weights once more, in a form of their own */
     return memory.activation_bytes + memory.persistent_bytes + memory.workspace_bytes + kept_bytes +
@@ -272,8 +313,8 @@ static size_t lane_bytes(const struct predictor *predictor, enum input_kind kind
 }
 
 size_t predictor_bytes(const struct predictor *predictor) {
-    const struct param_table *table = &predictor->model.network.table;
-    size_t floats = table->weight_floats + table->state_floats;
+    const struct param_table *table = &predictor->weights->model.network.table;
+    size_t floats = predictor->is_twin ? 0 : table->weight_floats + table->state_floats;
     size_t bytes = 2 * floats * sizeof(float); /* as they were read, and on the device */
     for (int kind = 0; kind < INPUT_KINDS; kind++)
         for (int size = 0; size < BATCH_SIZES; size++)

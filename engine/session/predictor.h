@@ -2,7 +2,8 @@
  * predictor.h - a trained model that classifies pictures.
  *
  * Ownership: predictor_create ... predictor_free. The model's files are read once.
- * Threads:   one thread at a time uses a predictor (the batcher sees to that).
+ * Threads:   one thread at a time uses a predictor (the batcher sees to that); twins are used at
+ *            the same time.
  */
 #ifndef ENGINE_SESSION_PREDICTOR_H
 #define ENGINE_SESSION_PREDICTOR_H
@@ -26,13 +27,24 @@ MUST_CHECK enum status predictor_own(struct predictor **out, struct loaded_model
                                      enum device_kind device, int threads, enum precision precision,
                                      struct error *err);
 
+/* Another one of the same model on the processor, with threads of its own: it shares the weights of
+ * the first, which must outlive it. */
+MUST_CHECK enum status predictor_twin(struct predictor **out, const struct predictor *first,
+                                      int threads, struct error *err);
+
 void predictor_free(struct predictor *predictor); /* NULL is allowed. */
+
+/* Does it compute on the processor? */
+bool predictor_is_on_host(const struct predictor *predictor);
+
+/* Runs at most so many pictures together; to be said before the first run. */
+void predictor_limit(struct predictor *predictor, int pictures);
 
 /* Runs each batch size once, on black pictures: afterwards predictor_logits allocates nothing. */
 MUST_CHECK enum status predictor_warm(struct predictor *predictor, struct error *err);
 
-/* Bytes that it holds by now: weights, and what the runs so far have needed, without what libraries
- * keep for themselves. */
+/* Bytes that it holds by now: weights, if it is no twin, and what the runs so far have needed,
+ * without what libraries keep for themselves. */
 size_t predictor_bytes(const struct predictor *predictor);
 
 /* What one run of the largest batch takes, without a device: operations, and bytes of activations

@@ -42,7 +42,10 @@ static const struct field rows[] = {
     {ROW(device), .type = FIELD_ENUM, .choices = "auto cpu ref cuda", .fallback = "auto",
      .doc = "Device of predictions."},
     {ROW(predict_threads), .type = FIELD_INT, .min = 1, .max = 256, .fallback = "2",
-     .doc = "Threads of one prediction."},
+     .doc = "Threads that classify, for each model."},
+    {ROW(predict_batches), .type = FIELD_INT, .min = 1, .max = 64, .fallback = "2",
+     .doc = "Batches of one model that run at the same time on a CPU, with a share of its threads; "
+            "1 saves memory."},
     {ROW(predict_queue), .type = FIELD_INT, .min = 1, .max = 1 << 20, .fallback = "1024",
      .doc = "Pictures that may wait for one model."},
     {ROW(models_loaded), .type = FIELD_INT, .min = 1, .max = 1024, .fallback = "8",

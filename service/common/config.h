@@ -30,7 +30,8 @@ struct config {
     char cors_origins[CONFIG_ROOTS_BYTES]; /* of pages that may use the service; see origins.h */
     int64_t threads;                       /* HTTP threads */
     int device;                            /* enum device_kind, for predictions */
-    int64_t predict_threads;               /* of one prediction */
+    int64_t predict_threads;               /* for one model */
+    int64_t predict_batches;               /* of one model at the same time */
     int64_t predict_queue;                 /* pictures that may wait for a model */
     int64_t models_loaded;                 /* models kept in memory */
     int64_t models_bytes;                  /* of these models: weights and activations */

@@ -107,25 +107,64 @@ static enum status check_size(const struct model_cache *cache, const char *id, i
                      (long long)bytes, (long long)most);
 }
 
-/* A predictor that has run each batch size, and what it holds. */
-static enum status open_predictor(struct model_cache *cache, const struct model *files,
-                                  struct predictor **out, int64_t *bytes, struct error *err) {
+/* Each has a thread at least. */
+static int batches_of(const struct config *config) {
+    return (int)(config->predict_batches < config->predict_threads ? config->predict_batches
+                                                                   : config->predict_threads);
+}
+
+/* Of a batch on a processor: larger ones are hardly faster there, and keep their pictures waiting.
+ */
+enum { HOST_BATCH = 16 };
+
+/* Runs each batch size, and adds what the predictor holds. */
+static enum status warm(struct model_cache *cache, const char *id, struct predictor *predictor,
+                        int64_t *bytes, struct error *err) {
+    enum status status = predictor_warm(predictor, err);
+    *bytes += (int64_t)predictor_bytes(predictor);
+    return status ? status : check_size(cache, id, *bytes, err);
+}
+
+/* On a processor the threads are shared by some predictors; a picture that comes alone gets all. */
+static enum status add_twins(struct model_cache *cache, const char *id,
+                             struct batcher_predictors *out, int64_t *bytes, struct error *err) {
+    const struct config *config = cache->config;
+    int threads = (int)config->predict_threads, batches = batches_of(config);
+    struct predictor *first = out->each[0];
+    enum status status = STATUS_OK;
+    while (out->count < batches && !status) {
+        status = predictor_twin(&out->each[out->count], first, threads / batches, err);
+        if (!status)
+            status = warm(cache, id, out->each[out->count++], bytes, err);
+    }
+    if (status || batches == 1)
+        return status;
+    status = predictor_twin(&out->lone, first, threads, err);
+    if (status)
+        return status;
+    predictor_limit(out->lone, 1);
+    return warm(cache, id, out->lone, bytes, err);
+}
+
+static enum status open_predictors(struct model_cache *cache, const struct model *files,
+                                   struct batcher_predictors *out, int64_t *bytes,
+                                   struct error *err) {
     const struct config *config = cache->config;
     const char *id = files->card.id;
-    *out = NULL;
     enum status status = check_size(cache, id, files->card.weights_bytes, err);
     if (!status)
-        status = predictor_create(out, files->folder, (enum device_kind)config->device,
-                                  (int)config->predict_threads, PRECISION_F32, err);
-    if (!status)
-        status = predictor_warm(*out, err);
+        status =
+            predictor_create(&out->each[0], files->folder, (enum device_kind)config->device,
+                             (int)config->predict_threads / batches_of(config), PRECISION_F32, err);
     if (status)
-        goto out;
-    *bytes = (int64_t)predictor_bytes(*out);
-    status = check_size(cache, id, *bytes, err);
-out:
-    if (status)
-        predictor_free(*out);
+        return status;
+    bool on_host = predictor_is_on_host(out->each[0]);
+    out->count = 1;
+    out->most = on_host ? HOST_BATCH : PREDICTOR_MAX_BATCH;
+    predictor_limit(out->each[0], out->most);
+    status = warm(cache, id, out->each[0], bytes, err);
+    if (!status && on_host)
+        status = add_twins(cache, id, out, bytes, err);
     return status;
 }
 
@@ -145,22 +184,24 @@ void model_cache_forget(struct model_cache *cache, const char *id) {
     model_cache_give(cache, model_cache_find(cache, id));
 }
 
-/* Reads the files and starts the model's thread. */
+/* Reads the files and starts the model's threads. */
 static enum status open_model(struct model_cache *cache, const char *id, struct cached_model **out,
                               struct error *err) {
     const struct config *config = cache->config;
     struct model files = {0};
-    struct predictor *predictor = NULL;
+    struct batcher_predictors predictors = {.count = 0};
     struct cached_model *model = xcalloc(1, sizeof *model);
     enum status status = models_find(&files, config->data, id, err);
     if (!status)
-        status = open_predictor(cache, &files, &predictor, &model->bytes, err);
-    if (status)
+        status = open_predictors(cache, &files, &predictors, &model->bytes, err);
+    if (status) {
+        batcher_predictors_free(&predictors);
         goto out;
-    model->info = predictor_info(predictor);
+    }
+    model->info = predictor_info(predictors.each[0]);
     str_copy(model->id, sizeof model->id, files.card.id);
     str_copy(model->folder, sizeof model->folder, files.folder);
-    status = batcher_create(&model->batcher, predictor, (int)config->predict_queue, err);
+    status = batcher_create(&model->batcher, &predictors, (int)config->predict_queue, err);
     if (status)
         goto out;
     log_info("model_loaded", log_text("model", id), log_int("bytes", model->bytes));

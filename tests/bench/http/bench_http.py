@@ -174,7 +174,8 @@ class Material:
 
     def __init__(self, folder, students):
         self.folder = folder
-        self.service = Service(predict_threads=os.cpu_count(), connections=4096)
+        self.service = Service(predict_threads=os.cpu_count(), predict_batches=os.cpu_count(),
+                               connections=4096)
         self.students, self.models = students, {}
 
     def __enter__(self):

@@ -46,23 +46,57 @@ static void expect_answer(struct question *question) {
         T_NEAR(question->logits[i], expected[question->first * FIXTURE_CLASSES + i], 1e-5);
 }
 
-static struct batcher *open_batcher(int queue_limit) {
-    struct predictor *predictor = NULL;
+static struct batcher *open_crew(int threads, bool lone, int queue_limit) {
+    struct batcher_predictors predictors = {.count = threads, .most = 16};
+    struct predictor **each = predictors.each;
     struct batcher *batcher = NULL;
-    T_INT(predictor_create(&predictor, folder, DEVICE_REF, 1, PRECISION_F32, NULL), STATUS_OK);
-    T_INT(batcher_create(&batcher, predictor, queue_limit, NULL), STATUS_OK);
+    T_INT(predictor_create(&each[0], folder, DEVICE_REF, 1, PRECISION_F32, NULL), STATUS_OK);
+    predictor_limit(each[0], predictors.most);
+    for (int i = 1; i < threads; i++)
+        T_INT(predictor_twin(&each[i], each[0], 1, NULL), STATUS_OK);
+    if (lone)
+        T_INT(predictor_twin(&predictors.lone, each[0], 1, NULL), STATUS_OK);
+    T_INT(batcher_create(&batcher, &predictors, queue_limit, NULL), STATUS_OK);
     return batcher;
 }
 
-static void test_alone(void) {
+static struct batcher *open_batcher(int queue_limit) {
+    return open_crew(1, false, queue_limit);
+}
+
+static void ask_alone(struct batcher *batcher) {
     static const int counts[] = {1, 5, 64, PICTURES};
     static struct question question;
-    struct batcher *batcher = open_batcher(QUEUE);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         question_init(&question, 0, counts[i], NULL);
         T_INT(batcher_submit(batcher, &question.request, NULL), STATUS_OK);
         expect_answer(&question);
     }
+    batcher_free(batcher);
+}
+
+static void test_alone(void) {
+    ask_alone(open_batcher(QUEUE));
+    ask_alone(open_crew(3, false, QUEUE));
+    ask_alone(open_crew(3, true, QUEUE));
+}
+
+/* One thread is held in done; the others go on, and share what has been asked meanwhile. */
+static void test_others_go_on(void) {
+    static struct question held, waiting[12];
+    struct batcher *batcher = open_crew(3, true, QUEUE);
+    sem_t gate;
+    sem_init(&gate, 0, 0);
+    question_init(&held, 0, 1, &gate);
+    T_INT(batcher_submit(batcher, &held.request, NULL), STATUS_OK);
+    expect_answer(&held);
+    for (int i = 0; i < 12; i++) {
+        question_init(&waiting[i], i * 3, 1 + i, NULL);
+        T_INT(batcher_submit(batcher, &waiting[i].request, NULL), STATUS_OK);
+    }
+    for (int i = 0; i < 12; i++)
+        expect_answer(&waiting[i]);
+    sem_post(&gate);
     batcher_free(batcher);
 }
 
@@ -163,15 +197,19 @@ static void *ask_many(void *arg) {
     return NULL;
 }
 
-static void test_many_threads(void) {
+static void ask_from_many_threads(struct batcher *batcher) {
     enum { THREADS = 8 };
-    struct batcher *batcher = open_batcher(QUEUE);
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
         T_INT(pthread_create(&threads[i], NULL, ask_many, batcher), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     batcher_free(batcher);
+}
+
+static void test_many_threads(void) {
+    ask_from_many_threads(open_batcher(QUEUE));
+    ask_from_many_threads(open_crew(3, true, QUEUE));
 }
 
 int main(void) {
@@ -185,6 +223,7 @@ int main(void) {
     predictor_free(predictor);
     T_RUN(test_alone);
     T_RUN(test_together);
+    T_RUN(test_others_go_on);
     T_RUN(test_queue_is_bounded);
     T_RUN(test_free_finishes_the_queue);
     T_RUN(test_many_threads);

@@ -28,6 +28,8 @@ struct device {
     const struct backend *backend;
     int threads;
     bool eager;         /* runs op by op even where a step could be captured */
+    bool constant;      /* weights stay as they are: each exec is refreshed once */
+    size_t kept_bytes;  /* that kernels made of them, beside what execs hold */
     void *state;        /* the backend's own */
     char identity[256]; /* backend, processor features and library versions, one line */
 };

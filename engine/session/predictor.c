@@ -15,8 +15,8 @@ static const int batch_sizes[] = {1, 4, 16, PREDICTOR_MAX_BATCH};
 enum { BATCH_SIZES = sizeof batch_sizes / sizeof batch_sizes[0] };
 
 /* Bytes of pixels of a batch whose activations a processor's caches hold for the most part; larger
- * batches are slower on it, not faster. 16 pictures of 224 x 224 are below. */
-enum { HOST_PIXEL_BYTES = 5 << 19 };
+ * batches are slower on it, not faster: four pictures of 224 x 224 are as fast as 16. */
+enum { HOST_PIXEL_BYTES = 1 << 20 };
 
 /* One program at one batch size, made when it is first needed. */
 struct lane {
@@ -196,6 +196,7 @@ enum status predictor_own(struct predictor **out, struct loaded_model *model,
     enum status status = device_open(&predictor->device, device, threads, err);
     if (status)
         goto out;
+    predictor->device.constant = true;
     status = check_precision(&predictor->device, precision, err);
     if (status)
         goto out;
@@ -237,6 +238,8 @@ enum status predictor_twin(struct predictor **out, const struct predictor *first
     if (status) {
         predictor_free(twin);
         twin = NULL;
+    } else {
+        twin->device.constant = true;
     }
     *out = twin;
     return status;
@@ -305,17 +308,16 @@ static size_t lane_bytes(const struct predictor *predictor, enum input_kind kind
         return 0;
     struct exec_memory memory = exec_memory(lane->exec);
     size_t classes = (size_t)predictor->weights->model.network.classes;
-    size_t kept_bytes = predictor->weights->model.network.table.weight_floats * sizeof(float);
     size_t row_bytes = picture_input_bytes(predictor, kind) + classes * sizeof *lane->output;
-    /* kernels keep the weights once more, in a form of their own */
-    return memory.activation_bytes + memory.persistent_bytes + memory.workspace_bytes + kept_bytes +
+    return memory.activation_bytes + memory.persistent_bytes + memory.workspace_bytes +
            (size_t)batch_sizes[size] * row_bytes;
 }
 
 size_t predictor_bytes(const struct predictor *predictor) {
     const struct param_table *table = &predictor->weights->model.network.table;
     size_t floats = predictor->is_twin ? 0 : table->weight_floats + table->state_floats;
-    size_t bytes = 2 * floats * sizeof(float); /* as they were read, and on the device */
+    /* as they were read, on the device, and what kernels made of them */
+    size_t bytes = 2 * floats * sizeof(float) + predictor->device.kept_bytes;
     for (int kind = 0; kind < INPUT_KINDS; kind++)
         for (int size = 0; size < BATCH_SIZES; size++)
             bytes += lane_bytes(predictor, (enum input_kind)kind, size);

@@ -131,19 +131,20 @@ enum status cpu_conv_dw_prepare(const struct kernel_context *context, void **sta
 }
 
 void cpu_conv_refresh(void *state, const struct kernel_args *args) {
+    struct device *device = args->context->device;
     struct conv *conv = state;
     if (conv->pointwise) {
         pointwise_refresh(conv->pointwise, args->in[1]);
         return;
     }
     if (conv->winograd) {
-        winograd_refresh(conv->winograd, args->in[1]);
+        winograd_refresh(conv->winograd, device, args->in[1]);
         return;
     }
     if (conv->picture)
         return;
     parallel_set_threads(conv->threads);
-    dnn_conv_refresh(conv->dnn, args->in[1], args->workspace);
+    dnn_conv_refresh(conv->dnn, device, args->in[1], args->workspace);
 }
 
 static void run(const struct conv *conv, const struct kernel_args *args,

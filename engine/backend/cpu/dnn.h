@@ -12,7 +12,7 @@
 #ifndef ENGINE_BACKEND_CPU_DNN_H
 #define ENGINE_BACKEND_CPU_DNN_H
 
-#include "engine/graph/program.h"
+#include "engine/backend/backend.h"
 
 struct dnn;
 struct dnn_conv;
@@ -56,7 +56,8 @@ size_t dnn_conv_workspace_bytes(const struct dnn_conv *conv);     /* What a run 
 const char *dnn_conv_implementation(const struct dnn_conv *conv); /* oneDNN's name for it. */
 
 /* Takes over constant weights. */
-void dnn_conv_refresh(struct dnn_conv *conv, const float *weight, void *workspace);
+void dnn_conv_refresh(struct dnn_conv *conv, struct device *device, const float *weight,
+                      void *workspace);
 
 /* The tensor that the direction computes is written, the others are only read. */
 struct dnn_pointers {

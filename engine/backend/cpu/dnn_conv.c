@@ -1,5 +1,6 @@
 #include "engine/backend/cpu/dnn_operand.h"
 
+#include "engine/backend/cpu/kept.h"
 #include "engine/base/mem.h"
 
 #include <stdlib.h>
@@ -323,7 +324,7 @@ void dnn_conv_free(struct dnn_conv *conv) {
         dnnl_primitive_desc_destroy(conv->pd);
     if (conv->forward_pd)
         dnnl_primitive_desc_destroy(conv->forward_pd);
-    mem_free_large(conv->constant_weight);
+    kept_release(conv->constant_weight);
     free(conv);
 }
 
@@ -357,11 +358,16 @@ static void copy_planes(const struct shape *shape, const float *krsc, float *pla
 }
 
 /* By way of planes, because the transformed weights of Winograd can only be made from those. */
-void dnn_conv_refresh(struct dnn_conv *conv, const float *weight, void *workspace) {
+void dnn_conv_refresh(struct dnn_conv *conv, struct device *device, const float *weight,
+                      void *workspace) {
     void *planes = conv->weight.inside ? workspace : conv->constant_weight;
     copy_planes(&conv->problem.weight, weight, planes);
     dnn_operand_bind(&conv->weight, planes, conv->constant_weight);
     dnn_operand_bring_in(&conv->weight, conv->dnn);
+    void *kept = kept_share(device, conv->constant_weight, dnn_md_bytes(conv->weight.inside_md));
+    conv->constant_weight = kept;
+    dnn_operand_bind(&conv->weight, kept,
+                     kept); /* the primitive reads the inside, if there is one */
 }
 
 static void bind(struct dnn_conv *conv, const struct dnn_pointers *pointers) {

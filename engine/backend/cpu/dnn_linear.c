@@ -6,6 +6,7 @@
 #include "engine/backend/cpu/dnn_linear.h"
 
 #include "engine/backend/cpu/dnn_operand.h"
+#include "engine/backend/cpu/kept.h"
 #include "engine/base/mem.h"
 
 #include <stdlib.h>
@@ -168,7 +169,7 @@ void dnn_linear_free(struct dnn_linear *linear) {
         dnnl_primitive_destroy(linear->primitive);
     if (linear->pd)
         dnnl_primitive_desc_destroy(linear->pd);
-    mem_free_large(linear->constant_weight);
+    kept_release(linear->constant_weight);
     free(linear);
 }
 
@@ -179,7 +180,7 @@ size_t dnn_linear_workspace_bytes(const struct dnn_linear *linear) {
 }
 
 /* Without a layout of its own, the primitive reads a copy: the weights may move. */
-void dnn_linear_refresh(struct dnn_linear *linear, const float *weight) {
+void dnn_linear_refresh(struct dnn_linear *linear, struct device *device, const float *weight) {
     void *from = (void *)(uintptr_t)weight; /* only read */
     if (!linear->weights.inside) {
         memcpy(linear->constant_weight, weight,
@@ -188,6 +189,10 @@ void dnn_linear_refresh(struct dnn_linear *linear, const float *weight) {
     }
     dnn_operand_bind(&linear->weights, from, linear->constant_weight);
     dnn_operand_bring_in(&linear->weights, linear->dnn);
+    void *kept =
+        kept_share(device, linear->constant_weight, dnn_md_bytes(linear->weights.inside_md));
+    linear->constant_weight = kept;
+    dnn_operand_bind(&linear->weights, kept, kept);
 }
 
 static void set_handle(dnnl_memory_t memory, void *to) {

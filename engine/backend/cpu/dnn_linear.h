@@ -31,7 +31,7 @@ void dnn_linear_free(struct dnn_linear *linear); /* NULL is allowed. */
 size_t dnn_linear_workspace_bytes(const struct dnn_linear *linear); /* What a run needs. */
 
 /* Takes over constant weights. */
-void dnn_linear_refresh(struct dnn_linear *linear, const float *weight);
+void dnn_linear_refresh(struct dnn_linear *linear, struct device *device, const float *weight);
 
 /* As dnn_conv_run; the bias is read by the forward direction alone, and written by none. */
 void dnn_linear_run(struct dnn_linear *linear, const struct dnn_pointers *pointers);

@@ -72,7 +72,7 @@ enum status cpu_token_linear_dw_prepare(const struct kernel_context *context, vo
 
 void cpu_token_linear_refresh(void *state, const struct kernel_args *args) {
     parallel_set_threads(args->context->device->threads);
-    dnn_linear_refresh(state, args->in[1]);
+    dnn_linear_refresh(state, args->context->device, args->in[1]);
 }
 
 static void run(void *state, const struct kernel_args *args, const struct dnn_pointers *pointers) {

@@ -1,5 +1,6 @@
 #include "engine/backend/cpu/winograd.h"
 
+#include "engine/backend/cpu/kept.h"
 #include "engine/base/mem.h"
 
 #include <stdlib.h>
@@ -189,7 +190,7 @@ enum status winograd_create(struct winograd **out, const struct kernel_context *
 void winograd_free(struct winograd *it) {
     if (!it)
         return;
-    mem_free_large(it->kept);
+    kept_release(it->kept);
     free(it);
 }
 
@@ -452,9 +453,10 @@ static void run_weights(const struct winograd *it, const struct kernel_args *arg
     run_taps(&job, transform_sums);
 }
 
-void winograd_refresh(struct winograd *it, const float *weight) {
+void winograd_refresh(struct winograd *it, struct device *device, const float *weight) {
     struct job job = {.it = it, .vec = it->vec, .weight = weight, .forms = it->kept};
     run_taps(&job, transform_weights);
+    it->kept = kept_share(device, it->kept, weight_floats(it) * sizeof(float));
 }
 
 void winograd_run(struct winograd *it, const struct kernel_args *args) {

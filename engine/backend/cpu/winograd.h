@@ -26,7 +26,7 @@ void winograd_free(struct winograd *it); /* NULL is allowed. */
 size_t winograd_workspace_bytes(const struct winograd *it); /* What a run needs. */
 
 /* Takes over constant weights. */
-void winograd_refresh(struct winograd *it, const float *weight);
+void winograd_refresh(struct winograd *it, struct device *device, const float *weight);
 
 /* What the op says; all tensors but weights are NATIVE. */
 void winograd_run(struct winograd *it, const struct kernel_args *args);

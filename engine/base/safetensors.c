@@ -35,16 +35,15 @@ static enum status read_shape(const struct json *shape, struct tensor *tensor, s
     if (shape->count > TENSOR_MAX_RANK)
         return error_set(err, STATUS_CORRUPT, "shape has %zu dimensions, at most %d are known",
                          shape->count, TENSOR_MAX_RANK);
-    tensor->bytes = tensor_type_bytes(tensor->type);
     for (const struct json *dim = shape->child; dim; dim = dim->next) {
         int64_t size = json_integer_or(dim, -1);
         if (size < 0)
             return error_set(err, STATUS_CORRUPT, "dimension %d is not a whole number",
                              tensor->rank);
         tensor->dim[tensor->rank++] = size;
-        if (!mem_mul(tensor->bytes, (size_t)size, &tensor->bytes))
-            return error_set(err, STATUS_CORRUPT, "shape is too large");
     }
+    if (!tensor_shape_bytes(tensor, &tensor->bytes))
+        return error_set(err, STATUS_CORRUPT, "shape is too large");
     return STATUS_OK;
 }
 

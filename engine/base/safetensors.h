@@ -89,6 +89,10 @@ const char *safetensors_metadata(const struct safetensors *file, const char *key
 /* Elements of a tensor (its shape was checked on opening, or is the caller's). */
 int64_t tensor_elements(const struct tensor *tensor);
 
+/* Bytes that type and shape ask for; false when a size is negative or the product with any of them
+ * passes INT64_MAX, even where a later size is 0. */
+bool tensor_shape_bytes(const struct tensor *tensor, size_t *bytes);
+
 size_t tensor_type_bytes(enum tensor_type type);     /* Bytes of one element. */
 const char *tensor_type_name(enum tensor_type type); /* "F32". */
 

@@ -29,11 +29,8 @@ static enum status check_shape(const struct tensor *tensor, struct error *err) {
     if (tensor->rank < 0 || tensor->rank > TENSOR_MAX_RANK)
         return error_set(err, STATUS_INVALID, "tensor %s has %d dimensions", tensor->name,
                          tensor->rank);
-    size_t bytes = tensor_type_bytes(tensor->type);
-    bool fits = true;
-    for (int i = 0; i < tensor->rank; i++)
-        fits = fits && tensor->dim[i] >= 0 && mem_mul(bytes, (size_t)tensor->dim[i], &bytes);
-    if (!fits || bytes != tensor->bytes)
+    size_t bytes;
+    if (!tensor_shape_bytes(tensor, &bytes) || bytes != tensor->bytes)
         return error_set(err, STATUS_INVALID, "tensor %s: its shape does not give its %zu bytes",
                          tensor->name, tensor->bytes);
     if (str_equal(tensor->name, "__metadata__"))

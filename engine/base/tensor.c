@@ -10,6 +10,15 @@ int64_t tensor_elements(const struct tensor *tensor) {
     return product;
 }
 
+bool tensor_shape_bytes(const struct tensor *tensor, size_t *bytes) {
+    *bytes = tensor_type_bytes(tensor->type);
+    for (int i = 0; i < tensor->rank; i++)
+        if (tensor->dim[i] < 0 || !mem_mul(*bytes, (size_t)tensor->dim[i], bytes) ||
+            *bytes > INT64_MAX)
+            return false;
+    return true;
+}
+
 size_t tensor_type_bytes(enum tensor_type type) {
     static const size_t bytes[TENSOR_TYPE_COUNT] = {
 #define TENSOR_BYTES(name, n_bytes) n_bytes,

@@ -47,6 +47,7 @@ def tensors_seeds():
     yield "hole", tensors_file({"a": entry("U8", [2], 0, 2), "b": entry("U8", [2], 4, 6)}, data[:6])
     yield "out_of_range", tensors_file({"a": entry("U8", [40], 0, 40)}, data)
     yield "overflow", tensors_file({"a": entry("F32", [2**32, 2**32, 2**32], 0, 0)}, b"")
+    yield "elements_overflow", tensors_file({"a": entry("U8", [2**62, 2, 0], 0, 0)}, b"")
     yield "negative", tensors_file({"a": entry("F32", [-1], 0, -4)}, b"")
     yield "zero", tensors_file({"a": entry("F32", [0, 2**62], 0, 0)}, b"")
     twice = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8"}}'

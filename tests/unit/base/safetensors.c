@@ -107,6 +107,8 @@ static const struct {
      "not a whole number"},
     {ONE("\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,8],\"data_offsets\":[0,8]"), "9 dimensions"},
     {ONE("\"dtype\":\"U8\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]"), "too large"},
+    {ONE("\"dtype\":\"U8\",\"shape\":[4611686018427387904,2,0],\"data_offsets\":[0,0]"),
+     "too large"},
     {ONE("\"dtype\":\"U64\",\"shape\":[2305843009213693953],\"data_offsets\":[0,8]"), "too large"},
     {ONE("\"dtype\":\"U8\",\"shape\":[7],\"data_offsets\":[0,8]"), "its shape needs 7"},
     /* offsets */

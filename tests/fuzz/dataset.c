@@ -4,14 +4,11 @@
  * The first byte says of which format, the next two how long the first file is (pictures), and the
  * rest is the second one (labels). Both splits get the same files.
  */
+#include "tests/fuzz/folder.h"
 #include "tests/fuzz/fuzz.h"
 
 #include "engine/data/dataset.h"
 #include "engine/data/encoded.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 enum { HEAD_BYTES = 3, MOST_NAMES = 6, FORMATS = 6 };
 
@@ -28,30 +25,6 @@ static const char *const names[FORMATS][2][MOST_NAMES] = {
     {{"train.safetensors", "test.safetensors"}, {"classes.txt"}},
     {{"train.tar", "test.tar"}, {"classes.txt"}},
 };
-
-static char folder[64];
-
-static void remove_folder(void) {
-    CHECK(file_remove_all(folder, NULL) == STATUS_OK);
-}
-
-static void put(const char *name, const uint8_t *bytes, size_t len) {
-    char path[FILE_PATH_BYTES];
-    CHECK(file_join(path, folder, name, NULL) == STATUS_OK);
-    FILE *file = fopen(path, "wb");
-    CHECK(file && fwrite(bytes, 1, len, file) == len);
-    CHECK(fclose(file) == 0);
-}
-
-/* An empty folder, removed at exit. */
-static void prepare_folder(void) {
-    if (!folder[0]) {
-        snprintf(folder, sizeof folder, "/tmp/distill-fuzz-%ld", (long)getpid());
-        atexit(remove_folder);
-    }
-    remove_folder();
-    CHECK(file_make_dirs(folder, NULL) == STATUS_OK);
-}
 
 static void check_encoded(const struct split *split) {
     CHECK(split->count >= 1 && split->count == split->encoded->count);
@@ -83,12 +56,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     int format = bytes[0] % FORMATS;
     size_t rest = len - HEAD_BYTES, first = bytes[1] + 256u * bytes[2];
     first = first < rest ? first : rest;
-    prepare_folder();
+    const char *folder = folder_empty();
     for (int i = 0; i < MOST_NAMES; i++) {
         if (names[format][0][i])
-            put(names[format][0][i], bytes + HEAD_BYTES, first);
+            folder_put(names[format][0][i], bytes + HEAD_BYTES, first);
         if (names[format][1][i])
-            put(names[format][1][i], bytes + HEAD_BYTES + first, rest - first);
+            folder_put(names[format][1][i], bytes + HEAD_BYTES + first, rest - first);
     }
     struct dataset dataset;
     struct error err = {0};

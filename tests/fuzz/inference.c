@@ -26,12 +26,22 @@ static void look_at(struct inference_bytes data) {
         seen = data.bytes[i];
 }
 
+static void check_outputs(const struct inference_request *request) {
+    bool seen_kind[INFERENCE_OUTPUTS] = {false};
+    CHECK(request->output_count >= 1 && request->output_count <= INFERENCE_OUTPUTS);
+    for (int i = 0; i < request->output_count; i++) {
+        const struct inference_output *output = &request->output[i];
+        CHECK(output->kind < INFERENCE_OUTPUTS && output->best >= 0 && !seen_kind[output->kind]);
+        seen_kind[output->kind] = true;
+    }
+}
+
 static void check(const struct inference_request *request) {
     check_shape(request);
     look_at(request->pixels);
     for (int64_t i = 0; request->encoded && i < request->shape[0]; i++)
         look_at(request->encoded[i]);
-    CHECK(request->output_count >= 1 && request->output_count <= INFERENCE_OUTPUTS);
+    check_outputs(request);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {

@@ -166,7 +166,7 @@ enum status field_set_double(const struct field *field, void *object, double val
         return field_set_int(field, object, (int64_t)value, err);
     if (field->type != FIELD_FLOAT || !isfinite(value) || !number_in_range(field, value))
         return fail_double(field, value, err);
-    *(double *)place(field, object) = value;
+    *(double *)place(field, object) = value == 0 ? 0 : value; /* -0 would print otherwise */
     return STATUS_OK;
 }
 

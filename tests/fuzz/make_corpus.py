@@ -118,6 +118,7 @@ def fields_seeds():
     yield "long", b"student=" + b"x" * 600
     yield "predict", b"method=predict\nmodel=m\ndataset=d\nsplit=train\ntags=a,b\nname=\xc3\xa9"
     yield "adamw", b"student=s\ndataset=d\noptimizer=adamw\nbeta2=0.99\nschedule=cosine\nout=o"
+    yield "minus_zero", b"beta=-0"
     wrong = ["epochs=ten", "beta=x", "flip=maybe", "milestones=1,x", "milestones=1,0", "tags=a,,b",
              "milestones=" + "1" * 200, "method=ca", "name=a\x01b", "epochs=1.5", "beta=-1",
              "milestones=" + ",".join(map(str, range(1, 18))), "tags=" + ",".join("t" * 17)]

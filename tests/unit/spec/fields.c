@@ -141,6 +141,7 @@ static void test_text_and_json_show_the_value(void) {
     } cases[] = {
         {"epochs", "12", "12", "12"},
         {"weight_decay", "5e-4", "0.0005", "0.0005"},
+        {"weight_decay", "-0", "0", "0"}, /* the same as 0, in the digest too */
         {"flip", "0", "false", "false"},
         {"method", "wttm", "wttm", "\"wttm\""},
         {"name", "a \"b\"", "a \"b\"", "\"a \\\"b\\\"\""},

@@ -70,8 +70,8 @@ class Device:
 REF = Device("ref", "ref")
 CPU = Device("cpu", "cpu")
 CUDA = Device("cuda", "cuda")
-# Without AVX-512 there are no Winograd convolutions: sums are as direct as PyTorch's.
-CPU_DIRECT = Device("cpu_direct", "cpu", (("DNNL_MAX_CPU_ISA", "AVX2"),))
+# Without AVX2 there are no Winograd convolutions: sums are as direct as PyTorch's.
+CPU_DIRECT = Device("cpu_direct", "cpu", (("DNNL_MAX_CPU_ISA", "SSE41"),))
 
 
 @functools.lru_cache

@@ -162,7 +162,7 @@ static enum status cpu_open(struct device *device, struct error *err) {
         free(cpu);
         return status;
     }
-    cpu->vec = vec_choose(features.avx512, features.bf16);
+    cpu->vec = vec_choose(features.avx2, features.avx512, features.bf16);
     cpu->bf16 = features.bf16;
     device->state = cpu;
     describe(device, &features);

@@ -95,7 +95,7 @@ bool winograd_fits(const struct kernel_context *context, const struct dnn_proble
         return false;
     if (attr->stride != 1 && !suits_stride_2(problem))
         return false;
-    return cpu_of(context)->vec->lanes == 16 && least >= 16 && is_cached(problem) &&
+    return cpu_of(context)->vec->fma && least >= 16 && is_cached(problem) &&
            cycles(problem) < direct_cycles(problem);
 }
 
@@ -199,7 +199,7 @@ void winograd_free(struct winograd *it) {
 struct job {
     const struct winograd *it;
     const struct vec_kernels *vec;
-    void (*tile_in)(const struct vec_tile *tile), (*tile_out)(const struct vec_tile *tile);
+    vec_tile_fn *tile_in, *tile_out;
     const void *in, *residual; /* x; of its gradient: dy */
     const void *dy;            /* of weights' gradients */
     void *out;

@@ -96,16 +96,18 @@ static void compare_row(const struct batch *batch, const struct loss_terms *term
 }
 
 /* The tables of this processor. */
-static const struct vec_kernels *tables[3];
+static const struct vec_kernels *tables[4];
 static int n_tables;
 
 static void find_tables(void) {
     struct dnn_features features = dnn_features();
-    tables[n_tables++] = vec_choose(false, false);
+    tables[n_tables++] = vec_choose(false, false, false);
+    if (features.avx2)
+        tables[n_tables++] = vec_choose(true, false, false);
     if (features.avx512)
-        tables[n_tables++] = vec_choose(true, false);
-    if (features.avx512 && features.bf16)
-        tables[n_tables++] = vec_choose(true, true);
+        tables[n_tables++] = vec_choose(true, true, false);
+    if (features.bf16)
+        tables[n_tables++] = vec_choose(true, true, true);
 }
 
 static void check(const struct loss_terms *terms, int classes, float spread, double tolerance) {

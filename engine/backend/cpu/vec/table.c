@@ -5,6 +5,9 @@
 const struct vec_kernels VEC(vec) = {
     .name = VEC_TEXT(VEC_ISA),
     .lanes = VEC_LANES,
+#ifdef __FMA__
+    .fma = true,
+#endif
     ROW(norm_moments),
     ROW(norm_apply),
     ROW(norm_gradient),

@@ -107,6 +107,7 @@ struct vec_loss {
 struct vec_kernels {
     const char *name;
     int lanes;
+    bool fma; /* multiplies and adds in one instruction */
 
     /* sums[lane] += x - shift, sums[lanes + lane] += (x - shift)^2, over numbers at..at+n-1. */
     void (*norm_moments[2])(const void *x, size_t at, size_t n, const float *shift, double *sums);
@@ -142,14 +143,8 @@ struct vec_kernels {
     void (*pointwise_dw[2])(const struct vec_products *products, float *sums);
 
     /* Winograd's transforms (vec_winograd.h); those that end in 2 are of stride 2, in f32. */
-    void (*tile_in[2])(const struct vec_tile *tile);
-    void (*tile_spread[2])(const struct vec_tile *tile);
-    void (*tile_out[2])(const struct vec_tile *tile);
-    void (*taps_in)(const struct vec_taps *taps, int k, int c);
-    void (*taps_out)(const struct vec_taps *taps, int k, int c);
-    void (*tile_in_2)(const struct vec_tile *tile);
-    void (*tile_out_2)(const struct vec_tile *tile);
-    void (*taps_in_2)(const struct vec_taps *taps, int k, int c);
+    vec_tile_fn *tile_in[2], *tile_spread[2], *tile_out[2], *tile_in_2, *tile_out_2;
+    vec_taps_fn *taps_in, *taps_out, *taps_in_2;
 
     /* Rows i..i_end-1 and columns j..j_end-1 of a product; by_dot where right holds columns. */
     void (*product)(const struct vec_product *product, int i, int i_end, int j, int j_end);
@@ -194,8 +189,7 @@ static inline size_t vec_loss_scratch_floats(int classes) {
     return 2 * (((size_t)classes + VEC_MAX_LANES - 1) & ~(size_t)(VEC_MAX_LANES - 1));
 }
 
-/* The best table this processor runs: with 16 lanes if wide, else 8; with its instructions for bf16
- * if wide and bf16. */
-const struct vec_kernels *vec_choose(bool wide, bool bf16);
+/* The best table for a processor with these instructions; bf16 are AVX-512's. */
+const struct vec_kernels *vec_choose(bool avx2, bool avx512, bool bf16);
 
 #endif

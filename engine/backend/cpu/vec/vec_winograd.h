@@ -35,6 +35,8 @@ struct vec_tile {
     enum activation act;
 };
 
+typedef void vec_tile_fn(const struct vec_tile *tile);
+
 /* Weights [outputs][3][3][channels]: taps_in makes forms of those from channels c.. to outputs k..
  * of a block each, channel by channel with the outputs as lanes (turned: output by output with the
  * channels as lanes, and the window turned round); taps_out makes weights of forms. */
@@ -48,5 +50,7 @@ struct vec_taps {
     int forms; /* taps_out: of each pair, which are added up; they are next numbers apart */
     size_t next;
 };
+
+typedef void vec_taps_fn(const struct vec_taps *taps, int k, int c);
 
 #endif

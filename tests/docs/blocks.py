@@ -245,8 +245,42 @@ def gpu():
                   "times eager PyTorch", "times its best"], rows)
 
 
+SERVERS = ("distilld", "fastapi", "litserve")
+
+
+def http():
+    """The newest record of each row of bench-http: requests per second, median and 99th percentile."""
+    found = {}
+    for path in sorted((ROOT / "tests/bench/records").glob("*-http-load*.jsonl")):
+        for row in map(json.loads, path.read_text().splitlines()):
+            found.setdefault(row["row"], {})[row.get("server", "ratio")] = row
+    rows = []
+    for name, by_server in found.items():
+        if "ratio" not in by_server or "ratio" not in by_server["ratio"]:
+            continue
+        cells = [f"{row['requests_per_s']:,.0f}; {row['p50_ms']:.3g}, {row['p99_ms']:.3g}"
+                 for row in map(by_server.get, SERVERS)]
+        ratio = by_server["ratio"]
+        rows.append([*name.rsplit("_c", 1), *cells,
+                     f"**{ratio['ratio']:.2f}**; {ratio['ratio_p99']:.2f}"])
+    return table(["", "connections", *SERVERS, "times the best peer; p99"], rows)
+
+
+def fuzzing():
+    """What tests/fuzz/run and tests/fuzz/coverage have written down."""
+    done = json.loads((ROOT / "tests/fuzz/records.json").read_text())
+    rows = []
+    for line in (ROOT / "tests/fuzz/coverage.tsv").read_text().splitlines():
+        target, path, covered, count, share = line.split("\t")
+        row = done.get(target, {"executions": 0, "processor_s": 0})
+        rows.append([target, f"`{path}`", f"{covered} of {count}", f"{share} %",
+                     f"{row['executions']:,}", f"{row['processor_s'] / 60:.0f}"])
+    return table(["target", "reader", "lines reached", "", "inputs run", "processor minutes"], rows)
+
+
 MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions,
           "statuses": statuses, "networks": networks, "speed": speed, "gpu": gpu,
+          "http": http, "fuzzing": fuzzing,
           "job": lambda: fields("TrainSpec"),
           "dataset": lambda: fields("DatasetRequest"), "point": lambda: fields("Point"), "event": lambda: fields("Event"), "worker": lambda: fields("Worker"),
           "webhook": lambda: fields("Webhook"), "webhookrequest": lambda: fields("WebhookRequest"),

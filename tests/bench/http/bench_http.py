@@ -2,10 +2,11 @@
 
     bench_http.py [rows=health,resnet8x4,resnet18,curve,streams,growth] [seconds=5] [record=NAME]
 
-Each server runs alone, on all cores, which it shares with wrk. The peers are FastAPI on uvicorn and
-LitServe, both with ONNX Runtime and the model that the service exports; of some settings of each, the
-one with the most requests per second at 64 connections is taken. A request is one JPEG file. One
-JSON line a row; record=NAME writes them to tests/bench/records/<date>-<NAME>.jsonl too.
+Each row has a service of its own. Each server runs alone, on all cores, which it shares with wrk.
+The peers are FastAPI on uvicorn and LitServe, both with ONNX Runtime and the model that the service
+exports; of some settings of each, the one with the most requests per second at 64 connections is
+taken. A request is one JPEG file. One JSON line a row; record=NAME writes them to
+tests/bench/records/<date>-<NAME>.jsonl too (docs/performance.md shows those named http-load).
 
     health     GET /healthz at 1, 8, 64 and 256 connections
     resnet8x4  POST /predict, 32 x 32, likewise
@@ -188,10 +189,18 @@ class Material:
             self.path(student, "onnx").write_bytes(onnx.body)
             make_picture(self.path(student, "jpg"), side)
             self.write_scripts(student)
+            self.load(student)
         return self
 
     def __exit__(self, *error):
         self.service.__exit__(*error)
+
+    def load(self, student):
+        """The first picture waits until the model is in memory."""
+        answer = self.service.request("POST", f"/predict?model={self.models[student]}",
+                                      self.path(student, "jpg").read_bytes(),
+                                      {"Content-Type": "image/jpeg"})
+        assert answer.status == 200, answer
 
     def path(self, student, kind):
         return self.folder / f"{student}.{kind}"
@@ -337,11 +346,12 @@ def machine():
 def main():
     options = options_of(sys.argv[1:])
     names = options["rows"].split(",")
-    students = sorted({student for name in names for student in ROWS[name][0]})
     out = io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, Material(pathlib.Path(folder), students) as material:
-        for name in names:
-            for row in ROWS[name][1](material, int(options["seconds"])):
+    for name in names:
+        students, rows_of = ROWS[name]
+        with tempfile.TemporaryDirectory() as folder, \
+                Material(pathlib.Path(folder), students) as material:
+            for row in rows_of(material, int(options["seconds"])):
                 line = json.dumps({**row, **machine()})
                 print(line, flush=True)
                 out.write(line + "\n")

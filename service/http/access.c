@@ -24,6 +24,10 @@ static void refuse_caller(bool sent_one, struct reply *reply) {
                  sent_one ? " error=\"invalid_token\"" : "");
 }
 
+void access_refuse(struct reply *reply) {
+    refuse_caller(true, reply);
+}
+
 static void refuse_role(const char *name, const char *role, struct reply *reply) {
     reply_problem(reply, PROBLEM_FORBIDDEN, "key %s does not have the role %s", name, role);
     reply_header(reply, "WWW-Authenticate", SCHEME " error=\"insufficient_scope\", scope=\"%s\"",

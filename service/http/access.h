@@ -19,4 +19,7 @@ const char *access_secret(const char *authorization, const char *api_key);
 bool access_check(const struct request *request, const struct route *route,
                   struct key_holder *holder, struct reply *reply);
 
+/* 401 for a key that is not known. */
+void access_refuse(struct reply *reply);
+
 #endif

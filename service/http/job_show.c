@@ -3,6 +3,7 @@
 #include "api/codec.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
+#include "service/http/access.h"
 #include "service/http/app.h"
 #include "service/http/limits.h"
 #include "service/store/jobs.h"
@@ -34,7 +35,9 @@ static enum status look(void *ctx, struct str *out, bool *ended, struct error *e
 static void reply_now(struct request *request, struct reply *reply) {
     struct job job;
     struct error err;
-    if (jobs_get(request->app->pool, request->arg, &job, &err))
+    if (!key_ring_allows(request->app->keys, request->holder, KEY_ROLE_READ))
+        access_refuse(reply); /* the key went away meanwhile */
+    else if (jobs_get(request->app->pool, request->arg, &job, &err))
         request_fail(request, reply, &err, NULL);
     else
         job_add_json(&job, reply_json(reply, HTTP_OK));
@@ -66,6 +69,8 @@ static enum status wait_for_change(struct request *request, struct reply *reply,
                                    .fill = look,
                                    .release = free,
                                    .quiet = true,
+                                   .keys = request->app->keys,
+                                   .reader = *request->holder,
                                    .ends_ns = clock_mono_ns() + wait_s * 1000 * NS_PER_MS};
     str_copy(source.topic, sizeof source.topic, job->id);
     enum status status = stream_open(request->app->pump, &source, &stream, err);

@@ -56,12 +56,17 @@ static enum status fill(void *ctx, struct str *out, bool *ended, struct error *e
     return STATUS_OK;
 }
 
-static enum status follow(struct app *app, const char *id, int64_t tail, struct reply *reply,
-                          struct error *err) {
+static enum status follow(const struct request *request, const char *id, int64_t tail,
+                          struct reply *reply, struct error *err) {
+    struct app *app = request->app;
     struct following *following = xcalloc(1, sizeof *following);
     following->app = app;
     str_copy(following->id, sizeof following->id, id);
-    struct stream_source source = {.ctx = following, .fill = fill, .release = following_free};
+    struct stream_source source = {.ctx = following,
+                                   .fill = fill,
+                                   .release = following_free,
+                                   .keys = app->keys,
+                                   .reader = *request->holder};
     str_copy(source.topic, sizeof source.topic, id);
     enum status status =
         job_log_read(&following->reader, app->config->data, id, tail, &following->first, err);
@@ -102,7 +107,7 @@ void handle_job_logs(struct request *request, struct reply *reply) {
     if (!status)
         status = jobs_get(app->pool, request->arg, &job, &err);
     if (!status)
-        status = follows ? follow(app, job.id, tail, reply, &err)
+        status = follows ? follow(request, job.id, tail, reply, &err)
                          : reply_tail(app, job.id, tail, reply, &err);
     if (status)
         request_fail(request, reply, &err, NULL);

@@ -67,7 +67,7 @@ static enum status parse_since(struct request *request, struct question *questio
 
 enum status question_parse(struct question *question, struct request *request, int form_count,
                            int64_t limit, struct error *err) {
-    *question = (struct question){.id = request->arg, .limit = limit};
+    *question = (struct question){.id = request->arg, .reader = request->holder, .limit = limit};
     enum status status = request_check_query(request, "since limit format", err);
     if (!status)
         status = parse_form(request, form_count, &question->form, err);
@@ -134,7 +134,8 @@ enum status series_stream(struct app *app, const struct question *question, seri
     live->read = read;
     live->since = question->since;
     str_copy(live->id, sizeof live->id, question->id);
-    struct stream_source source = {.ctx = live, .fill = fill, .release = free};
+    struct stream_source source = {
+        .ctx = live, .fill = fill, .release = free, .keys = app->keys, .reader = *question->reader};
     str_copy(source.topic, sizeof source.topic, question->id);
     enum status status = stream_open(app->pump, &source, &reply->stream, err);
     if (status) {

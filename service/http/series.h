@@ -20,6 +20,7 @@ enum form { FORM_JSON, FORM_STREAM, FORM_CSV, FORM_COUNT };
 /* What a client asks for. */
 struct question {
     const char *id;
+    const struct key_holder *reader;
     enum form form;
     int64_t since, limit;
 };

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A stream is asked at least so often, should a change be missed. */
+/* A stream is asked at least so often, should a change be missed; so soon a key that is gone ends
+ * what it reads. */
 static const int64_t REFILL_NS = (int64_t)1000 * NS_PER_MS;
 static const int64_t HEARTBEAT_NS = (int64_t)LIMIT_STREAM_HEARTBEAT_MS * NS_PER_MS;
 
@@ -18,7 +19,7 @@ struct stream {
     atomic_int owners;   /* the pump and the reply */
     struct stream_source source;
     bool due; /* the pump's: ask the source now */
-    int64_t asked_ns, said_ns;
+    int64_t asked_ns, said_ns, checked_ns;
 
     pthread_mutex_t lock; /* for what follows */
     struct str pending;
@@ -99,7 +100,7 @@ static bool stream_has_room(struct stream *stream) {
     pthread_mutex_lock(&stream->lock);
     bool room = stream->pending.len - stream->taken_bytes < LIMIT_STREAM_PENDING_BYTES;
     pthread_mutex_unlock(&stream->lock);
-    return room && !stream->ended;
+    return room;
 }
 
 static bool stream_is_closed(struct stream *stream) {
@@ -123,15 +124,28 @@ static enum status stream_refill(struct stream *stream, int64_t now_ns) {
     return status;
 }
 
+/* Its time is over, or its reader's key is gone or may not read any more. */
+static bool stream_is_over(struct stream *stream, int64_t now_ns) {
+    const struct stream_source *source = &stream->source;
+    if (source->ends_ns && now_ns >= source->ends_ns)
+        return true;
+    if (!source->keys || now_ns - stream->checked_ns < REFILL_NS)
+        return false;
+    stream->checked_ns = now_ns;
+    return !key_ring_allows(source->keys, &source->reader, KEY_ROLE_READ);
+}
+
 /* One round for one stream; an error means that the source does not answer at all. */
 static enum status stream_turn(struct stream *stream, bool may_ask, int64_t now_ns) {
     enum status status = STATUS_OK;
-    if (!stream_has_room(stream))
+    if (stream->ended)
         return status;
-    if (stream->source.ends_ns && now_ns >= stream->source.ends_ns) {
+    if (stream_is_over(stream, now_ns)) {
         stream_say(stream, "", true);
         return status;
     }
+    if (!stream_has_room(stream))
+        return status;
     if (may_ask && (stream->due || now_ns - stream->asked_ns >= REFILL_NS))
         status = stream_refill(stream, now_ns);
     if (now_ns - stream->said_ns >= HEARTBEAT_NS && !stream->source.quiet) {

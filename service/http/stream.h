@@ -16,6 +16,7 @@
 
 #include "engine/base/str.h"
 #include "service/store/jobs.h"
+#include "service/store/key_ring.h"
 
 #include <sys/types.h>
 
@@ -29,8 +30,10 @@ struct stream_source {
     /* Appends what is new and sets *ended after the last. An error is tried again later. */
     enum status (*fill)(void *ctx, struct str *out, bool *ended, struct error *err);
     void (*release)(void *ctx);
-    bool quiet;      /* nothing but this text: no comments */
-    int64_t ends_ns; /* monotonic time at which the stream ends by itself; 0: never */
+    bool quiet;               /* nothing but this text: no comments */
+    int64_t ends_ns;          /* monotonic time at which the stream ends by itself; 0: never */
+    struct key_ring *keys;    /* where the reader's key must stay, or the stream ends; or NULL */
+    struct key_holder reader; /* in these */
 };
 
 /* How a connection is put to sleep and woken. */

@@ -13,11 +13,6 @@
  * change is read once more. */
 enum { SETTLED_MS = 2000, MS_PER_S = 1000, NS_PER_MS = 1000 * 1000 };
 
-struct ring_key {
-    struct key_holder holder;
-    char sha256[SHA256_HEX_BYTES];
-};
-
 struct key_ring {
     const char *data;
     char folder[FILE_PATH_BYTES];
@@ -27,25 +22,25 @@ struct key_ring {
     struct timespec changed; /* time of the folder that was read */
     bool settled, troubled;  /* what was read is sure to be of that time; it could not be read */
     pthread_rwlock_t lock;   /* for what follows */
-    struct ring_key *key;
+    struct key_holder *key;
     int count;
 };
 
 /* ---- reading ---- */
 
-static void fill(struct ring_key *key, const struct key_card *card) {
-    str_copy(key->holder.name, sizeof key->holder.name, card->name);
+static void fill(struct key_holder *key, const struct key_card *card) {
+    str_copy(key->name, sizeof key->name, card->name);
     str_copy(key->sha256, sizeof key->sha256, card->sha256);
-    key->holder.roles = key_roles(&card->roles);
-    key->holder.limits = card->limits;
+    key->roles = key_roles(&card->roles);
+    key->limits = card->limits;
 }
 
 static void replace(struct key_ring *ring, const struct key_list *list) {
-    struct ring_key *fresh = xcalloc((size_t)list->count + 1, sizeof *fresh);
+    struct key_holder *fresh = xcalloc((size_t)list->count + 1, sizeof *fresh);
     for (int i = 0; i < list->count; i++)
         fill(&fresh[i], &list->item[i]);
     pthread_rwlock_wrlock(&ring->lock);
-    struct ring_key *old = ring->key;
+    struct key_holder *old = ring->key;
     ring->key = fresh;
     ring->count = list->count;
     pthread_rwlock_unlock(&ring->lock);
@@ -134,17 +129,28 @@ bool key_ring_asks(struct key_ring *ring) {
 }
 
 /* Compares with all of them, so that the time says nothing about which it was. */
-bool key_ring_find(struct key_ring *ring, const char *secret, struct key_holder *holder) {
-    char digest[SHA256_HEX_BYTES];
+static bool find(struct key_ring *ring, const char digest[SHA256_HEX_BYTES],
+                 struct key_holder *holder) {
     int found = -1;
-    secret_digest(secret, digest);
     look_if_due(ring);
     pthread_rwlock_rdlock(&ring->lock);
     for (int i = 0; i < ring->count; i++)
         if (secret_digests_equal(ring->key[i].sha256, digest))
             found = i;
     if (found >= 0)
-        *holder = ring->key[found].holder;
+        *holder = ring->key[found];
     pthread_rwlock_unlock(&ring->lock);
     return found >= 0;
+}
+
+bool key_ring_find(struct key_ring *ring, const char *secret, struct key_holder *holder) {
+    char digest[SHA256_HEX_BYTES];
+    secret_digest(secret, digest);
+    return find(ring, digest, holder);
+}
+
+bool key_ring_allows(struct key_ring *ring, const struct key_holder *holder, enum key_role role) {
+    struct key_holder now;
+    return !key_ring_asks(ring) ||
+           (find(ring, holder->sha256, &now) && key_roles_allow(now.roles, role));
 }

@@ -20,6 +20,7 @@ struct key_holder {
     char name[KEY_NAME_BYTES];
     unsigned roles; /* as key_roles answers */
     struct key_limits limits;
+    char sha256[SHA256_HEX_BYTES]; /* of the secret, or "" */
 };
 
 struct key_ring;
@@ -32,6 +33,10 @@ bool key_ring_asks(struct key_ring *ring);
 
 /* The holder of a secret; false when it is nobody's. */
 bool key_ring_find(struct key_ring *ring, const char *secret, struct key_holder *holder);
+
+/* What was allowed before still is: the holder's key is there and has the role, or nobody is asked
+ * for one. */
+bool key_ring_allows(struct key_ring *ring, const struct key_holder *holder, enum key_role role);
 
 /* Reads the keys again now, after a change of this process's own. */
 void key_ring_update(struct key_ring *ring);

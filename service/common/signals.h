@@ -2,8 +2,8 @@
  * signals.h - SIGTERM and SIGINT as a flag and as something to wait for.
  *
  * A first one asks for an orderly end, and so does SIGHUP, of a terminal that is closed, unless it
- * was ignored from the start. SIGPIPE is ignored. The flag and the pipe that wakes sleepers are the
- * process's only mutable globals.
+ * was ignored from the start, or means something else: signals_reload_on_hangup. SIGPIPE is
+ * ignored. The flags and the pipe that wakes sleepers are the process's only mutable globals.
  *
  * Threads: signals_install is called once from main before other threads exist; the rest from any.
  */
@@ -15,14 +15,20 @@
 /* Installs the handlers, also for SIGCHLD, which only wakes signals_wait. */
 void signals_install(void);
 
+/* From now on SIGHUP asks to read files again, and no longer to end. */
+void signals_reload_on_hangup(void);
+
+/* True once for each time that this was asked for, or for several. */
+bool signals_take_reload(void);
+
 /* True once one of these signals has arrived, or signals_request_stop was called. */
 bool signals_stop(void);
 
 /* Asks this process to end as if SIGTERM had arrived. */
 void signals_request_stop(void);
 
-/* Sleeps for so many milliseconds, or less when a stop is asked for or a child changes state.
- * Returns signals_stop(). One thread at a time. */
+/* Sleeps for so many milliseconds, or less when a stop or a reload is asked for or a child changes
+ * state. Returns signals_stop(). One thread at a time. */
 bool signals_wait(int duration_ms);
 
 #endif

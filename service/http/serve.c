@@ -123,6 +123,8 @@ static enum status run(struct app *app, const struct config *config, struct noti
     check_roots(config->import_roots);
     check_redis(app);
     while (!status && !signals_wait(LIMIT_SWEEP_MS)) {
+        if (signals_take_reload())
+            server_reload(server);
         server_sweep(server);
         notifier_alive(notifier);
         status = keeper_failed(app->keeper, err);
@@ -141,6 +143,8 @@ int serve_main(const struct config *config) {
     struct error err;
     struct notifier notifier;
     notifier_open(&notifier);
+    if (config->tls_cert[0])
+        signals_reload_on_hangup();
     raise_file_limit(config->connections);
     enum status status = app_open(&app, config, &err);
     if (status) {

@@ -25,11 +25,23 @@ static void log_daemon(void *ctx, const char *format, va_list args) {
     str_release(&text);
 }
 
+static struct tls_identity *show_identity(struct server *server, void *session) {
+    pthread_mutex_lock(&server->identity_lock);
+    struct tls_identity *identity = server->identity;
+    tls_identity_share(identity, session);
+    pthread_mutex_unlock(&server->identity_lock);
+    return identity;
+}
+
 static struct link *link_create(struct server *server, struct MHD_Connection *connection) {
     int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const union MHD_ConnectionInfo *tls =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    return watch_add(&server->watch, socket, tls ? tls->tls_session : NULL);
+    void *session = tls ? tls->tls_session : NULL;
+    struct link *link = watch_add(&server->watch, socket, session);
+    if (session)
+        link->identity = show_identity(server, session);
+    return link;
 }
 
 /* A connection opens or closes; in between its link says where it is. */
@@ -44,6 +56,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
     }
     struct link *link = *socket_context;
     exchange_free(link->exchange);
+    tls_identity_release(link->identity);
     watch_remove(&server->watch, link);
     acceptor_forget(&server->acceptor);
 }
@@ -130,10 +143,19 @@ static enum status start(struct server *server, int *listener, struct error *err
         status = tls_load(&tls, config->tls_cert, config->tls_key, err);
     if (!status)
         status = listen_open(listener, config, server->url, sizeof server->url, err);
+    if (!status && tls.cert)
+        server->identity = tls_identity_create(&tls);
     if (!status)
         status = start_daemon(server, &tls, err);
     tls_release(&tls);
     return status;
+}
+
+static void server_free(struct server *server) {
+    watch_release(&server->watch);
+    tls_identity_release(server->identity);
+    pthread_mutex_destroy(&server->identity_lock);
+    free(server);
 }
 
 enum status server_create(struct server **out, const struct config *config, struct app *app,
@@ -144,6 +166,7 @@ enum status server_create(struct server **out, const struct config *config, stru
     server->budget.max_bytes = LIMIT_BODIES_BYTES;
     server->budget.max_files = LIMIT_UPLOADS;
     watch_init(&server->watch);
+    pthread_mutex_init(&server->identity_lock, NULL);
     int listener = -1;
     enum status status = start(server, &listener, err);
     if (!status) {
@@ -153,13 +176,32 @@ enum status server_create(struct server **out, const struct config *config, stru
     }
     if (listener >= 0)
         close(listener);
-    watch_release(&server->watch);
-    free(server);
+    server_free(server);
     return status;
 }
 
 const char *server_url(const struct server *server) {
     return server->url;
+}
+
+void server_reload(struct server *server) {
+    const struct config *config = server->config;
+    struct tls tls;
+    struct error err;
+    if (!server->identity)
+        return;
+    if (tls_load(&tls, config->tls_cert, config->tls_key, &err)) {
+        log_fail("tls_not_reloaded", log_error_field(&err));
+        return;
+    }
+    struct tls_identity *fresh = tls_identity_create(&tls);
+    tls_release(&tls);
+    pthread_mutex_lock(&server->identity_lock);
+    struct tls_identity *old = server->identity;
+    server->identity = fresh;
+    pthread_mutex_unlock(&server->identity_lock);
+    tls_identity_release(old);
+    log_info("tls_reloaded", log_text("tls_cert", config->tls_cert));
 }
 
 void server_sweep(struct server *server) {
@@ -188,7 +230,6 @@ enum status server_stop(struct server *server, struct error *err) {
     if (suspended > 0) /* libmicrohttpd aborts if stopped now */
         return error_set(err, STATUS_TIMEOUT, "%d requests are still worked on", suspended);
     MHD_stop_daemon(server->daemon);
-    watch_release(&server->watch);
-    free(server);
+    server_free(server);
     return STATUS_OK;
 }

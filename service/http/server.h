@@ -6,7 +6,7 @@
  *
  * Ownership: server_create ... server_stop. The app and the configuration must live as long.
  * Errors:    INVALID (address), IO (port taken), INTERNAL (libmicrohttpd does not start).
- * Threads:   one thread creates, sweeps, drains and stops.
+ * Threads:   one thread creates, reloads, sweeps, drains and stops.
  */
 #ifndef SERVICE_HTTP_SERVER_H
 #define SERVICE_HTTP_SERVER_H
@@ -22,6 +22,10 @@ MUST_CHECK enum status server_create(struct server **out, const struct config *c
 
 /* "http://HOST:PORT" as it was bound, or https. */
 const char *server_url(const struct server *server);
+
+/* Reads the files of HTTPS again. Connections that begin from then on use them; when something is
+ * wrong with them all goes on as before, with one line in the log. Nothing happens without TLS. */
+void server_reload(struct server *server);
 
 /* Ends what is late; to be called every LIMIT_SWEEP_MS. */
 void server_sweep(struct server *server);

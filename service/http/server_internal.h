@@ -22,6 +22,8 @@ struct server {
     const struct config *config;
     struct app *app;
     struct MHD_Daemon *daemon;
+    pthread_mutex_t identity_lock;
+    struct tls_identity *identity; /* that new connections show; NULL: no TLS */
     struct acceptor acceptor;
     struct watch watch;
     struct body_budget budget;

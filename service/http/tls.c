@@ -2,11 +2,13 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/base/mem.h"
 #include "service/common/secret.h"
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -67,13 +69,17 @@ static enum status check_key(const struct tls *tls, const char *path, struct err
                : STATUS_OK;
 }
 
+/* The credentials of the pair; what is negative is an error. */
+static int make_credentials(const struct tls *tls, gnutls_certificate_credentials_t *credentials) {
+    gnutls_datum_t cert = datum_of(tls->cert), key = datum_of(tls->key);
+    CHECK(gnutls_certificate_allocate_credentials(credentials) == 0);
+    return gnutls_certificate_set_x509_key_mem(*credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
+}
+
 static enum status check_pair(const struct tls *tls, const char *cert_path, const char *key_path,
                               struct error *err) {
     gnutls_certificate_credentials_t credentials;
-    gnutls_datum_t cert = datum_of(tls->cert), key = datum_of(tls->key);
-    CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
-    int failure =
-        gnutls_certificate_set_x509_key_mem(credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
+    int failure = make_credentials(tls, &credentials);
     gnutls_certificate_free_credentials(credentials);
     if (failure >= 0)
         return STATUS_OK;
@@ -103,4 +109,28 @@ void tls_release(struct tls *tls) {
     free(tls->cert);
     secret_free(tls->key);
     *tls = (struct tls){NULL, NULL};
+}
+
+struct tls_identity {
+    atomic_int owners;
+    gnutls_certificate_credentials_t credentials;
+};
+
+struct tls_identity *tls_identity_create(const struct tls *tls) {
+    struct tls_identity *identity = xcalloc(1, sizeof *identity);
+    identity->owners = 1;
+    CHECK(make_credentials(tls, &identity->credentials) >= 0); /* tls_load has tried it */
+    return identity;
+}
+
+void tls_identity_share(struct tls_identity *identity, void *session) {
+    atomic_fetch_add(&identity->owners, 1);
+    CHECK(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, identity->credentials) == 0);
+}
+
+void tls_identity_release(struct tls_identity *identity) {
+    if (!identity || atomic_fetch_sub(&identity->owners, 1) > 1)
+        return;
+    gnutls_certificate_free_credentials(identity->credentials);
+    free(identity);
 }

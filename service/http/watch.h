@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct exchange;
+struct tls_identity;
 
 /* One connection. */
 struct link {
@@ -28,7 +29,9 @@ struct link {
     _Atomic int64_t deadline_ns; /* of the monotonic clock; 0: none */
     atomic_bool answer_due;      /* a request has begun and nobody claimed its answer yet */
     atomic_bool busy;            /* between the request line and the end of the answer */
-    struct exchange *exchange;   /* the server's; used by the connection's thread only */
+    /* The server's; used by the connection's thread only. */
+    struct exchange *exchange;
+    struct tls_identity *identity;
 };
 
 struct watch {

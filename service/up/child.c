@@ -144,6 +144,11 @@ bool child_is_due(const struct child *child) {
     return child->pid == 0 && clock_mono_ns() >= child->restart_ns;
 }
 
+void child_hang_up(const struct child *child) {
+    if (child->pid > 0)
+        kill(child->pid, SIGHUP);
+}
+
 void child_ask_to_end(struct child *child) {
     child->asked = true;
     if (child->pid > 0)

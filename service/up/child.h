@@ -51,6 +51,8 @@ bool child_has_ended(struct child *child);
 /* The time has come to start it again. */
 bool child_is_due(const struct child *child);
 
+void child_hang_up(const struct child *child); /* Sends SIGHUP to a running child. */
+
 /* Sends SIGTERM to a running child. */
 void child_ask_to_end(struct child *child);
 

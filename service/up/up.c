@@ -182,6 +182,8 @@ static bool watch(struct up *up, struct error *err) {
             if (!look_after(up, &up->child[role], err))
                 return false;
         announce(up);
+        if (signals_take_reload())
+            child_hang_up(&up->child[ROLE_SERVE]);
         notifier_alive(&up->notifier);
     }
     return true;
@@ -206,6 +208,8 @@ int up_main(const struct config *config, int argc, char *const *argv) {
     struct up up = {.config = config, .lock_fd = -1};
     struct error err = {0};
     notifier_open(&up.notifier);
+    if (config->tls_cert[0])
+        signals_reload_on_hangup();
     child_init(&up.child[ROLE_REDIS], "redis", false);
     child_init(&up.child[ROLE_SERVE], "serve", true);
     child_init(&up.child[ROLE_WORK], "work", true);

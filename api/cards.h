@@ -14,6 +14,7 @@
 
 #include "api/errors.h"
 #include "api/ids.h"
+#include "api/limits.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "engine/spec/train_spec.h"
@@ -23,8 +24,7 @@ enum {
     CARD_SHA256_BYTES = 65,
     CARD_ENGINE_BYTES = 320,
     CARD_MAX_CLASSES = 65536,
-    CARD_MAX_CHANNELS = 4,
-    PREDICT_MAX_IMAGES = 64
+    CARD_MAX_CHANNELS = 4
 };
 
 struct class_names {
@@ -118,7 +118,7 @@ struct predict_request {
     struct predict_image {
         uint8_t *bytes; /* a JPEG or PNG file */
         size_t len;
-    } images[PREDICT_MAX_IMAGES];
+    } images[LIMIT_PICTURES];
 };
 extern const struct field_table predict_request_table; /* all but images: also the query */
 

@@ -1,6 +1,7 @@
 #include "api/codec.h"
 
 #include "api/json_internal.h"
+#include "api/limits.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,7 +16,7 @@ void codec_init(void) {
 static bool too_deep(const char *text, size_t len) {
     int depth = 0;
     bool quoted = false;
-    for (size_t i = 0; i < len && depth <= CODEC_MAX_DEPTH; i++) {
+    for (size_t i = 0; i < len && depth <= LIMIT_JSON_DEPTH; i++) {
         if (quoted && text[i] == '\\')
             i++;
         else if (text[i] == '"')
@@ -23,14 +24,14 @@ static bool too_deep(const char *text, size_t len) {
         else if (!quoted)
             depth += (text[i] == '{' || text[i] == '[') - (text[i] == '}' || text[i] == ']');
     }
-    return depth > CODEC_MAX_DEPTH;
+    return depth > LIMIT_JSON_DEPTH;
 }
 
 enum status json_read(json_t **root, const char *text, size_t len, struct error *err) {
     json_error_t where;
     if (too_deep(text, len))
         return error_set(err, STATUS_INVALID, "JSON is nested more than %d levels deep",
-                         CODEC_MAX_DEPTH);
+                         LIMIT_JSON_DEPTH);
     json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
     /* a whole number beyond 64 bits is a field out of range, not bad syntax: read on */
     if (!value && json_error_code(&where) == json_error_numeric_overflow)

@@ -16,8 +16,6 @@
 #include "api/errors.h"
 #include "api/job.h"
 
-enum { CODEC_MAX_DEPTH = 32 };
-
 /* Seeds the hash tables of the JSON parser from the system's entropy; call once in main, before
  * threads start. */
 void codec_init(void);

@@ -15,13 +15,14 @@
 #ifndef API_INFERENCE_H
 #define API_INFERENCE_H
 
+#include "api/limits.h"
 #include "engine/base/mem.h"
 
 #define INFERENCE_INPUT "images"
 
 enum {
-    INFERENCE_MAX_PIXELS = 1024, /* pictures of a request that are pixels */
-    INFERENCE_MAX_ENCODED = 64,  /* those that must be decoded */
+    INFERENCE_MAX_PIXELS = LIMIT_V2_PICTURES, /* pictures of a request that are pixels */
+    INFERENCE_MAX_ENCODED = LIMIT_V2_ENCODED, /* those that must be decoded */
     INFERENCE_RANK = 4
 };
 

@@ -4,6 +4,7 @@
 #include "api/base64.h"
 #include "api/codec.h"
 #include "api/json_internal.h"
+#include "api/limits.h"
 
 #include <string.h>
 
@@ -97,9 +98,9 @@ static void read_image(struct predict_request *request, const json_t *value,
 static void read_images(struct predict_request *request, const json_t *list,
                         struct field_errors *errors) {
     size_t count = json_array_size(list); /* 0 for what is not an array */
-    if (count < 1 || count > PREDICT_MAX_IMAGES) {
+    if (count < 1 || count > LIMIT_PICTURES) {
         char range[64];
-        snprintf(range, sizeof range, "a list of 1 to %d pictures", PREDICT_MAX_IMAGES);
+        snprintf(range, sizeof range, "a list of 1 to %d pictures", LIMIT_PICTURES);
         struct str shown = STR_INIT;
         json_show(list, &shown);
         field_errors_add(errors, "images", list ? str_text(&shown) : NULL,

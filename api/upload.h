@@ -8,9 +8,10 @@
 #define API_UPLOAD_H
 
 #include "api/cards.h"
+#include "api/limits.h"
 
 #define ID_PREFIX_UPLOAD "upload_"
-enum { UPLOAD_MAX_FILES = 64, UPLOAD_FILE_BYTES = 64 };
+enum { UPLOAD_FILE_BYTES = 64 };
 
 struct upload_file {
     char name[UPLOAD_FILE_BYTES];
@@ -26,7 +27,7 @@ struct upload_card {
     char expires[CLOCK_TEXT_BYTES]; /* if nothing comes until then */
     int64_t bytes;                  /* of all files */
     int file_count;
-    struct upload_file file[UPLOAD_MAX_FILES]; /* by name */
+    struct upload_file file[LIMIT_UPLOAD_FILES]; /* by name */
 };
 extern const struct field_table upload_card_table; /* all but the files */
 

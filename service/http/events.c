@@ -1,6 +1,6 @@
 #include "service/http/handlers.h"
 
-#include "service/http/limits.h"
+#include "api/limits.h"
 #include "service/http/series.h"
 #include "service/store/jobs.h"
 

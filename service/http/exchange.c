@@ -13,6 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { NS_PER_MS = 1000 * 1000 };
+
 static struct exchange *exchange_of(const struct request *request) {
     return (struct exchange *)(uintptr_t)request;
 }
@@ -214,6 +216,8 @@ static void open_file(struct exchange *exchange) {
     enum status status = config_path(config, "models", folder, &err);
     if (!status)
         status = space_check(config->data, config->min_free_bytes, &err);
+    if (!status)
+        status = space_check_count(config->data, "models", LIMIT_MODELS, &err);
     if (!status)
         status = body_open_file(&exchange->body, folder, &err);
     if (status)

@@ -13,8 +13,8 @@
 #ifndef SERVICE_HTTP_FRAMING_H
 #define SERVICE_HTTP_FRAMING_H
 
+#include "api/limits.h"
 #include "engine/base/status.h"
-#include "service/http/limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>

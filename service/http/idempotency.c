@@ -6,7 +6,7 @@ static enum status refuse(struct error *err) {
     return error_set(err, STATUS_INVALID,
                      "the Idempotency-Key must be 1 to %d printable ASCII characters, bare or as a "
                      "string with its quotes",
-                     IDEMPOTENCY_KEY_MAX);
+                     LIMIT_IDEMPOTENCY_KEY);
 }
 
 /* Takes one character of the header; inside quotes a backslash stands before quote and backslash.
@@ -28,7 +28,7 @@ enum status idempotency_key(const struct request *request, char key[IDEMPOTENCY_
     key[0] = '\0';
     if (!at)
         return STATUS_OK;
-    if (strlen(at) > IDEMPOTENCY_KEY_MAX)
+    if (strlen(at) > LIMIT_IDEMPOTENCY_KEY)
         return refuse(err);
     bool quoted = *at == '"';
     at += quoted;

@@ -10,9 +10,10 @@
 #ifndef SERVICE_HTTP_IDEMPOTENCY_H
 #define SERVICE_HTTP_IDEMPOTENCY_H
 
+#include "api/limits.h"
 #include "service/http/request.h"
 
-enum { IDEMPOTENCY_KEY_MAX = 200, IDEMPOTENCY_KEY_BYTES = IDEMPOTENCY_KEY_MAX + 1 };
+enum { IDEMPOTENCY_KEY_BYTES = LIMIT_IDEMPOTENCY_KEY + 1 };
 
 /* Reads the key, "" when the request has none. */
 MUST_CHECK enum status idempotency_key(const struct request *request,

@@ -1,11 +1,12 @@
 #include "service/http/job_inputs.h"
 
+#include "api/limits.h"
 #include "engine/model/model_file.h"
 #include "engine/model/network.h"
 #include "engine/session/evaluator.h"
 #include "engine/spec/train_input.h"
-#include "service/http/limits.h"
 #include "service/store/checkpoints.h"
+#include "service/store/space.h"
 
 /* What is not there, or damaged, is a wrong value of the field that named it. */
 static enum status blame(enum status status, const char *field, struct error *err) {
@@ -111,6 +112,21 @@ static enum status check_student(const struct train_spec *spec, const struct dat
 
 /* ---- jobs that train ---- */
 
+/* The curve is kept in Redis, and a client chooses how dense it is. */
+static enum status check_points(const struct train_spec *spec, const struct dataset_card *dataset,
+                                struct error *err) {
+    bool limited = spec->train_limit && spec->train_limit < dataset->train_count;
+    int64_t pictures = limited ? spec->train_limit : dataset->train_count;
+    int64_t steps = (pictures + spec->batch_size - 1) / spec->batch_size;
+    int64_t every = spec->report_every ? spec->report_every : (steps + 9) / 10;
+    int64_t points = every ? (steps + every - 1) / every + 1 : 0; /* and one of the evaluation */
+    if (points <= LIMIT_JOB_POINTS / spec->epochs)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, "report_every",
+                           "report_every: %lld epochs of %lld points would be more than %d points",
+                           (long long)spec->epochs, (long long)points, LIMIT_JOB_POINTS);
+}
+
 static enum status find_for_training(struct job_inputs *inputs, const char *data,
                                      const struct train_spec *spec, const struct job_needs *needs,
                                      struct error *err) {
@@ -130,7 +146,7 @@ static enum status find_for_training(struct job_inputs *inputs, const char *data
         status = check_fit(&inputs->teacher, dataset, &input, "teacher", err);
     if (!status)
         status = check_fit(&inputs->init, dataset, &input, "init", err);
-    return status;
+    return status ? status : check_points(spec, dataset, err);
 }
 
 /* ---- jobs that predict ---- */
@@ -269,4 +285,12 @@ enum status job_inputs_estimate(const struct job_inputs *inputs, const struct tr
         .init_path = inputs->init.card.id[0] ? inputs->init.folder : NULL,
     };
     return trainer_estimate(&job, estimate, err);
+}
+
+enum status job_inputs_check_room(const struct config *config, const struct train_spec *spec,
+                                  struct error *err) {
+    enum status status = space_check(config->data, config->min_free_bytes, err);
+    if (!status && spec->method < METHOD_LOSSES) /* it will make one */
+        status = space_check_count(config->data, "models", LIMIT_MODELS, err);
+    return status;
 }

@@ -9,6 +9,7 @@
 #define SERVICE_HTTP_JOB_INPUTS_H
 
 #include "engine/session/trainer.h"
+#include "service/common/config.h"
 #include "service/http/job_needs.h"
 #include "service/store/datasets.h"
 #include "service/store/models.h"
@@ -32,5 +33,9 @@ void job_inputs_add_range(const char *field, struct str *out);
 MUST_CHECK enum status job_inputs_estimate(const struct job_inputs *inputs,
                                            const struct train_spec *spec,
                                            struct train_estimate *estimate, struct error *err);
+
+/* NO_SPACE when the disk, or the number of models, leaves no room for a job of this spec. */
+MUST_CHECK enum status job_inputs_check_room(const struct config *config,
+                                             const struct train_spec *spec, struct error *err);
 
 #endif

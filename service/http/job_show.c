@@ -1,16 +1,16 @@
 #include "service/http/handlers.h"
 
 #include "api/codec.h"
+#include "api/limits.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "service/http/access.h"
 #include "service/http/app.h"
-#include "service/http/limits.h"
 #include "service/store/jobs.h"
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200 };
+enum { HTTP_OK = 200, NS_PER_MS = 1000 * 1000 };
 
 /* Whether a job still is as it was: a stream that says nothing and ends with the change. */
 struct watched {

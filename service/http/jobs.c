@@ -11,7 +11,6 @@
 #include "service/store/guard.h"
 #include "service/store/jobs.h"
 #include "service/store/retention.h"
-#include "service/store/space.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -175,7 +174,7 @@ void handle_job_create(struct request *request, struct reply *reply) {
         status = job_spec_decode(&creation->spec, request->body, request->body_len, &errors, &err);
     const struct config *config = request->app->config;
     if (!status && !dry_run)
-        status = space_check(config->data, config->min_free_bytes, &err);
+        status = job_inputs_check_room(config, &creation->spec, &err);
     if (status)
         request_fail(request, reply, &err, &errors);
     else

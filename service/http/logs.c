@@ -1,3 +1,4 @@
+#include "api/limits.h"
 #include "service/http/handlers.h"
 
 #include "api/codec.h"
@@ -97,11 +98,11 @@ void handle_job_logs(struct request *request, struct reply *reply) {
     struct app *app = request->app;
     struct job job;
     struct error err;
-    int64_t tail = JOB_LOG_MAX_LINES;
+    int64_t tail = LIMIT_LOG_LINES;
     bool follows = false;
     enum status status = request_check_query(request, "tail follow", &err);
     if (!status)
-        status = request_query_int(request, "tail", 0, JOB_LOG_MAX_LINES, &tail, &err);
+        status = request_query_int(request, "tail", 0, LIMIT_LOG_LINES, &tail, &err);
     if (!status)
         status = request_query_bool(request, "follow", &follows, &err);
     if (!status)

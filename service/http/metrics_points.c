@@ -1,6 +1,6 @@
 #include "service/http/handlers.h"
 
-#include "service/http/limits.h"
+#include "api/limits.h"
 #include "service/http/series.h"
 #include "service/store/jobs.h"
 
@@ -28,7 +28,7 @@ static enum status add_points(struct app *app, struct question *question, add_po
     bool more = true;
     while (more && added < question->limit) {
         int64_t left = question->limit - added;
-        int count = (int)(left < POINTS_MAX_LIMIT ? left : POINTS_MAX_LIMIT);
+        int count = (int)(left < LIMIT_POINTS_READ ? left : LIMIT_POINTS_READ);
         struct point_page page = {0};
         enum status status =
             jobs_points(app->pool, question->id, question->since, count, &page, err);

@@ -1,7 +1,7 @@
 #include "service/http/page.h"
 
 #include "api/ids.h"
-#include "service/http/limits.h"
+#include "api/limits.h"
 
 enum status page_parse(struct page *page, struct request *request, const char *id_prefix,
                        const char *more, struct error *err) {

@@ -1,3 +1,4 @@
+#include "api/limits.h"
 #include "service/http/handlers.h"
 
 #include "api/cards.h"
@@ -156,14 +157,14 @@ static enum status parse_form(struct work *work, struct error *err) {
     bool too_many = false;
     while (!status && !form.is_done && !too_many) {
         status = multipart_next(&form, &part, err);
-        too_many = !status && work->asked.image_count == PREDICT_MAX_IMAGES;
+        too_many = !status && work->asked.image_count == LIMIT_PICTURES;
         if (!status && !too_many)
             add_image(work, part.bytes, part.len);
     }
     if (status || (work->asked.image_count && !too_many))
         return status;
     return error_set_field(err, STATUS_INVALID, "images", "the form must have 1 to %d pictures, %s",
-                           PREDICT_MAX_IMAGES, too_many ? "it has more" : "it has none");
+                           LIMIT_PICTURES, too_many ? "it has more" : "it has none");
 }
 
 static enum status parse_json(struct work *work, struct field_errors *errors, struct error *err) {

@@ -1,8 +1,8 @@
 #include "service/http/rate.h"
 
+#include "api/limits.h"
 #include "engine/base/mem.h"
 #include "engine/base/str.h"
-#include "service/http/limits.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "service/http/reply.h"
 
+#include "api/limits.h"
 #include "service/common/log.h"
-#include "service/http/limits.h"
 #include "service/http/stream.h"
 
 #include <stdarg.h>

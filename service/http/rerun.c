@@ -9,7 +9,6 @@
 #include "service/http/job_inputs.h"
 #include "service/store/guard.h"
 #include "service/store/jobs.h"
-#include "service/store/space.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -161,7 +160,7 @@ void handle_job_rerun(struct request *request, struct reply *reply) {
         status = jobs_get(request->app->pool, request->arg, &rerun->job, &err);
     const struct config *config = request->app->config;
     if (!status)
-        status = space_check(config->data, config->min_free_bytes, &err);
+        status = job_inputs_check_room(config, &rerun->job.spec, &err);
     if (!status)
         forget_first_run(&rerun->job.spec);
     if (!status)

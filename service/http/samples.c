@@ -1,5 +1,6 @@
 /* GET /datasets/{name}/samples: some pictures of a data set. */
 #include "service/http/samples.h"
+#include "api/limits.h"
 #include "engine/base/mem.h"
 #include "engine/data/sample.h"
 #include "service/http/app.h"
@@ -8,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200, SAMPLES_MAX = 64, SAMPLES_USUAL = 8, OFFSET_MAX = 1000000000 };
+enum { HTTP_OK = 200, SAMPLES_USUAL = 8, OFFSET_MAX = 1000000000 };
 
 /* Opening a data set compares its digest, so a thread of the crew does it. */
 struct sampling {
@@ -126,7 +127,7 @@ static enum status read_query(struct sampling *sampling, struct error *err) {
     if (!status)
         status = request_query_int(request, "offset", 0, OFFSET_MAX, &sampling->offset, err);
     if (!status)
-        status = request_query_int(request, "limit", 1, SAMPLES_MAX, &sampling->limit, err);
+        status = request_query_int(request, "limit", 1, LIMIT_SAMPLES, &sampling->limit, err);
     return status;
 }
 

@@ -1,12 +1,12 @@
 #include "service/http/serve.h"
 
+#include "api/limits.h"
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "service/common/log.h"
 #include "service/common/notify.h"
 #include "service/common/signals.h"
 #include "service/http/app.h"
-#include "service/http/limits.h"
 #include "service/http/server.h"
 #include "service/store/blobs.h"
 #include "service/store/folders.h"

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { NS_PER_MS = 1000 * 1000 };
+
 static struct link *link_of(struct MHD_Connection *connection) {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }

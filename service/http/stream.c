@@ -1,13 +1,15 @@
 #include "service/http/stream.h"
 
+#include "api/limits.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
-#include "service/http/limits.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NS_PER_MS = 1000 * 1000 };
 
 /* A stream is asked at least so often, should a change be missed; so soon a key that is gone ends
  * what it reads. */

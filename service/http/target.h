@@ -11,8 +11,8 @@
 #ifndef SERVICE_HTTP_TARGET_H
 #define SERVICE_HTTP_TARGET_H
 
+#include "api/limits.h"
 #include "engine/base/status.h"
-#include "service/http/limits.h"
 
 struct target_param {
     const char *name, *value; /* "a" is the same as "a=" */

@@ -1,11 +1,13 @@
 #include "service/http/watch.h"
 
+#include "api/limits.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
-#include "service/http/limits.h"
 #include "service/http/reply.h"
 
 #include <stdlib.h>
+
+enum { NS_PER_MS = 1000 * 1000 };
 
 void watch_init(struct watch *watch) {
     watch->links = NULL;

@@ -1,5 +1,6 @@
 #include "service/store/aliases.h"
 
+#include "api/limits.h"
 #include "service/store/folders.h"
 #include "service/store/publish.h"
 
@@ -108,7 +109,7 @@ static enum status check_room(const char *data, struct error *err) {
     enum status status = folder_path(folder, data, KIND, NULL, err);
     if (!status)
         status = folder_each(folder, false, count_alias, &count, err);
-    if (!status && count >= ALIASES_MAX)
+    if (!status && count >= LIMIT_ALIASES)
         status = error_set(err, STATUS_CONFLICT, "there are %d aliases already", count);
     return status;
 }

@@ -13,9 +13,8 @@
 #define SERVICE_STORE_ALIASES_H
 
 #include "api/alias.h"
+#include "api/limits.h"
 #include "service/store/models.h"
-
-enum { ALIASES_MAX = 1000 };
 
 struct alias_list {
     struct alias_card *item; /* by name */
@@ -38,7 +37,7 @@ MUST_CHECK enum status aliases_find_model(struct model *model, const char *data,
                                           struct error *err);
 
 /* Makes a valid name point at a model's id, or another alias's. *created: it is new. The caller
- * holds the guard. CONFLICT when there are ALIASES_MAX. */
+ * holds the guard. CONFLICT when there are LIMIT_ALIASES. */
 MUST_CHECK enum status aliases_point(const char *data, const char *name, const char *model,
                                      struct alias_card *card, bool *created, struct error *err);
 

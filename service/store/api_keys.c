@@ -1,5 +1,6 @@
 #include "service/store/api_keys.h"
 
+#include "api/limits.h"
 #include "service/common/config.h"
 #include "service/store/guard.h"
 #include "service/store/publish.h"
@@ -86,7 +87,7 @@ static enum status count_key(void *ctx, const char *name, struct error *err) {
 static enum status check_room(const char *folder, struct error *err) {
     int count = 0;
     enum status status = folder_each(folder, false, count_key, &count, err);
-    if (!status && count >= API_KEYS_MAX)
+    if (!status && count >= LIMIT_KEYS)
         status = error_set(err, STATUS_CONFLICT, "there are %d keys already", count);
     return status;
 }

@@ -16,8 +16,6 @@
 #include "service/store/folders.h"
 #include "service/store/secret.h"
 
-enum { API_KEYS_MAX = 1000 };
-
 struct key_list {
     struct key_card *item; /* by name */
     int count;

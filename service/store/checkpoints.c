@@ -1,5 +1,6 @@
 #include "service/store/checkpoints.h"
 
+#include "api/limits.h"
 #include "service/store/folders.h"
 
 #include <errno.h>
@@ -42,7 +43,7 @@ static enum status add(void *ctx, const char *name, struct error *err) {
     struct checkpoint_card *card = &listing->list->item[listing->list->count];
     char path[FILE_PATH_BYTES];
     struct stat info;
-    if (listing->list->count == CHECKPOINTS_MAX || !step_of(name, &card->step))
+    if (listing->list->count == LIMIT_CHECKPOINTS || !step_of(name, &card->step))
         return STATUS_OK;
     enum status status = file_join(path, listing->folder, name, err);
     if (status || stat(path, &info)) /* pruned meanwhile */

@@ -12,13 +12,12 @@
 #define SERVICE_STORE_CHECKPOINTS_H
 
 #include "api/checkpoint.h"
+#include "api/limits.h"
 #include "engine/base/file.h"
-
-enum { CHECKPOINTS_MAX = 128 };
 
 struct checkpoint_list {
     int count; /* the newest first */
-    struct checkpoint_card item[CHECKPOINTS_MAX];
+    struct checkpoint_card item[LIMIT_CHECKPOINTS];
 };
 
 /* The folder of a job's checkpoints, which need not be there. */

@@ -1,5 +1,6 @@
 #include "service/store/datasets.h"
 
+#include "api/limits.h"
 #include "engine/base/open.h"
 #include "engine/base/str.h"
 #include "service/common/log.h"
@@ -7,6 +8,7 @@
 #include "service/store/blobs.h"
 #include "service/store/folders.h"
 #include "service/store/publish.h"
+#include "service/store/space.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,7 +233,9 @@ static enum status open_source(struct dataset *dataset, const struct dataset_sou
 enum status datasets_take(const char *data, int64_t max_bytes, const struct dataset_source *source,
                           struct dataset_entry *entry, struct error *err) {
     struct dataset dataset = {0};
-    enum status status = open_source(&dataset, source, err);
+    enum status status = space_check_count(data, KIND, LIMIT_DATASETS, err);
+    if (!status)
+        status = open_source(&dataset, source, err);
     if (!status)
         status = register_opened(data, max_bytes, &dataset, source->name, err);
     dataset_close(&dataset);

@@ -1,3 +1,4 @@
+#include "api/limits.h"
 #include "service/store/job_index.h"
 
 #include "engine/base/mem.h"
@@ -9,8 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { LOOK_AT_MAX = 1000 /* entries of an index, for one page */ };
 
 /* ---- indexes of a job ---- */
 
@@ -91,7 +90,7 @@ enum status jobs_list(struct redis_pool *pool, const struct job_filter *filter, 
     job_call_begin(&call, "", 0);
     redis_args_text(&call.args, str_text(&cursor));
     redis_args_int(&call.args, limit);
-    redis_args_int(&call.args, LOOK_AT_MAX);
+    redis_args_int(&call.args, LIMIT_JOBS_LOOKED_AT);
     int count = name_indexes(filter, names);
     for (int i = 0; i < count; i++)
         redis_args_text(&call.args, str_text(&names[i]));
@@ -126,7 +125,7 @@ enum status jobs_find_unfinished(struct redis_pool *pool, const struct job_term 
     id[0] = '\0';
     while (more && !id[0]) {
         struct job_page page;
-        enum status status = jobs_list(pool, &filter, after, JOBS_MAX_LIMIT, &page, err);
+        enum status status = jobs_list(pool, &filter, after, LIMIT_PAGE, &page, err);
         if (status)
             return status;
         take_unfinished(&page, id);

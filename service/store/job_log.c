@@ -1,5 +1,6 @@
 #include "service/store/job_log.h"
 
+#include "api/limits.h"
 #include "engine/base/clock.h"
 #include "service/store/folders.h"
 
@@ -47,7 +48,7 @@ void job_log_close(struct job_log *log) {
 static void turn_over_if_full(struct job_log *log) {
     char older[FILE_PATH_BYTES];
     struct stat info;
-    if (fstat(log->fd, &info) || info.st_size < JOB_LOG_MAX_BYTES / 2)
+    if (fstat(log->fd, &info) || info.st_size < LIMIT_JOB_LOG_BYTES / 2)
         return;
     if (!older_path(older, log->path) || rename(log->path, older))
         return;
@@ -84,7 +85,7 @@ static void read_rest(struct job_log_reader *reader, struct str *out) {
     ssize_t got;
     off_t at = reader->offset;
     while ((got = pread(reader->fd, block, sizeof block, at)) > 0 &&
-           out->len - before < JOB_LOG_MAX_BYTES) {
+           out->len - before < LIMIT_JOB_LOG_BYTES) {
         str_add_bytes(out, block, (size_t)got);
         at += got;
     }

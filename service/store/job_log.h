@@ -17,8 +17,6 @@
 
 #include <sys/types.h>
 
-enum { JOB_LOG_MAX_BYTES = 1 << 20, JOB_LOG_MAX_LINES = 100000 };
-
 /* ---- writing ---- */
 
 struct job_log {

@@ -56,6 +56,10 @@ static enum status refusal(const struct redisReply *reply, const char *id, struc
                          "key %s has %s jobs that have not ended, and may have "
                          "no more",
                          reply_text(reply, 1), reply_text(reply, 2));
+    if (reply_is(reply, "full"))
+        return error_set(err, STATUS_NO_SPACE,
+                         "there are %s jobs already: remove some, or set keep_jobs_days",
+                         reply_text(reply, 1));
     if (!reply_is(reply, "conflict"))
         return STATUS_OK;
     const char *wish = reply_text(reply, 2);

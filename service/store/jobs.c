@@ -1,5 +1,6 @@
 #include "service/store/jobs.h"
 
+#include "api/limits.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "engine/base/sha256.h"
@@ -51,7 +52,7 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     redis_args_int(&call.args, job->spec.priority);
     redis_args_text(&call.args, digest);
     redis_args_text(&call.args, submission->fingerprint);
-    redis_args_int(&call.args, IDEMPOTENCY_MS);
+    redis_args_int(&call.args, LIMIT_IDEMPOTENCY_MS);
     redis_args_text(&call.args, str_text(&indexes));
     redis_args_text(&call.args, job->rerun_of);
     redis_args_int(&call.args, deadline_ms(&job->spec));

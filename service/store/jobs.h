@@ -17,8 +17,6 @@
 #include "api/job_edit.h"
 #include "service/store/redis.h"
 
-enum { JOBS_MAX_LIMIT = 200, POINTS_MAX_LIMIT = 10000, IDEMPOTENCY_MS = 24 * 60 * 60 * 1000 };
-
 /* A job to create. The key may be NULL or ""; the fingerprint (a digest of the request) goes with
  * it. */
 struct submission {

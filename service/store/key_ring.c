@@ -1,5 +1,6 @@
 #include "service/store/key_ring.h"
 
+#include "api/limits.h"
 #include "service/common/config.h"
 #include "service/common/log.h"
 
@@ -52,7 +53,7 @@ static void read_keys(struct key_ring *ring) {
     struct key_list list;
     struct error err = {0};
     int skipped = 0;
-    enum status status = api_keys_list(&list, ring->data, NULL, API_KEYS_MAX, &skipped, &err);
+    enum status status = api_keys_list(&list, ring->data, NULL, LIMIT_KEYS, &skipped, &err);
     if (!status) {
         replace(ring, &list);
         key_list_release(&list);

@@ -1,10 +1,12 @@
 #include "service/store/uploads.h"
 
+#include "api/limits.h"
 #include "engine/base/clock.h"
 #include "engine/data/unpack.h"
 #include "service/common/log.h"
 #include "service/store/folders.h"
 #include "service/store/publish.h"
+#include "service/store/space.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +72,7 @@ static enum status look_at_file(void *ctx, const char *name, struct error *err) 
     struct stat info;
     char path[FILE_PATH_BYTES];
     enum status status = file_join(path, look->folder, name, err);
-    if (status || stat(path, &info) != 0 || card->file_count == UPLOAD_MAX_FILES)
+    if (status || stat(path, &info) != 0 || card->file_count == LIMIT_UPLOAD_FILES)
         return status;
     if (info.st_size == 0) /* nothing has come yet, and may never */
         return STATUS_OK;
@@ -263,7 +265,9 @@ static enum status check_new(const struct config *config, const char *name, stru
     if (datasets_check(config->data, name, NULL) == STATUS_OK)
         return error_set_field(err, STATUS_CONFLICT, "name", "data set %s exists already", name);
     enum status status = each_upload(config, count_upload, &open_count, err);
-    if (!status && open_count >= UPLOADS_MAX_OPEN)
+    if (!status)
+        status = space_check_count(config->data, "datasets", LIMIT_DATASETS, err);
+    if (!status && open_count >= LIMIT_UPLOADS_OPEN)
         status = error_set(err, STATUS_UNAVAILABLE, "%d uploads are open: finish or remove one",
                            open_count);
     return status;

@@ -23,8 +23,6 @@
 #include "service/common/config.h"
 #include "service/store/datasets.h"
 
-enum { UPLOADS_MAX_OPEN = 64 };
-
 /* Begins an upload of this name, which no data set must have; id is the result. UNAVAILABLE when
  * too many are open. */
 MUST_CHECK enum status uploads_create(const struct config *config, struct id_source *ids,

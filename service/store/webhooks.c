@@ -1,5 +1,6 @@
 #include "service/store/webhooks.h"
 
+#include "api/limits.h"
 #include "engine/base/mem.h"
 #include "service/store/job_reply.h"
 
@@ -17,7 +18,7 @@ static enum status run(struct redis_pool *pool, const struct script *script,
     if (reply_is(*reply, "not_found"))
         status = error_set(err, STATUS_NOT_FOUND, "there is no webhook %s", args->item[0]);
     else if (reply_is(*reply, "full"))
-        status = error_set(err, STATUS_CONFLICT, "there are %d webhooks already", WEBHOOKS_MAX);
+        status = error_set(err, STATUS_CONFLICT, "there are %d webhooks already", LIMIT_WEBHOOKS);
     else if (reply_is(*reply, "disabled"))
         status = error_set(err, STATUS_CONFLICT,
                            "webhook %s is disabled: its receiver has answered 410", args->item[0]);
@@ -81,7 +82,7 @@ enum status webhooks_create(struct redis_pool *pool, const char *id, const char 
     for (int i = 0; i < request->events.count; i++)
         str_addf(&events, "%s%s", i ? " " : "", request->events.item[i]);
     run_args(&args, id);
-    redis_args_int(&args, WEBHOOKS_MAX);
+    redis_args_int(&args, LIMIT_WEBHOOKS);
     redis_args_text(&args, request->url);
     redis_args_text(&args, str_text(&events));
     redis_args_text(&args, request->tag);

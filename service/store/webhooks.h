@@ -14,13 +14,13 @@
 #define SERVICE_STORE_WEBHOOKS_H
 
 #include "api/job.h"
+#include "api/limits.h"
 #include "api/webhook.h"
 #include "service/store/redis.h"
 
-/* 1000 messages wait for a webhook at most (lua/prelude.lua). */
-enum { WEBHOOKS_MAX = 64, MESSAGE_ID_BYTES = 64, MESSAGE_KIND_BYTES = 32 };
+enum { MESSAGE_ID_BYTES = 64, MESSAGE_KIND_BYTES = 32 };
 
-/* Registers one under a fresh id with a secret; CONFLICT for one more than WEBHOOKS_MAX. The card
+/* Registers one under a fresh id with a secret; CONFLICT for one more than LIMIT_WEBHOOKS. The card
  * has the secret. */
 MUST_CHECK enum status webhooks_create(struct redis_pool *pool, const char *id, const char *secret,
                                        const struct webhook_request *request,

@@ -1,6 +1,7 @@
 #include "service/store/workers.h"
 
 #include "api/codec.h"
+#include "api/limits.h"
 #include "engine/base/mem.h"
 #include "service/store/job_reply.h"
 
@@ -62,7 +63,7 @@ enum status workers_list(struct redis_pool *pool, struct worker_list *list, stru
     *list = (struct worker_list){0};
     redis_args_text(&args, "");
     redis_args_text(&args, "");
-    redis_args_int(&args, WORKERS_MAX);
+    redis_args_int(&args, LIMIT_WORKERS);
     enum status status = pool_script(pool, &script_workers, &args, &reply, err);
     if (status)
         return status;

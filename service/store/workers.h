@@ -14,7 +14,7 @@
 #include "api/worker.h"
 #include "service/store/queue.h"
 
-enum { WORKER_KEEP_MS = 60 * 60 * 1000, WORKERS_MAX = 1000 };
+enum { WORKER_KEEP_MS = 60 * 60 * 1000 };
 
 /* What a worker says of itself. */
 struct announcement {

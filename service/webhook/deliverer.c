@@ -1,6 +1,7 @@
 #include "service/webhook/deliverer.h"
 
 #include "api/codec.h"
+#include "api/limits.h"
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "service/common/log.h"
@@ -16,15 +17,15 @@ enum { LOOK_MS = 250, LEASE_GRACE_MS = 5000, MOST_OF_A_HOOK = 4, MS_PER_S = 1000
 
 /* How long to wait after each try that failed, in units of webhook_retry_ms: with its 5 s these are
  * 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 h. */
-static const int64_t DELAYS[DELIVERY_TRIES - 1] = {1,    60,    360,   1440, 3600,
-                                                   7200, 10080, 14400, 17280};
+static const int64_t DELAYS[LIMIT_MESSAGE_TRIES - 1] = {1,    60,    360,   1440, 3600,
+                                                        7200, 10080, 14400, 17280};
 
 struct deliverer {
     const struct config *config;
     struct redis_pool *pool;
     struct sender *sender;
-    struct delivery work[SENDER_MAX]; /* on its way; hook "" where there is none */
-    int64_t look_ns;                  /* when the outboxes are looked at next */
+    struct delivery work[LIMIT_MESSAGES_SENDING]; /* on its way; hook "" where there is none */
+    int64_t look_ns;                              /* when the outboxes are looked at next */
     bool troubled;
     atomic_bool stopping;
     _Atomic int64_t delivered, failed, given_up;
@@ -44,7 +45,7 @@ static enum outcome judge(const struct delivery *delivery, int http_status) {
         return OUTCOME_DELIVERED;
     if (http_status == HTTP_GONE)
         return OUTCOME_GONE;
-    return delivery->tries + 1 < DELIVERY_TRIES ? OUTCOME_AGAIN : OUTCOME_GIVEN_UP;
+    return delivery->tries + 1 < LIMIT_MESSAGE_TRIES ? OUTCOME_AGAIN : OUTCOME_GIVEN_UP;
 }
 
 static void count(struct deliverer *deliverer, enum outcome outcome) {
@@ -118,7 +119,7 @@ static enum status send(struct deliverer *deliverer, int number, struct error *e
 }
 
 static int free_place(const struct deliverer *deliverer) {
-    for (int i = 0; i < SENDER_MAX; i++)
+    for (int i = 0; i < LIMIT_MESSAGES_SENDING; i++)
         if (!deliverer->work[i].hook[0])
             return i;
     return -1;
@@ -137,7 +138,7 @@ static void begin(struct deliverer *deliverer, struct delivery *delivery) {
 
 /* Takes as many as there is room for. */
 static void look(struct deliverer *deliverer) {
-    const char *busy[SENDER_MAX];
+    const char *busy[LIMIT_MESSAGES_SENDING];
     struct delivery_list list;
     struct error err = {0};
     struct take take = {
@@ -145,10 +146,10 @@ static void look(struct deliverer *deliverer) {
         .most_of_a_hook = MOST_OF_A_HOOK,
         .busy = busy,
     };
-    for (int i = 0; i < SENDER_MAX; i++)
+    for (int i = 0; i < LIMIT_MESSAGES_SENDING; i++)
         if (deliverer->work[i].hook[0])
             busy[take.busy_count++] = deliverer->work[i].hook;
-    take.most = SENDER_MAX - take.busy_count;
+    take.most = LIMIT_MESSAGES_SENDING - take.busy_count;
     if (!take.most)
         return;
     enum status status = webhooks_take(deliverer->pool, &take, &list, &err);
@@ -171,7 +172,7 @@ static void *deliver(void *ctx) {
         sender_run(deliverer->sender, LOOK_MS);
         settle_sent(deliverer);
     }
-    for (int i = 0; i < SENDER_MAX; i++)
+    for (int i = 0; i < LIMIT_MESSAGES_SENDING; i++)
         if (deliverer->work[i].hook[0])
             settle(deliverer, &deliverer->work[i], OUTCOME_RETURNED, 0, "");
     return NULL;

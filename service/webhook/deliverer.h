@@ -2,9 +2,10 @@
  * deliverer.h - the thread that sends what waits in the webhooks' outboxes.
  *
  * It takes messages whose time has come for a lease, several at once but few of one webhook, signs
- * and sends them, and settles each: delivered at a 2xx, given up after the last of DELIVERY_TRIES,
- * tried again later otherwise. A 410 disables the webhook. Several servers may do this at once; a
- * message is settled by the one that took it, or taken again when its lease is over.
+ * and sends them, and settles each: delivered at a 2xx, given up after the last of
+ * LIMIT_MESSAGE_TRIES, tried again later otherwise. A 410 disables the webhook. Several servers may
+ * do this at once; a message is settled by the one that took it, or taken again when its lease is
+ * over.
  *
  * Ownership: deliverer_create ... deliverer_free, before what it was given.
  * Errors:    logged, once until it goes well again.
@@ -13,10 +14,9 @@
 #ifndef SERVICE_WEBHOOK_DELIVERER_H
 #define SERVICE_WEBHOOK_DELIVERER_H
 
+#include "api/limits.h"
 #include "service/common/config.h"
 #include "service/store/redis.h"
-
-enum { DELIVERY_TRIES = 10 };
 
 struct deliverer;
 

@@ -1,5 +1,6 @@
 #include "service/webhook/sender.h"
 
+#include "api/limits.h"
 #include "engine/base/mem.h"
 #include "service/webhook/address.h"
 #include "service/webhook/url.h"
@@ -27,7 +28,7 @@ struct sender {
     CURLM *multi;
     int64_t timeout_ms;
     bool allow_private;
-    struct parcel parcels[SENDER_MAX];
+    struct parcel parcels[LIMIT_MESSAGES_SENDING];
 };
 
 struct sender *sender_create(int64_t timeout_ms, bool allow_private) {
@@ -50,7 +51,7 @@ static void discard(struct parcel *parcel) {
 void sender_free(struct sender *sender) {
     if (!sender)
         return;
-    for (int i = 0; i < SENDER_MAX; i++)
+    for (int i = 0; i < LIMIT_MESSAGES_SENDING; i++)
         if (sender->parcels[i].curl)
             discard(&sender->parcels[i]);
     curl_multi_cleanup(sender->multi);
@@ -121,7 +122,7 @@ static void set_limits(struct parcel *parcel) {
 }
 
 static struct parcel *free_parcel(struct sender *sender) {
-    for (int i = 0; i < SENDER_MAX; i++)
+    for (int i = 0; i < LIMIT_MESSAGES_SENDING; i++)
         if (!sender->parcels[i].curl)
             return &sender->parcels[i];
     return NULL;

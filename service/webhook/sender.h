@@ -14,9 +14,10 @@
 #ifndef SERVICE_WEBHOOK_SENDER_H
 #define SERVICE_WEBHOOK_SENDER_H
 
+#include "api/limits.h"
 #include "engine/base/str.h"
 
-enum { SENDER_MAX = 32, SENT_ERROR_BYTES = 200 };
+enum { SENT_ERROR_BYTES = 200 };
 
 struct sender;
 
@@ -31,8 +32,8 @@ struct post {
     const struct str *body;
 };
 
-/* Begins to send it; the number comes back with its result. Of at most SENDER_MAX at once. INVALID
- * for a URL that url.h refuses. */
+/* Begins to send it; the number comes back with its result. Of at most LIMIT_MESSAGES_SENDING at
+ * once. INVALID for a URL that url.h refuses. */
 MUST_CHECK enum status sender_post(struct sender *sender, const struct post *post, int number,
                                    struct error *err);
 

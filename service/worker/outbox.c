@@ -1,5 +1,6 @@
 #include "service/worker/outbox.h"
 
+#include "api/limits.h"
 #include "engine/base/mem.h"
 
 #include <errno.h>
@@ -36,7 +37,8 @@ static void append(struct outbox *outbox, const struct metric_point *point) {
 static enum status load(struct outbox *outbox, const char *path, struct error *err) {
     char *data = NULL;
     size_t len = 0;
-    enum status status = file_read(path, OUTBOX_MAX * sizeof *outbox->point, &data, &len, err);
+    enum status status =
+        file_read(path, LIMIT_POINTS_WAITING * sizeof *outbox->point, &data, &len, err);
     for (size_t at = 0; !status && at + sizeof *outbox->point <= len; at += sizeof *outbox->point) {
         struct metric_point point;
         memcpy(&point, data + at, sizeof point);
@@ -80,8 +82,9 @@ enum status outbox_open(struct outbox *outbox, const char *path, struct error *e
 
 static enum status add_locked(struct outbox *outbox, const struct metric_point *point,
                               struct error *err) {
-    if (outbox->count == OUTBOX_MAX)
-        return error_set(err, STATUS_UNAVAILABLE, "%d points wait to be published", OUTBOX_MAX);
+    if (outbox->count == LIMIT_POINTS_WAITING)
+        return error_set(err, STATUS_UNAVAILABLE, "%d points wait to be published",
+                         LIMIT_POINTS_WAITING);
     ssize_t written = write(outbox->fd, point, sizeof *point);
     if (written != (ssize_t)sizeof *point)
         return error_set_errno(err, written < 0 ? errno : ENOSPC, "keeping a point");

@@ -15,8 +15,6 @@
 
 #include <pthread.h>
 
-enum { OUTBOX_MAX = 65536 };
-
 struct outbox {
     pthread_mutex_t lock;
     int fd;                     /* the file: the waiting points, in order */

@@ -22,8 +22,8 @@ from service import PATIENCE, Redis, Service, ServiceCase, wait_until
 TAR = {"Content-Type": "application/x-tar"}
 GZIP = {"Content-Type": "application/gzip"}
 NO_UPLOAD = "upload_01ARZ3NDEKTSV4RRFFQ69G5FAV"
-OPEN_UPLOADS = 64  # as in service/store/uploads.h
-STREAMS = 8  # at the same time, as in service/http/limits.h
+OPEN_UPLOADS = 64  # as in api/limits.h
+STREAMS = 8  # at the same time, as in api/limits.h
 numbers = itertools.count()
 
 

@@ -13,7 +13,7 @@ from material import CLASSES, job, picture, write_dataset
 from service import ServiceCase, executable, wait_until
 
 OCTETS = {"Content-Type": "application/octet-stream"}
-UPLOADS = 8  # at the same time, as in service/http/limits.h
+UPLOADS = 8  # at the same time, as in api/limits.h
 LIMIT_BYTES = 1 << 30
 
 

@@ -61,7 +61,7 @@ end
 
 -- Wakes those who wait for changes.
 local function notify(id)
-    redis.call('XADD', key('changes'), 'MAXLEN', '~', '256', '*', 'job', id)
+    redis.call('XADD', key('changes'), 'MAXLEN', '~', '@LIMIT_CHANGES@', '*', 'job', id)
 end
 
 -- Higher priority first, then order of arrival; both are exact in a double. Who waits for other jobs
@@ -111,7 +111,7 @@ local function post(hook, message, kind, now, data)
     redis.call('HSET', key('delivery', hook .. ':' .. message), 'type', kind, 'at', whole(now),
         'tries', '0', 'data', cmsgpack.pack(data or {}))
     redis.call('ZADD', outbox, whole(now), message)
-    if redis.call('ZCARD', outbox) > 1000 then
+    if redis.call('ZCARD', outbox) > @LIMIT_MESSAGES@ then
         local last = redis.call('ZPOPMAX', outbox)[1]
         redis.call('DEL', key('delivery', hook .. ':' .. last))
         redis.call('HINCRBY', key('webhook', hook), 'given_up', 1)
@@ -153,7 +153,7 @@ end
 local function record(id, event, state, wish, now, notes)
     local attempt = redis.call('HGET', key('job', id), 'attempt') or '0'
     local seq = redis.call('HINCRBY', key('job', id), 'events', 1)
-    redis.call('XADD', key('events', id), 'MAXLEN', '~', '1000', seq .. '-0', 'event', event,
+    redis.call('XADD', key('events', id), 'MAXLEN', '~', '@LIMIT_JOB_EVENTS@', seq .. '-0', 'event', event,
         'state', state, 'requested', wish, 'attempt', attempt, 'at', whole(now), unpack(notes or {}))
     notify(id)
     return seq
@@ -200,8 +200,8 @@ local function pending(jobs)
         if state == 'absent' or (finished[state] and state ~= 'succeeded') then
             return nil, {'dependency', id, state}
         end
-        if redis.call('SCARD', key('dependants', id)) >= 1000 then
-            return nil, {'dependency', id, 'waited for by 1000 jobs already'}
+        if redis.call('SCARD', key('dependants', id)) >= @LIMIT_DEPENDANTS@ then
+            return nil, {'dependency', id, 'waited for by @LIMIT_DEPENDANTS@ jobs already'}
         end
         if state ~= 'succeeded' then
             waits[#waits + 1] = id

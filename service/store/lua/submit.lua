@@ -26,6 +26,9 @@ if redis.call('EXISTS', key('job', id)) == 0 then
     if refusal then
         return refusal
     end
+    if redis.call('ZCARD', key('jobs')) >= @LIMIT_JOBS@ then
+        return {'full', '@LIMIT_JOBS@'}
+    end
     redis.call('HSET', key('job', id), 'order', redis.call('INCR', key('order')), 'priority', ARGV[4])
 end
 local state, refusal = transition(id, 'submit', {'id', id, 'spec', ARGV[3], 'attempt', '0',
@@ -44,5 +47,6 @@ depend(id)
 if digest ~= '' then
     redis.call('HSET', key('idempotency', digest), 'id', id, 'fingerprint', ARGV[6])
     redis.call('PEXPIRE', key('idempotency', digest), ARGV[7])
+    redis.call('HSET', key('job', id), 'idempotency', digest)
 end
 return {'ok', job_fields(id)}

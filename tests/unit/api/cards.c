@@ -1,5 +1,6 @@
 /* Model and data-set cards, and the requests that are not jobs. */
 #include "api/cards.h"
+#include "api/limits.h"
 #include "tests/support/t.h"
 
 static struct field_errors errors;
@@ -167,7 +168,7 @@ static void test_too_many_pictures(void) {
     struct predict_request request;
     struct str text = STR_INIT;
     str_add(&text, "{\"model\":\"m\",\"images\":[");
-    for (int i = 0; i <= PREDICT_MAX_IMAGES; i++)
+    for (int i = 0; i <= LIMIT_PICTURES; i++)
         str_addf(&text, "%s\"Zg==\"", i ? "," : "");
     str_add(&text, "]}");
     T_INT(decode_predict(&request, str_text(&text)), STATUS_INVALID);

@@ -1,8 +1,8 @@
 /* Token buckets: what a caller may send, what comes back, and who makes room. */
 #include "service/http/rate.h"
 
+#include "api/limits.h"
 #include "engine/base/str.h"
-#include "service/http/limits.h"
 #include "tests/support/t.h"
 
 static const int64_t SECOND_NS = 1000 * 1000 * 1000;

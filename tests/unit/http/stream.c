@@ -1,8 +1,8 @@
 /* Streams: a source that the pump asks, a connection that sleeps and is woken. */
 #include "service/http/stream.h"
 
+#include "api/limits.h"
 #include "engine/base/clock.h"
-#include "service/http/limits.h"
 #include "tests/support/t.h"
 
 #include <pthread.h>

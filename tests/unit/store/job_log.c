@@ -1,5 +1,6 @@
 /* A job's log: what is written is read, the last lines and while it grows, and it stays small. */
 #include "service/store/job_log.h"
+#include "api/limits.h"
 #include "engine/base/file.h"
 #include "service/store/folders.h"
 #include "tests/support/t.h"
@@ -70,9 +71,9 @@ static void test_it_is_bounded_and_followed(void) {
     T_INT(count, LINES);
     job_log_reader_close(&reader);
     T_INT(folder_path(path, data, "logs", "job_B.log", NULL), STATUS_OK);
-    T_CHECK(file_size(path) <= JOB_LOG_MAX_BYTES / 2 + 1024);
+    T_CHECK(file_size(path) <= LIMIT_JOB_LOG_BYTES / 2 + 1024);
     str_addf(&seen, "%s.1", path);
-    T_CHECK(file_size(str_text(&seen)) <= JOB_LOG_MAX_BYTES / 2 + 1024);
+    T_CHECK(file_size(str_text(&seen)) <= LIMIT_JOB_LOG_BYTES / 2 + 1024);
     struct str last = tail("job_B", 12000);
     T_INT(count_lines(str_text(&last)), 12000);
     T_CONTAINS(str_text(&last), "line 29999\n");

@@ -1,5 +1,6 @@
 /* Points that wait survive the process, in order, and the file shrinks when none wait. */
 #include "service/worker/outbox.h"
+#include "api/limits.h"
 #include "tests/support/t.h"
 
 static char path[512];
@@ -80,9 +81,9 @@ static void test_it_is_bounded(void) {
     struct outbox outbox;
     outbox_init(&outbox);
     must(outbox_open(&outbox, path, &why));
-    for (int64_t step = 0; step < OUTBOX_MAX; step++)
+    for (int64_t step = 0; step < LIMIT_POINTS_WAITING; step++)
         add(&outbox, step);
-    struct metric_point point = point_at(OUTBOX_MAX);
+    struct metric_point point = point_at(LIMIT_POINTS_WAITING);
     T_INT(outbox_add(&outbox, &point, &why), STATUS_UNAVAILABLE);
     outbox_release(&outbox);
 }

@@ -66,9 +66,12 @@ struct exchange *exchange_create(struct server *server, struct link *link,
 static void record(const struct exchange *exchange) {
     double seconds = (double)(clock_mono_ns() - exchange->begun_ns) * 1e-9;
     telemetry_request(exchange->server->app->telemetry, exchange->route, exchange->code, seconds);
+    struct str path = STR_INIT; /* a query may hold what was meant for a header */
+    str_add_bytes(&path, exchange->raw, strcspn(exchange->raw, "?"));
     log_debug("request", log_text("route", exchange->route ? exchange->route->name : NULL),
-              log_text("target", exchange->raw), log_int("code", exchange->code),
+              log_text("path", str_text(&path)), log_int("code", exchange->code),
               log_double("seconds", seconds));
+    str_release(&path);
 }
 
 void exchange_free(struct exchange *exchange) {

@@ -7,6 +7,9 @@
 #include "service/webhook/signature.h"
 #include "service/webhook/url.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_ACCEPTED = 202, HTTP_NO_CONTENT = 204 };
 
 void handle_webhook_list(struct request *request, struct reply *reply) {
@@ -47,6 +50,16 @@ static enum status decode(struct request *request, struct webhook_request *asked
     return status;
 }
 
+/* Where it goes, without path and query: those of many receivers are their only secret. */
+static void log_created(const char *id, const char *url) {
+    char origin[WEBHOOK_URL_BYTES];
+    const char *host = strstr(url, "://");
+    size_t len = host ? (size_t)(host - url) + strlen("://") : 0;
+    len += strcspn(url + len, "/?#");
+    snprintf(origin, sizeof origin, "%.*s", (int)len, url);
+    log_info("webhook_created", log_text("webhook", id), log_text("to", origin));
+}
+
 void handle_webhook_create(struct request *request, struct reply *reply) {
     struct app *app = request->app;
     struct webhook_request asked;
@@ -64,7 +77,7 @@ void handle_webhook_create(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, &errors);
         return;
     }
-    log_info("webhook_created", log_text("webhook", id), log_text("url", card.url));
+    log_created(id, card.url);
     webhook_card_add_json(&card, reply_json(reply, HTTP_CREATED));
     reply_header(reply, "Location", "/webhooks/%s", id);
 }

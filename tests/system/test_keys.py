@@ -240,6 +240,9 @@ class KeysTest(KeysCase):
         self.ask("GET", "/jobs", {"X-API-Key": secret})
         self.ask("GET", "/jobs", bearer(secret + "0"))
         self.ask("POST", "/jobs", bearer(secret))
+        for path in ("/jobs", "/nothing", "/predict", "/keys/%zz"):  # where none belongs
+            for name in ("api_key", "key", secret):
+                self.ask("GET", f"{path}?{name}={secret}")
         self.remove("spilled")
         self.ask("GET", "/jobs", bearer(secret))
         self.assertTrue(self.service.events("request"))

@@ -157,6 +157,17 @@ class WebhookTest(Hooks, JobCase):
         self.assertNotIn(hook["secret"], self.service.log())
         self.check_with_their_library(hook, message)
 
+    def test_secrets_in_urls_are_not_logged(self):
+        for url in (self.receive().url, "http://127.0.0.1:1"):  # where nobody listens
+            hook = self.hook(f"{url}/services/t0ken?key=t0ken")
+            self.assertEqual(self.service.events("webhook_created")[-1]["to"], url)
+            self.service.post(f"/webhooks/{hook['id']}/test")
+            card = self.wait_for_hook(hook, lambda card: card["delivered"] or card["failures"],
+                                      "a try")
+            self.assertNotIn("t0ken", str(card["last_error"]))
+            self.service.delete(f"/webhooks/{hook['id']}")
+        self.assertNotIn("t0ken", self.service.log())
+
     def check_with_their_library(self, hook, message):
         """The verifier of Standard Webhooks; where it cannot be installed the check is left out."""
         try:

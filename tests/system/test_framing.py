@@ -228,13 +228,22 @@ class FramingTest(unittest.TestCase):
         self.assertLess(time.monotonic() - start, 3 * TIMEOUT_MS / 1000 + 1)
 
     def test_slow_headers_get_408(self):
+        self.check_dribble(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ", b"a")
+
+    def test_dribbled_bodies_get_408(self):
+        """Byte by byte, each in time, the whole not."""
+        head = b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        self.check_dribble(head + b"Content-Length: 500\r\n\r\n", b" ")
+        self.check_dribble(head + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")
+
+    def check_dribble(self, head, more):
         connection = self.connect()
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ")
+        connection.sendall(head)
         start, data = time.monotonic(), b""
         connection.settimeout(0.1)
         while time.monotonic() - start < 10:
             try:
-                connection.sendall(b"a")
+                connection.sendall(more)
                 received = connection.recv(65536)
                 if not received:
                     break

@@ -56,6 +56,8 @@ static const struct field rows[] = {
             "more is refused."},
     {ROW(connections), .type = FIELD_INT, .min = 1, .max = 1 << 16, .fallback = "1000",
      .doc = "Connections at the same time."},
+    {ROW(address_connections), .type = FIELD_INT, .max = 1 << 16, .fallback = "0",
+     .doc = "Of them, those of one address; others are closed. 0: any number, as behind a proxy."},
     {ROW(max_body_bytes), .type = FIELD_INT, .min = 1024, .max = 1 << 30, .fallback = "67108864",
      .doc = "Longest body of a request."},
     {ROW(request_timeout_ms), .type = FIELD_INT, .min = 100, .max = 3600000, .fallback = "30000",

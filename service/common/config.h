@@ -36,6 +36,7 @@ struct config {
     int64_t models_loaded;                 /* models kept in memory */
     int64_t models_bytes;                  /* of these models: weights and activations */
     int64_t connections;                   /* at the same time */
+    int64_t address_connections;           /* of them, those of one address; 0: any number */
     int64_t max_body_bytes;                /* of a request */
     int64_t request_timeout_ms;            /* for receiving one request as a whole */
     int64_t drain_ms;                      /* an orderly end takes at most so long */

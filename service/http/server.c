@@ -116,6 +116,7 @@ static enum status start_daemon(struct server *server, const struct tls *tls, st
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_daemon, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, config->threads > 1 ? config->threads : 0, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, 2 * config->connections + config->threads, NULL},
+        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)config->address_connections, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, LIMIT_CONNECTION_BYTES, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, LIMIT_INACTIVE_S, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},

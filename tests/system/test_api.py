@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -382,6 +383,29 @@ class ConnectionsTest(unittest.TestCase):
             first[2].close()
             late.sock.settimeout(20)
             self.assertTrue(late.sock.recv(4096).startswith(b"HTTP/1.1 200 "))
+
+    @staticmethod
+    def connect(service, address):
+        return socket.create_connection((service.host, service.port), 20, (address, 0))
+
+    def test_an_address_cannot_take_them_all(self):
+        most = 4
+        with Service("serve", redis="unix:///nowhere/r.sock", connections=100,
+                     address_connections=most) as service:
+            for _ in range(3):  # those that have ended are given back
+                held = [self.connect(service, "127.0.0.2") for _ in range(most)]
+                for connection in held:
+                    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                    self.assertTrue(connection.recv(4096).startswith(b"HTTP/1.1 200 "))
+                with self.connect(service, "127.0.0.2") as late:
+                    self.assertEqual(late.recv(1), b"")
+                for connection in held:
+                    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                    self.assertTrue(connection.recv(4096).startswith(b"HTTP/1.1 200 "))
+                self.assertEqual(service.get("/healthz").status, 200)  # from 127.0.0.1
+                for connection in held:
+                    connection.close()
+                time.sleep(0.5)
 
 
 class DrainTest(unittest.TestCase):

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Kills a process right before and right after every row of the table of transitions: the one whose
-call to Redis carries the row out. Whoever comes after it finishes the job as if nothing had been.
+call to Redis carries the row out. Whoever comes after it finishes the job as if nothing had been. And
+freezes it right before for longer than a lease: what it writes when it thaws is refused, if another
+has taken over.
 
     test_transitions.py [PART PARTS]    every PARTS-th row only
 
 A row that has no such place in the code is a failure: the process would not die."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import shutil
@@ -16,19 +19,20 @@ import traceback
 
 from scene import LEASE_MS, Scene, transitions, wait_until
 
+BEYOND_LEASE_S = 1.3 * LEASE_MS / 1000
 NOT_RECORDED = ("renew", "progress", "remove")  # transitions that are no events
 # Those after which the request is made again; they look at the row before that.
 BY_USER = ("submit", "cancel", "pause", "resume", "retry", "edit", "remove", "forsake")
 
 
 class Case:
-    """One row and one of the two places. Each method named after an event brings that about, up to
-    the process's death."""
+    """One row and before, after or frozen. Each method named after an event brings that about, up to
+    the process's death or, frozen, to the end of its lease."""
 
     def __init__(self, scene, row, when):
         self.scene, self.when = scene, when
         self.event, self.state, self.wish, self.to, self.wish_then = row
-        self.job = self.runner = None
+        self.job = self.runner = self.frozen = None
 
     # Where it begins
 
@@ -77,7 +81,10 @@ class Case:
 
     def die(self, actor, place=None):
         """It stands still right before."""
-        if self.when == "before":
+        if self.when == "frozen":
+            self.frozen = actor
+            time.sleep(BEYOND_LEASE_S)
+        elif self.when == "before":
             actor.kill()
         else:
             actor.arm(f"{place or self.event}.after", "kill")
@@ -156,12 +163,26 @@ class Case:
 
     def by_server(self, request, place=None):
         server = self.scene.server
+        if self.when == "frozen":
+            self.freeze_server(f"{place or self.event}.before", request)
+            return
         server.arm(f"{place or self.event}.{self.when}", "kill")
         with contextlib.suppress(OSError, http.client.HTTPException):
             answer = request()
             raise AssertionError(f"the server lives: {answer}")
         server.wait_until_dead()
         server.start()
+
+    def freeze_server(self, place, request):
+        """It answers late, as if nothing had been."""
+        server = self.scene.server
+        server.arm(place, "stop")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(request)
+            server.wait_until_stopped()
+            time.sleep(BEYOND_LEASE_S)
+            server.go_on()
+            answer.result()
 
     def submit(self):
         key = f"key-{time.monotonic_ns()}"
@@ -207,22 +228,38 @@ class Case:
     # What must be so
 
     def check_row(self):
-        """With a death after it the row has been carried out, with one before it has not."""
+        """With a death after it the row has been carried out, with one before it has not; a frozen
+        worker has not come to it, a frozen server has thawed."""
+        happened = self.when == "after" or (self.when == "frozen" and self.event in BY_USER)
         answer = self.scene.service.get(f"/jobs/{self.job}")
-        expected = (self.to, self.wish_then) if self.when == "after" else (self.state, self.wish)
+        expected = (self.to, self.wish_then) if happened else (self.state, self.wish)
         if answer.status == 404:
             assert expected[0] == "absent", expected
             return
         found = answer.json()
         assert (found["state"], found["requested"] or "none") == expected, (found, expected)
-        if self.when == "after" and self.event not in NOT_RECORDED:
+        if happened and self.event not in NOT_RECORDED:
             last = self.scene.service.job_events(self.job)[-1]
             assert last["event"] == self.event, last
+
+    def take_over(self):
+        """Another worker does what is to do with a job that nobody holds; then the frozen one thaws."""
+        found = self.scene.show(self.job)
+        before = found["state"], found["attempt"]
+        self.scene.worker().start()
+
+        def is_taken():
+            now = self.scene.show(self.job)
+            return (now["state"], now["attempt"]) != before
+        wait_until(is_taken, what="another takes over")
+        self.frozen.go_on()
 
     def check_end(self):
         if self.scene.service.get(f"/jobs/{self.job}").status == 404:
             assert self.event == "remove"
             return
+        if self.frozen:
+            self.take_over()
         if self.runner:
             self.runner.disarm()
             if self.runner.process.is_running():
@@ -252,7 +289,7 @@ def main():
     try:
         scene.learn()
         for row in transitions()[part::parts]:
-            for when in ("before", "after"):
+            for when in ("before", "after", "frozen"):
                 if only and row[0] not in only:
                     continue
                 count += 1

@@ -26,7 +26,7 @@
     X(CANCELLED, "cancelled", "stopped on request")                                                \
     X(UNAVAILABLE, "unavailable", "a service it needs does not answer")                            \
     X(IO, "io", "reading or writing failed")                                                       \
-    X(NO_SPACE, "no_space", "the disk is full")                                                    \
+    X(NO_SPACE, "no_space", "there is no room left")                                               \
     X(QUOTA, "quota", "a quota is used up")                                                        \
     X(CORRUPT, "corrupt", "stored data is damaged")                                                \
     X(UNSUPPORTED, "unsupported", "this build or machine cannot do it")                            \

@@ -10,7 +10,7 @@
 static void test_slugs_and_sentences(void) {
     T_STR(status_slug(STATUS_OK), "ok");
     T_STR(status_slug(STATUS_NOT_FOUND), "not_found");
-    T_STR(status_sentence(STATUS_NO_SPACE), "the disk is full");
+    T_STR(status_sentence(STATUS_NO_SPACE), "there is no room left");
     T_STR(status_slug((enum status)STATUS_COUNT), "unknown");
     T_STR(status_sentence((enum status) - 1), "unknown");
     for (int i = 0; i < STATUS_COUNT; i++)

@@ -23,7 +23,7 @@ BUDGET_S = 0.5  # of a participant's turn
 LONG_MS = 1000  # a step that needs no second turn
 MOST_TURNS = 2
 LARGE_SIDE = 64  # pictures above this are ImageNet's
-PART = 8  # of those, a prediction of many takes so many at a time (engine/session/predictor.c)
+PART = 4  # of those, a prediction of many takes so many at a time (engine/session/predictor.c)
 KINDS = {"train": ("train", 64), "infer_1": ("infer", 1), "infer_64": ("infer", 64)}
 PRECISIONS = ("f32", "bf16")
 

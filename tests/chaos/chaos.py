@@ -109,7 +109,14 @@ class Chaos(Scene):
             state = event["state"]
         self.ends[found["state"]] += 1
         assert self.jobs.pop(job_id) or found["state"] == "succeeded", found
+        if found["state"] == "succeeded":
+            self.remove_model(found["model"])
         return found
+
+    def remove_model(self, model_id):
+        """As users do: the disk has no room for hundreds. 404: the answer was lost, not the wish."""
+        answer = self.ask("DELETE", f"/models/{model_id}")
+        assert answer.status in (204, 404), answer
 
     def check_messages(self):
         """Whatever happened was told; what a killed server was at comes when its lease is over."""

@@ -71,7 +71,7 @@ REF = Device("ref", "ref")
 CPU = Device("cpu", "cpu")
 CUDA = Device("cuda", "cuda")
 # Without AVX2 there are no Winograd convolutions: sums are as direct as PyTorch's.
-CPU_DIRECT = Device("cpu_direct", "cpu", (("DNNL_MAX_CPU_ISA", "SSE41"),))
+CPU_DIRECT = Device("cpu_direct", "cpu", (("DNNL_MAX_CPU_ISA", "AVX"),))
 
 
 @functools.lru_cache

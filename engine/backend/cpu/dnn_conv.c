@@ -364,10 +364,7 @@ void dnn_conv_refresh(struct dnn_conv *conv, struct device *device, const float 
     copy_planes(&conv->problem.weight, weight, planes);
     dnn_operand_bind(&conv->weight, planes, conv->constant_weight);
     dnn_operand_bring_in(&conv->weight, conv->dnn);
-    void *kept = kept_share(device, conv->constant_weight, dnn_md_bytes(conv->weight.inside_md));
-    conv->constant_weight = kept;
-    dnn_operand_bind(&conv->weight, kept,
-                     kept); /* the primitive reads the inside, if there is one */
+    conv->constant_weight = dnn_operand_keep(&conv->weight, device, conv->constant_weight);
 }
 
 static void bind(struct dnn_conv *conv, const struct dnn_pointers *pointers) {

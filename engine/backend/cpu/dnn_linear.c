@@ -189,10 +189,7 @@ void dnn_linear_refresh(struct dnn_linear *linear, struct device *device, const 
     }
     dnn_operand_bind(&linear->weights, from, linear->constant_weight);
     dnn_operand_bring_in(&linear->weights, linear->dnn);
-    void *kept =
-        kept_share(device, linear->constant_weight, dnn_md_bytes(linear->weights.inside_md));
-    linear->constant_weight = kept;
-    dnn_operand_bind(&linear->weights, kept, kept);
+    linear->constant_weight = dnn_operand_keep(&linear->weights, device, linear->constant_weight);
 }
 
 static void set_handle(dnnl_memory_t memory, void *to) {

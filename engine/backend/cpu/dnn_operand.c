@@ -1,5 +1,7 @@
 #include "engine/backend/cpu/dnn_operand.h"
 
+#include "engine/backend/cpu/kept.h"
+
 size_t dnn_md_bytes(const void *md) {
     return (dnnl_memory_desc_get_size(md) + 63) & ~(size_t)63;
 }
@@ -79,6 +81,13 @@ static void set_handle(dnnl_memory_t memory, void **at, void *to) {
 void dnn_operand_bind(struct dnn_operand *operand, void *outside, void *slot) {
     set_handle(operand->outside, &operand->outside_at, outside);
     set_handle(operand->inside, &operand->inside_at, slot);
+}
+
+/* Without an inside of its own the primitive reads the outside, which is bound to the same. */
+void *dnn_operand_keep(struct dnn_operand *operand, struct device *device, void *inside) {
+    void *kept = kept_share(device, inside, dnn_md_bytes(operand->inside_md));
+    dnn_operand_bind(operand, kept, kept);
+    return kept;
 }
 
 static void move(dnnl_primitive_t reorder, const struct dnn *dnn, dnnl_memory_t from,

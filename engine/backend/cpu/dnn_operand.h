@@ -43,6 +43,10 @@ void dnn_operand_bind(struct dnn_operand *operand, void *outside, void *slot);
 void dnn_operand_bring_in(const struct dnn_operand *operand, const struct dnn *dnn);  /* Before. */
 void dnn_operand_bring_out(const struct dnn_operand *operand, const struct dnn *dnn); /* After. */
 
+/* The inside was brought in to memory of the caller's and changes no more: shares it (kept.h) and
+ * binds it. Returns where it is from here on. */
+void *dnn_operand_keep(struct dnn_operand *operand, struct device *device, void *inside);
+
 /* Bytes behind a descriptor, rounded up to a multiple of 64. */
 size_t dnn_md_bytes(const void *md);
 

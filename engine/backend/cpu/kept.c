@@ -36,11 +36,12 @@ void *kept_share(struct device *device, void *block, size_t bytes) {
         return block;
     pthread_mutex_lock(&lock);
     struct kept *kept = find_equal(block, bytes);
-    if (kept)
+    if (kept) {
         mem_free_large(block);
-    else
+    } else {
+        kept = add(block, bytes);
         device->kept_bytes += bytes;
-    kept = kept ? kept : add(block, bytes);
+    }
     kept->users++;
     block = kept->block;
     pthread_mutex_unlock(&lock);

@@ -81,19 +81,26 @@ static void test_alone(void) {
     ask_alone(open_crew(3, true, QUEUE));
 }
 
-/* One thread is held in done; the others go on, and share what has been asked meanwhile. */
-static void test_others_go_on(void) {
-    static struct question held, waiting[12];
-    struct batcher *batcher = open_crew(3, true, QUEUE);
-    sem_t gate;
-    sem_init(&gate, 0, 0);
-    question_init(&held, 0, 1, &gate);
+/* Holds one thread in done until the gate opens, and asks for pictures meanwhile. */
+static void hold_and_ask(struct batcher *batcher, sem_t *gate, struct question *waiting,
+                         int count) {
+    static struct question held;
+    sem_init(gate, 0, 0);
+    question_init(&held, 0, 1, gate);
     T_INT(batcher_submit(batcher, &held.request, NULL), STATUS_OK);
     expect_answer(&held);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < count; i++) {
         question_init(&waiting[i], i * 3, 1 + i, NULL);
         T_INT(batcher_submit(batcher, &waiting[i].request, NULL), STATUS_OK);
     }
+}
+
+/* One thread is held in done; the others go on, and share what has been asked meanwhile. */
+static void test_others_go_on(void) {
+    static struct question waiting[12];
+    struct batcher *batcher = open_crew(3, true, QUEUE);
+    sem_t gate;
+    hold_and_ask(batcher, &gate, waiting, 12);
     for (int i = 0; i < 12; i++)
         expect_answer(&waiting[i]);
     sem_post(&gate);
@@ -102,17 +109,10 @@ static void test_others_go_on(void) {
 
 /* While the thread is held in done, requests pile up; they then run together, cut into batches. */
 static void test_together(void) {
-    static struct question held, waiting[12];
+    static struct question waiting[12];
     struct batcher *batcher = open_batcher(QUEUE);
     sem_t gate;
-    sem_init(&gate, 0, 0);
-    question_init(&held, 0, 1, &gate);
-    T_INT(batcher_submit(batcher, &held.request, NULL), STATUS_OK);
-    expect_answer(&held);
-    for (int i = 0; i < 12; i++) {
-        question_init(&waiting[i], i * 3, 1 + i, NULL);
-        T_INT(batcher_submit(batcher, &waiting[i].request, NULL), STATUS_OK);
-    }
+    hold_and_ask(batcher, &gate, waiting, 12);
     sem_post(&gate);
     for (int i = 0; i < 12; i++)
         expect_answer(&waiting[i]);

@@ -1,16 +1,24 @@
+/* A predictor answers the same on every device that opens: ref, and a GPU or the emulation of one.
+ */
 #include "engine/session/predictor.h"
 
+#include "engine/backend/backend.h"
 #include "tests/unit/session/model_fixture.h"
 
 static const char *folder;
+static enum device_kind kind; /* the device of the test that runs */
 enum { MANY = 75 };
 
-static struct predictor *open_predictor(void) {
+static struct predictor *open_on(enum device_kind device) {
     struct predictor *predictor = NULL;
     struct error err = {0};
-    T_INT(predictor_create(&predictor, folder, DEVICE_REF, 1, PRECISION_F32, &err), STATUS_OK);
+    T_INT(predictor_create(&predictor, folder, device, 1, PRECISION_F32, &err), STATUS_OK);
     T_STR(err.message, "");
     return predictor;
+}
+
+static struct predictor *open_predictor(void) {
+    return open_on(kind);
 }
 
 static void expect_equal_rows(const float *a, const float *b, int rows) {
@@ -39,6 +47,19 @@ static void test_any_count(void) {
     T_CHECK(fabsf(alone[0] - alone[FIXTURE_CLASSES]) > 1e-4f);
     free(pictures);
     predictor_free(predictor);
+}
+
+static void test_devices_agree(void) {
+    struct predictor *predictor = open_predictor(), *ref = open_on(DEVICE_REF);
+    uint8_t *pictures = fixture_pictures(MANY);
+    float got[MANY * FIXTURE_CLASSES], expected[MANY * FIXTURE_CLASSES];
+    T_INT(predictor_logits(predictor, pictures, MANY, got, NULL), STATUS_OK);
+    T_INT(predictor_logits(ref, pictures, MANY, expected, NULL), STATUS_OK);
+    for (int i = 0; i < MANY * FIXTURE_CLASSES; i++)
+        T_NEAR(got[i], expected[i], 1e-4);
+    free(pictures);
+    predictor_free(predictor);
+    predictor_free(ref);
 }
 
 static void test_forward_takes_normalised(void) {
@@ -147,14 +168,36 @@ static void test_softmax(void) {
     T_NEAR(out[1] / out[0], exp(-1), 1e-6);
 }
 
+static void on(enum device_kind device) {
+    kind = device;
+    test_any_count();
+    test_devices_agree();
+    test_forward_takes_normalised();
+    test_warm_allocates_nothing();
+    test_warms_up();
+}
+
+static void on_ref(void) {
+    on(DEVICE_REF);
+}
+
+static void on_a_gpu(void) {
+    struct device device;
+    struct error err;
+    if (device_open(&device, DEVICE_CUDA, 1, &err) != STATUS_OK) {
+        printf("left out: %s\n", err.message);
+        return;
+    }
+    device_close(&device);
+    on(DEVICE_CUDA);
+}
+
 int main(void) {
     struct error err;
     folder = t_temp_dir();
     fixture_write_model(folder);
-    T_RUN(test_any_count);
-    T_RUN(test_forward_takes_normalised);
-    T_RUN(test_warm_allocates_nothing);
-    T_RUN(test_warms_up);
+    T_RUN(on_ref);
+    T_RUN(on_a_gpu);
     T_RUN(test_info);
     T_RUN(test_softmax);
     T_RUN(test_missing_model);

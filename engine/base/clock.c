@@ -112,14 +112,8 @@ bool clock_parse(const char *text, int64_t *wall_ms) {
 void clock_sleep_ms(int64_t duration_ms) {
     if (duration_ms <= 0)
         return;
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += (time_t)(duration_ms / 1000);
-    end.tv_nsec += (long)(duration_ms % 1000) * 1000000;
-    if (end.tv_nsec >= 1000000000) {
-        end.tv_nsec -= 1000000000;
-        end.tv_sec++;
-    }
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+    struct timespec left = {.tv_sec = (time_t)(duration_ms / 1000),
+                            .tv_nsec = (long)(duration_ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
         continue;
 }

@@ -54,12 +54,13 @@ fuzz:
 	    CMAKE_ARGS="-DCMAKE_C_COMPILER=clang -DDISTILL_CUDA=OFF -DDISTILL_FUZZ=ON"
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
 
-# Disturbs running jobs at random; as root it also cuts a network and fills a disk.
+# Disturbs the machine at every transition, then jobs at random; as root it also cuts a network and fills a disk.
 #   make chaos seed=7 faults=100 report=FILE
 chaos: CMAKE_ARGS += -DDISTILL_TESTS=ON
+chaos: export DISTILL_BUILD = $(abspath $(BUILD))
 chaos: setup-test build
-	@DISTILL_BUILD=$(BUILD) DISTILLD=$(abspath $(BUILD))/distilld \
-	    tests/chaos/chaos.py seed=$(seed) faults=$(faults) report=$(report)
+	@seq 0 2 | xargs -I{} -P 3 tests/chaos/disturbed_transitions.py {} 3
+	@tests/chaos/chaos.py seed=$(seed) faults=$(faults) report=$(report)
 
 bench: setup-test build
 	@tests/bench/run

@@ -3,9 +3,9 @@
 
     chaos.py [seed=N] [faults=1000] [report=FILE]
 
-Two workers, one of them behind a network of its own, a server and Redis are killed, frozen for longer
-than a lease, told to die or stop at a place around a transition; the network is cut, the disk filled,
-clocks moved by an hour. Meanwhile users submit, pause, edit and cancel, and a webhook is told. The same seed chooses the same
+Two workers, a server and Redis are killed, frozen for longer than a lease, told to die or stop at a
+place around a transition; one of the workers or the server is cut from Redis, the disk filled, clocks
+moved by an hour. Meanwhile users submit, pause, edit and cancel, and a webhook is told. The same seed chooses the same
 faults; when things happen is the machine's affair. What the machine does not allow is left out and
 said."""
 
@@ -22,35 +22,23 @@ import sys
 import tempfile
 import time
 
-from scene import FINAL, LEASE_MS, SPEC, Scene, Server, curve_of, wait_until
+from scene import BEYOND_LEASE_S, FINAL, SPEC, curve_of, is_retried, wait_until
 from test_webhooks import EVENTS, Receiver
-from world import Clock, Disk, Network, NetworkRedis
+from world import World
 
-BEYOND_LEASE_S = 1.3 * LEASE_MS / 1000
-DISK_MIB = 64
 JOBS = 2  # at a time
 BY_WORKER = ("claim", "renew", "progress", "finish", "release", "reap")
 BY_SERVER = ("submit", "edit", "pause", "cancel")
 TOLD = {"submit": "job.submitted", "claim": "job.started", "resume": "job.resumed",
         "retry": "job.retried", "release": "job.interrupted", "reap": "job.interrupted"}
-RETRIED = ("internal", "no_space", "not_found", "timeout", "io", "conflict")
 
 
-class Chaos(Scene):
-    """The scene, with the machine's disturbances, and users that do not give up."""
+class Chaos(World):
+    """The world, and users that do not give up."""
 
     def __init__(self, folder, rng):
-        self.folder, self.rng = pathlib.Path(folder), rng
-        self.network = Network()
-        self.disk = Disk(self.folder / "disk", DISK_MIB)
-        self.data = self.disk.folder / "data"
-        self.clocks = {name: Clock(folder, name) for name in ("server", "worker")}
-        self.redis = NetworkRedis(self.network).start()
-        self.server = Server(self, webhook_private=1, webhook_retry_ms=20, webhook_timeout_ms=1000)
-        self.server.environment = self.clocks["server"].environment
-        self.server.start()
-        self.workers = []
-        self.weights = self.curve = None
+        super().__init__(folder, webhook_private=1, webhook_retry_ms=20, webhook_timeout_ms=1000)
+        self.rng = rng
         self.kinds = collections.Counter()
         self.places = collections.Counter()
         self.ends = collections.Counter()
@@ -62,11 +50,10 @@ class Chaos(Scene):
     def close(self):
         super().close()
         self.receiver.stop()
-        self.disk.close()
 
     def start_workers(self):
-        self.worker(self.network.prefix, redis=self.redis.network_url).start()
-        self.worker(self.clocks["worker"].prefix).start()
+        self.actor().start()
+        self.worker().start()
 
     # Users, who ask again until they are answered
 
@@ -91,11 +78,10 @@ class Chaos(Scene):
     def nudge(self, job_id):
         """What its user does with a job that stands still; True when it has ended for good."""
         found = self.ask("GET", f"/jobs/{job_id}").json()
-        code = (found.get("error") or {}).get("code")
         if found["state"] == "paused":
             self.ask("POST", f"/jobs/{job_id}/resume")
         elif found["state"] == "failed":
-            assert code in RETRIED, found
+            assert is_retried(found["error"]), found
             self.ask("POST", f"/jobs/{job_id}/retry")
         return found["state"] in ("succeeded", "cancelled")
 
@@ -190,9 +176,10 @@ class Chaos(Scene):
         self.revive(worker)
 
     def cut_network(self):
-        self.network.cut()
+        link = self.network.links[self.rng.choice(sorted(self.network.links))]
+        link.cut()
         time.sleep(self.rng.choice([0.3, BEYOND_LEASE_S]))
-        self.network.join()
+        link.join()
 
     def fill_disk(self):
         self.disk.fill()

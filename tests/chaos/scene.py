@@ -18,6 +18,7 @@ from service import Process, Redis, Service, executable, wait_until  # noqa: E40
 # A second or so of training: several points and checkpoints, in the middle of epochs too.
 SPEC = job(epochs=6, checkpoint_every=5, report_every=3, crop_padding=2)
 LEASE_MS = 1000
+BEYOND_LEASE_S = 1.3 * LEASE_MS / 1000
 FINAL = ("succeeded", "failed", "cancelled")
 
 
@@ -28,11 +29,19 @@ def transitions():
     return [tuple(word.lower() for word in row) for row in rows]
 
 
+def is_retried(error):
+    """Whether a user tries again after it: a failure of the machine, not of the job or its limits."""
+    return error["field"] not in ("deadline", "max_runtime_s", "depends_on") and error["code"] in (
+        "internal", "no_space", "not_found", "timeout", "io", "conflict")
+
+
 LEGAL = {row[:3]: row[3:] for row in transitions()}
 
 
 class Actor:
     """A process that can be told to die or stop at a place."""
+
+    kind = None  # "worker" or "server"
 
     def __init__(self, folder, name):
         self.fault = pathlib.Path(folder) / f"fault-{name}"
@@ -69,8 +78,9 @@ class Actor:
 
 
 class Worker(Actor):
-    """`prefix` may put it into a network or a time of its own."""
+    """`prefix` may put it into a time of its own."""
 
+    kind = "worker"
     count = 0
 
     def __init__(self, scene, prefix=(), **settings):
@@ -97,11 +107,14 @@ class Worker(Actor):
 class Server(Actor):
     """`environment` may give it a time of its own."""
 
+    kind = "server"
+
     def __init__(self, scene, **settings):
         super().__init__(scene.folder, "server")
         self.environment = {}
-        self.service = Service("serve", redis=scene.redis.url, device="ref", data=scene.data,
-                               redis_timeout_ms=500, threads=2, import_roots=scene.folder, **settings)
+        self.service = Service("serve", **{
+            "redis": scene.redis.url, "device": "ref", "data": scene.data, "redis_timeout_ms": 500,
+            "threads": 2, "import_roots": scene.folder, **settings})
 
     def start(self):
         more = {"DISTILLD_FAULT": str(self.fault), **self.environment}
@@ -137,6 +150,15 @@ class Scene:
         worker = Worker(self, prefix, **settings)
         self.workers.append(worker)
         return worker
+
+    def actor(self, **settings):
+        """A worker that something is to befall."""
+        return self.worker(**settings)
+
+    def disturbances(self):
+        """What can befall an actor that stands still, by name: how it begins and how it ends. It goes
+        on in the midst of it, or, frozen, at its end."""
+        return {"frozen": (lambda actor: None, Actor.go_on)}
 
     def clear(self):
         """No worker is left."""
@@ -175,10 +197,9 @@ class Scene:
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             found = self.show(job_id)
-            code = (found["error"] or {}).get("code")
             if found["state"] == "paused":
                 self.service.post(f"/jobs/{job_id}/resume")
-            elif found["state"] == "failed" and code in ("internal", "not_found", "no_space"):
+            elif found["state"] == "failed" and is_retried(found["error"]):
                 self.service.post(f"/jobs/{job_id}/retry")
             elif found["state"] in FINAL:
                 return found

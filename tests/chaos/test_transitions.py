@@ -4,7 +4,7 @@ call to Redis carries the row out. Whoever comes after it finishes the job as if
 freezes it right before for longer than a lease: what it writes when it thaws is refused, if another
 has taken over.
 
-    test_transitions.py [PART PARTS]    every PARTS-th row only
+    test_transitions.py [PART PARTS [EVENT...]]    every PARTS-th row only, of these events only
 
 A row that has no such place in the code is a failure: the process would not die."""
 
@@ -17,22 +17,25 @@ import tempfile
 import time
 import traceback
 
-from scene import LEASE_MS, Scene, transitions, wait_until
+from scene import BEYOND_LEASE_S, LEASE_MS, SPEC, Scene, transitions, wait_until
 
-BEYOND_LEASE_S = 1.3 * LEASE_MS / 1000
+LONG = ("frozen", "cut")  # so long that another takes over meanwhile
+SHORT_S = 0.5
 NOT_RECORDED = ("renew", "progress", "remove")  # transitions that are no events
+# What a disturbed server may say: what it always says, or that it cannot now.
+ANSWERS = (200, 201, 204, 503, 507)
 # Those after which the request is made again; they look at the row before that.
 BY_USER = ("submit", "cancel", "pause", "resume", "retry", "edit", "remove", "forsake")
 
 
 class Case:
-    """One row and before, after or frozen. Each method named after an event brings that about, up to
-    the process's death or, frozen, to the end of its lease."""
+    """One row, and what happens to the process right before it (or after): it dies, or one of the
+    scene's disturbances. Each method named after an event brings that about."""
 
     def __init__(self, scene, row, when):
         self.scene, self.when = scene, when
         self.event, self.state, self.wish, self.to, self.wish_then = row
-        self.job = self.runner = self.frozen = None
+        self.job = self.runner = self.end_disturbance = None
 
     # Where it begins
 
@@ -46,7 +49,7 @@ class Case:
 
     def run(self, place="progress.before", **fields):
         """A worker runs the job, and stands still at a place."""
-        self.runner = self.scene.worker()
+        self.runner = self.scene.actor()
         self.runner.arm(place, "stop")
         self.runner.start()
         self.job = self.scene.submit(**fields)
@@ -77,23 +80,32 @@ class Case:
         self.scene.wait_for_state(self.job, "failed")
         last.end()
 
-    # Where it dies
+    # Where it befalls
 
-    def die(self, actor, place=None):
+    def befall(self, actor, place=None):
         """It stands still right before."""
-        if self.when == "frozen":
-            self.frozen = actor
-            time.sleep(BEYOND_LEASE_S)
-        elif self.when == "before":
+        if self.when == "before":
             actor.kill()
-        else:
+        elif self.when == "after":
             actor.arm(f"{place or self.event}.after", "kill")
             actor.go_on()
             actor.wait_until_dead()
+        else:
+            self.disturb(actor)
+
+    def disturb(self, actor):
+        """A long one of a worker ends when another has taken over."""
+        begin, end = self.scene.disturbances()[self.when]
+        begin(actor)
+        time.sleep(BEYOND_LEASE_S if self.when in LONG else SHORT_S)
+        if self.when in LONG and actor.kind == "worker":
+            self.end_disturbance = lambda: end(actor)
+        else:
+            end(actor)
 
     def at(self, place, **fields):
         self.run(f"{place}.before", **fields)
-        self.die(self.runner)
+        self.befall(self.runner)
 
     def renew(self):
         self.at("renew")
@@ -107,7 +119,7 @@ class Case:
     def fail(self):
         """The data set is not there while the worker looks for it."""
         folder = self.scene.data / "datasets" / "tiny"
-        self.runner = self.scene.worker()
+        self.runner = self.scene.actor()
         self.runner.arm("claim.before", "stop")
         self.runner.start().wait_until_stopped()
         self.job = self.scene.submit()
@@ -117,14 +129,14 @@ class Case:
         self.runner.wait_until_stopped()
         folder.with_name("elsewhere").rename(folder)
         self.make_wish()
-        self.die(self.runner)
+        self.befall(self.runner)
 
     def claim(self):
-        worker = self.scene.worker()
+        worker = self.scene.actor()
         worker.arm("claim.before", "stop")
         worker.start().wait_until_stopped()
         self.job = self.scene.submit()
-        self.die(worker)
+        self.befall(worker)
 
     def release(self):
         """Because it is to end, or because of the wish."""
@@ -134,19 +146,19 @@ class Case:
             self.runner.process.signal(15)
         self.runner.go_on()
         self.runner.wait_until_stopped()
-        self.die(self.runner)
+        self.befall(self.runner)
 
     def by_reaper(self, wait_s, reach, **settings):
         """Another worker stands right before its look for what is over, until it is."""
         if self.state == "running":
             reach()
-        reaper = self.scene.worker(**settings)
+        reaper = self.scene.actor(**settings)
         reaper.arm("reap.before", "stop")
         reaper.start().wait_until_stopped()
         if self.state != "running":
             reach()
         time.sleep(wait_s)
-        self.die(reaper, "reap")
+        self.befall(reaper, "reap")
 
     def reap(self):
         self.by_reaper(LEASE_MS / 1000 + 0.1, self.reach)
@@ -163,39 +175,45 @@ class Case:
 
     def by_server(self, request, place=None):
         server = self.scene.server
-        if self.when == "frozen":
-            self.freeze_server(f"{place or self.event}.before", request)
+        place = place or self.event
+        if self.when in ("before", "after"):
+            server.arm(f"{place}.{self.when}", "kill")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answer = request()
+                raise AssertionError(f"the server lives: {answer}")
+            server.wait_until_dead()
+            server.start()
             return
-        server.arm(f"{place or self.event}.{self.when}", "kill")
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            answer = request()
-            raise AssertionError(f"the server lives: {answer}")
-        server.wait_until_dead()
-        server.start()
-
-    def freeze_server(self, place, request):
-        """It answers late, as if nothing had been."""
-        server = self.scene.server
-        server.arm(place, "stop")
+        server.arm(f"{place}.before", "stop")
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(request)
+            waiting = pool.submit(request)
             server.wait_until_stopped()
-            time.sleep(BEYOND_LEASE_S)
-            server.go_on()
-            answer.result()
+            self.disturb(server)
+            answer = waiting.result()
+        assert answer.status in ANSWERS, answer
+
+    def until_answered(self, method, path, body=None, headers=None):
+        """Asks until it is not told to come again."""
+        def answered():
+            answer = self.scene.service.request(method, path, body, headers)
+            return None if answer.status == 503 else answer
+        return wait_until(answered, what=f"{method} {path}")
 
     def submit(self):
-        key = f"key-{time.monotonic_ns()}"
-        self.by_server(lambda: self.scene.submit(key))
-        self.job = self.scene.submit(key)
-        assert self.scene.submit(key) == self.job
+        key = {"Idempotency-Key": f"key-{time.monotonic_ns()}"}
+        request = "/jobs", SPEC, key
+        self.by_server(lambda: self.scene.service.request("POST", *request))
+        answer = self.until_answered("POST", *request)
+        self.job = answer.json()["id"]
+        assert self.until_answered("POST", *request).json()["id"] == self.job
 
     def by_user(self, method, path, body=None, again=(200, 409)):
-        """The request is made, is never answered, and is made again."""
+        """The request is made, and made again, as if it had never been answered."""
         self.reach()
-        self.by_server(lambda: self.scene.service.request(method, f"/jobs/{self.job}{path}", body))
+        path = f"/jobs/{self.job}{path}"
+        self.by_server(lambda: self.scene.service.request(method, path, body))
         self.check_row()
-        answer = self.scene.service.request(method, f"/jobs/{self.job}{path}", body)
+        answer = self.until_answered(method, path, body)
         assert answer.status in again, answer
 
     def cancel(self):
@@ -223,14 +241,22 @@ class Case:
         cancel = f"/jobs/{first}/cancel"
         self.by_server(lambda: self.scene.service.post(cancel), "cancel")
         self.check_row()
-        assert self.scene.service.post(cancel).status == 200
+        assert self.until_answered("POST", cancel).status == 200
 
     # What must be so
 
+    def has_happened(self):
+        """Whether the row has been carried out, where that is certain."""
+        if self.when in ("before", "after"):
+            return self.when == "after"
+        if self.event not in BY_USER:
+            return False if self.when in LONG else None
+        return True if self.when == "frozen" else None
+
     def check_row(self):
-        """With a death after it the row has been carried out, with one before it has not; a frozen
-        worker has not come to it, a frozen server has thawed."""
-        happened = self.when == "after" or (self.when == "frozen" and self.event in BY_USER)
+        happened = self.has_happened()
+        if happened is None:
+            return
         answer = self.scene.service.get(f"/jobs/{self.job}")
         expected = (self.to, self.wish_then) if happened else (self.state, self.wish)
         if answer.status == 404:
@@ -243,7 +269,7 @@ class Case:
             assert last["event"] == self.event, last
 
     def take_over(self):
-        """Another worker does what is to do with a job that nobody holds; then the frozen one thaws."""
+        """Another worker does what is to do with a job that nobody holds; then the disturbance ends."""
         found = self.scene.show(self.job)
         before = found["state"], found["attempt"]
         self.scene.worker().start()
@@ -252,13 +278,13 @@ class Case:
             now = self.scene.show(self.job)
             return (now["state"], now["attempt"]) != before
         wait_until(is_taken, what="another takes over")
-        self.frozen.go_on()
+        self.end_disturbance()
 
     def check_end(self):
         if self.scene.service.get(f"/jobs/{self.job}").status == 404:
             assert self.event == "remove"
             return
-        if self.frozen:
+        if self.end_disturbance:
             self.take_over()
         if self.runner:
             self.runner.disarm()
@@ -281,32 +307,38 @@ class Case:
         self.check_end()
 
 
-def main():
+def run_cases(scene, rows, moments):
+    """Every row at every moment; how many failed."""
+    failed, count, start = 0, 0, time.monotonic()
+    scene.learn()
+    for row in rows:
+        for when in moments:
+            count += 1
+            began = time.monotonic()
+            try:
+                Case(scene, row, when).carry_out()
+                print(f"ok      {when} {' '.join(row)}: {time.monotonic() - began:.1f} s", flush=True)
+            except Exception:  # the next ones are of interest too
+                failed += 1
+                print(f"FAILED  {when} {' '.join(row)}", flush=True)
+                traceback.print_exc()
+    print(f"{count - failed} passed, {failed} failed, {time.monotonic() - start:.0f} s")
+    return failed
+
+
+def run(scene_of, moments_of):
+    """For the rows that the words of the command line leave."""
     part, parts = (int(word) for word in sys.argv[1:3]) if len(sys.argv) > 2 else (0, 1)
-    only = sys.argv[3:] # of these events
+    only = sys.argv[3:]  # of these events
+    rows = [row for row in transitions() if not only or row[0] in only][part::parts]
     folder = tempfile.mkdtemp(prefix="distill-chaos-")
-    scene, failed, count, start = Scene(folder), 0, 0, time.monotonic()
+    scene = scene_of(folder)
     try:
-        scene.learn()
-        for row in transitions()[part::parts]:
-            for when in ("before", "after", "frozen"):
-                if only and row[0] not in only:
-                    continue
-                count += 1
-                began = time.monotonic()
-                try:
-                    Case(scene, row, when).carry_out()
-                    print(f"ok      {when} {' '.join(row)}: {time.monotonic() - began:.1f} s", flush=True)
-                except Exception:  # the next ones are of interest too
-                    failed += 1
-                    print(f"FAILED  {when} {' '.join(row)}", flush=True)
-                    traceback.print_exc()
+        return 1 if run_cases(scene, rows, moments_of(scene)) else 0
     finally:
         scene.close()
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{count - failed} passed, {failed} failed, {time.monotonic() - start:.0f} s")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(Scene, lambda scene: ["before", "after", *scene.disturbances()]))

@@ -1,5 +1,6 @@
-"""Ways to disturb a machine for one process: a network that can be cut, a clock that can be moved, a
-disk that can be filled. Each says with `possible` whether this machine lets it."""
+"""Ways to disturb a machine: a network that can be cut for one process, a clock that can be moved for
+one, a disk that can be filled. Each says with `possible` whether this machine lets it. And the scene
+with all of them."""
 
 import atexit
 import contextlib
@@ -8,7 +9,9 @@ import pathlib
 import shutil
 import subprocess
 
-from scene import Process, Redis, wait_until
+from scene import Redis, Scene, Server
+
+DISK_MIB = 64
 
 
 def run(*words):
@@ -16,41 +19,59 @@ def run(*words):
 
 
 class Network:
-    """A network namespace, joined to this one by a pair of links. Needs root."""
+    """A network namespace, in which Redis is, and a link to it for everyone who is to be cut from it
+    alone. Needs root; where there is none, `url` leads to Redis all the same."""
 
-    def __init__(self):
+    def __init__(self, names):
         self.name = f"distill{os.getpid() % 100000}"
-        self.link = f"dl{os.getpid() % 100000}"
-        # a /30 of the block for benchmarks: nobody's
-        self.base = f"198.18.{os.getpid() % 250}."
-        self.address = "127.0.0.1"
-        self.prefix = []
+        self.port = 20000 + os.getpid() % 20000
         atexit.register(self.close)
-        self.possible = self._make()
-        if self.possible:
-            self.address = self.base + "1"
-            self.prefix = ["ip", "netns", "exec", self.name]
+        self.possible = shutil.which("ip") is not None and run("ip", "netns", "add", self.name)
+        self.links = {name: Link(self, number) for number, name in enumerate(names)}
+        self.possible = self.possible and all(link.make() for link in self.links.values())
 
-    def _make(self):
-        inside = ["ip", "-n", self.name]
-        return (shutil.which("ip") is not None and run("ip", "netns", "add", self.name)
-                and run("ip", "link", "add", self.link, "type", "veth", "peer", "name", "eth0",
-                        "netns", self.name)
-                and run("ip", "address", "add", self.base + "1/30", "dev", self.link)
-                and run("ip", "link", "set", self.link, "up")
-                and run(*inside, "address", "add", self.base + "2/30", "dev", "eth0")
-                and run(*inside, "link", "set", "eth0", "up")
-                and run(*inside, "link", "set", "lo", "up"))
+    @property
+    def prefix(self):
+        """Of the program that is within."""
+        return ["ip", "netns", "exec", self.name] if self.possible else []
 
-    def cut(self):
-        assert run("ip", "link", "set", self.link, "down")
+    @property
+    def addresses(self):
+        """On which Redis listens."""
+        return [link.there for link in self.links.values()] if self.possible else ["127.0.0.1"]
 
-    def join(self):
-        assert run("ip", "link", "set", self.link, "up")
+    def url(self, name):
+        return f"redis://{self.links[name].there if self.possible else '127.0.0.1'}:{self.port}"
 
     def close(self):
-        run("ip", "link", "delete", self.link)
         run("ip", "netns", "delete", self.name)
+
+
+class Link:
+    """A pair of devices: one here, one within the network, which takes its end down to cut it."""
+
+    def __init__(self, network, number):
+        base = f"198.18.{os.getpid() % 250}."  # of the block for benchmarks: nobody's
+        self.network, self.device = network, f"eth{number}"
+        self.outer = f"dl{number}-{os.getpid() % 100000}"
+        self.here, self.there = f"{base}{4 * number + 1}", f"{base}{4 * number + 2}"
+
+    def inside(self, *words):
+        return run("ip", "-n", self.network.name, *words)
+
+    def make(self):
+        return (run("ip", "link", "add", self.outer, "type", "veth", "peer", "name", self.device,
+                    "netns", self.network.name)
+                and run("ip", "address", "add", self.here + "/30", "dev", self.outer)
+                and run("ip", "link", "set", self.outer, "up")
+                and self.inside("address", "add", self.there + "/30", "dev", self.device)
+                and self.inside("link", "set", self.device, "up"))
+
+    def cut(self):
+        assert self.inside("link", "set", self.device, "down")
+
+    def join(self):
+        assert self.inside("link", "set", self.device, "up")
 
 
 class Clock:
@@ -101,20 +122,59 @@ class Disk:
 
 
 class NetworkRedis(Redis):
-    """On a port of the network beside its unix socket. (Its clock cannot be moved: libfaketime and
-    the allocator of redis-server wait for one another.)"""
+    """Within the network, and on its unix socket. (Its clock cannot be moved: libfaketime and the
+    allocator of redis-server wait for one another.)"""
 
     def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.port = 20000 + os.getpid() % 20000
-        self.network_url = f"redis://{network.address}:{self.port}"
+        super().__init__("--port", str(network.port), "--bind", *network.addresses,
+                         "--protected-mode", "no")
+        self.prefix = network.prefix
 
-    def start(self):
-        self.process = Process(
-            ["redis-server", "--port", str(self.port), "--bind",
-             self.network.address, "--protected-mode", "no", "--unixsocket", str(self.socket),
-             "--dir", str(self.folder), "--save", "", "--appendonly", "yes", "--appendfsync",
-             "always", "--daemonize", "no"], self.folder / "log")
-        wait_until(self.answers, 30, what="Redis")
-        return self
+
+class World(Scene):
+    """The scene on a machine that can be disturbed. The server, and workers that `actor` makes, are
+    behind links of their own and have clocks of their own; all data lie on a small disk."""
+
+    def __init__(self, folder, **settings):
+        self.folder = pathlib.Path(folder)
+        self.network = Network(["server", "worker"])
+        self.disk = Disk(self.folder / "disk", DISK_MIB)
+        self.data = self.disk.folder / "data"
+        self.clocks = {name: Clock(folder, name) for name in ("server", "worker")}
+        self.redis = NetworkRedis(self.network).start()
+        self.server = Server(self, redis=self.network.url("server"), **settings)
+        self.server.environment = self.clocks["server"].environment
+        self.server.start()
+        self.workers = []
+        self.weights = self.curve = None
+
+    def close(self):
+        super().close()
+        self.disk.close()
+
+    def actor(self, **settings):
+        return self.worker(self.clocks["worker"].prefix, redis=self.network.url("worker"), **settings)
+
+    def disturbances(self):
+        """Those that this machine allows."""
+        def in_the_midst(begin):
+            return lambda actor: (begin(actor), actor.go_on())
+
+        def clock(offset):
+            return lambda actor: self.clocks[actor.kind].set(offset)
+
+        def cut(actor):
+            self.network.links[actor.kind].cut()
+
+        def join(actor):
+            self.network.links[actor.kind].join()
+
+        found = {"redis": (lambda actor: self.redis.kill(), lambda actor: self.redis.start())}
+        if self.network.possible:
+            found["cut"] = cut, join
+        if self.disk.possible:
+            found["full"] = (lambda actor: self.disk.fill()), (lambda actor: self.disk.empty())
+        if self.clocks["server"].possible:
+            found["ahead"] = clock("+3600"), clock("+0")
+            found["behind"] = clock("-3600"), clock("+0")
+        return {name: (in_the_midst(begin), end) for name, (begin, end) in found.items()}

@@ -128,6 +128,7 @@ class Redis:
 
     def __init__(self, *settings):
         self.more = settings
+        self.prefix = []  # of its command line
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-redis-"))
         self.socket = self.folder / "redis.sock"
         self.url = f"unix://{self.socket}"
@@ -135,7 +136,7 @@ class Redis:
 
     def start(self):
         self.process = Process(
-            ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir",
+            [*self.prefix, "redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir",
              str(self.folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
              "--daemonize", "no", *self.more], self.folder / "log")
         wait_until(self.answers, START_S, what="Redis")

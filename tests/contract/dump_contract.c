@@ -25,22 +25,38 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct field_table *const tables[] = {
-    &train_spec_table,     &job_edit_table,        &job_progress_table,    &point_table,
-    &event_table,          &checkpoint_card_table, &model_card_table,      &dataset_card_table,
-    &job_estimate_table,   &dataset_request_table, &predict_request_table, &worker_card_table,
-    &alias_card_table,     &alias_request_table,   &webhook_card_table,    &webhook_request_table,
-    &key_card_table,       &key_request_table,     &upload_card_table,     &upload_file_table,
-    &upload_request_table, &evaluation_table,      &class_score_table,     &confusion_table,
-    &confidence_bin_table, &worst_picture_table,   &key_edit_table,
-};
-static const char *const table_names[] = {
-    "TrainSpec",      "JobEdit",    "Progress",   "Point",        "Event",
-    "Checkpoint",     "Model",      "Dataset",    "Estimate",     "DatasetRequest",
-    "PredictRequest", "Worker",     "Alias",      "AliasRequest", "Webhook",
-    "WebhookRequest", "Key",        "KeyRequest", "Upload",       "UploadFile",
-    "UploadRequest",  "Evaluation", "ClassScore", "Confusion",    "ConfidenceBin",
-    "WorstPicture",   "KeyEdit",
+/* By the names of their schemas. */
+static const struct {
+    const char *name;
+    const struct field_table *table;
+} tables[] = {
+    {"TrainSpec", &train_spec_table},
+    {"JobEdit", &job_edit_table},
+    {"Progress", &job_progress_table},
+    {"Point", &point_table},
+    {"Event", &event_table},
+    {"Checkpoint", &checkpoint_card_table},
+    {"Model", &model_card_table},
+    {"Dataset", &dataset_card_table},
+    {"Estimate", &job_estimate_table},
+    {"DatasetRequest", &dataset_request_table},
+    {"PredictRequest", &predict_request_table},
+    {"Worker", &worker_card_table},
+    {"Alias", &alias_card_table},
+    {"AliasRequest", &alias_request_table},
+    {"Webhook", &webhook_card_table},
+    {"WebhookRequest", &webhook_request_table},
+    {"Key", &key_card_table},
+    {"KeyRequest", &key_request_table},
+    {"Upload", &upload_card_table},
+    {"UploadFile", &upload_file_table},
+    {"UploadRequest", &upload_request_table},
+    {"Evaluation", &evaluation_table},
+    {"ClassScore", &class_score_table},
+    {"Confusion", &confusion_table},
+    {"ConfidenceBin", &confidence_bin_table},
+    {"WorstPicture", &worst_picture_table},
+    {"KeyEdit", &key_edit_table},
 };
 
 static const char *const type_names[] = {
@@ -87,8 +103,8 @@ static void add_table(struct str *out, const struct field_table *table) {
 
 static void add_tables(struct str *out) {
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        str_addf(out, "%s\"%s\":", i ? ",\n" : "\"tables\":{", table_names[i]);
-        add_table(out, tables[i]);
+        str_addf(out, "%s\"%s\":", i ? ",\n" : "\"tables\":{", tables[i].name);
+        add_table(out, tables[i].table);
     }
     str_add(out, "}");
 }

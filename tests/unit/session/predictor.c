@@ -1,8 +1,7 @@
-/* A predictor answers the same on every device that opens: ref, and a GPU or the emulation of one.
- */
+/* A predictor answers the same on every device. */
 #include "engine/session/predictor.h"
 
-#include "engine/backend/backend.h"
+#include "tests/unit/session/devices.h"
 #include "tests/unit/session/model_fixture.h"
 
 static const char *folder;
@@ -177,27 +176,15 @@ static void on(enum device_kind device) {
     test_warms_up();
 }
 
-static void on_ref(void) {
-    on(DEVICE_REF);
-}
-
-static void on_a_gpu(void) {
-    struct device device;
-    struct error err;
-    if (device_open(&device, DEVICE_CUDA, 1, &err) != STATUS_OK) {
-        printf("left out: %s\n", err.message);
-        return;
-    }
-    device_close(&device);
-    on(DEVICE_CUDA);
+static void on_devices(void) {
+    on_every_device(on);
 }
 
 int main(void) {
     struct error err;
     folder = t_temp_dir();
     fixture_write_model(folder);
-    T_RUN(on_ref);
-    T_RUN(on_a_gpu);
+    T_RUN(on_devices);
     T_RUN(test_info);
     T_RUN(test_softmax);
     T_RUN(test_missing_model);

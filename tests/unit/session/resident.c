@@ -1,8 +1,7 @@
 /* Training gives the same bytes wherever its batches lie and however many steps a launch has, on
  * every device that opens: ref, and a GPU or the emulation of one. */
+#include "tests/unit/session/devices.h"
 #include "tests/unit/session/trainer_fixture.h"
-
-#include "engine/backend/backend.h"
 
 static enum device_kind kind; /* the device of the test that runs */
 static bool briefly;          /* one comparison only: an emulated run takes many seconds */
@@ -165,20 +164,8 @@ static void on(enum device_kind device) {
     divergence_names_the_same_step();
 }
 
-static void on_ref(void) {
-    on(DEVICE_REF);
-}
-
-static void on_a_gpu(void) {
-    struct device device;
-    struct error err;
-    if (device_open(&device, DEVICE_CUDA, 1, &err) != STATUS_OK) {
-        printf("left out: %s\n", err.message);
-        return;
-    }
-    printf("%s\n", device.identity);
-    device_close(&device);
-    on(DEVICE_CUDA);
+static void on_devices(void) {
+    on_every_device(on);
 }
 
 /* `briefly` as an argument for devices that are emulated. */
@@ -187,7 +174,6 @@ int main(int argc, char **argv) {
     char data[FILE_PATH_BYTES];
     snprintf(root, sizeof root, "%s", t_temp_dir());
     fixture_write_data(path_in(data, root, "data"), TRAIN_COUNT);
-    T_RUN(on_ref);
-    T_RUN(on_a_gpu);
+    T_RUN(on_devices);
     return t_done();
 }

@@ -6,6 +6,7 @@
 #include <hiredis/hiredis.h>
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

@@ -162,7 +162,6 @@ static enum status find_device(struct error *err) {
     return status;
 }
 
-/* Kernels of this module exist for some architectures only; asking about one of them tells. */
 static enum status describe(struct device *device, struct error *err) {
     struct gpu *gpu = gpu_of(device);
     struct cudaDeviceProp properties;
@@ -181,6 +180,13 @@ static enum status describe(struct device *device, struct error *err) {
              driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10,
              dnn_version(gpu->cuda.dnn), blas_version(gpu->cuda.blas));
     return STATUS_OK;
+}
+
+/* Kernels of this module exist for some architectures only; a launch of nothing tells. */
+static enum status check_kernels(struct gpu *gpu, struct error *err) {
+    struct array nothing = {gpu->steps, false};
+    launch_convert(&gpu->cuda.queue, nothing, nothing, 0);
+    return check(cudaGetLastError(), "the module's kernels", err);
 }
 
 static enum status make_stream(struct gpu *gpu, struct error *err) {
@@ -220,6 +226,8 @@ static enum status gpu_open(struct device *device, struct error *err) {
         status = dnn_open(&gpu->cuda.dnn, gpu->stream, NULL, err);
     if (status == STATUS_OK)
         status = describe(device, err);
+    if (status == STATUS_OK)
+        status = check_kernels(gpu, err);
     if (status != STATUS_OK)
         gpu_close(device);
     return status;

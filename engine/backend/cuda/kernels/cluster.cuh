@@ -22,13 +22,14 @@ template <class T> __device__ inline const T *cluster_peer(const T *mine, unsign
     return mine;
 }
 #else
-/* A thread's writes to shared memory before its arrival are seen by all behind their wait. */
+/* A thread's writes to shared memory before its arrival are seen by all behind their wait. Lanes
+ * need not come together: they come from loops of different lengths. */
 __device__ inline void cluster_arrive() {
-    asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+    asm volatile("barrier.cluster.arrive.release;" ::: "memory");
 }
 
 __device__ inline void cluster_wait() {
-    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+    asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
 }
 
 /* The same place in the shared memory of another block of the cluster. */

@@ -309,7 +309,7 @@ static int remove_at(int folder, const char *name) {
         return errno;
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return errno;
+        return errno == ENOENT ? 0 : errno; /* somebody else removes it, too */
     int failure = remove_content(fd);
     if (!failure && unlinkat(folder, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
         failure = errno;

@@ -11,11 +11,10 @@
 
 #include <stdlib.h>
 
-enum status retention_remove_job(struct redis_pool *pool, const char *data, const char *id,
-                                 struct error *err) {
-    enum status status = jobs_remove(pool, id, err);
-    if (!status)
-        status = folders_remove_job(data, id, err);
+/* --- files of jobs that are removed --- */
+
+static enum status remove_files(const char *data, const char *id, struct error *err) {
+    enum status status = folders_remove_job(data, id, err);
     if (!status)
         status = job_log_remove(data, id, err);
     if (!status)
@@ -24,6 +23,48 @@ enum status retention_remove_job(struct redis_pool *pool, const char *data, cons
         status = predictions_remove(data, id, err);
     return status;
 }
+
+/* gone: a job whose files are no more, or "". Answers with some that may have files. */
+static enum status ask_removed(struct redis_pool *pool, const char *gone, int limit,
+                               struct redisReply **reply, struct error *err) {
+    struct redis_args args = {0};
+    redis_args_text(&args, gone);
+    redis_args_text(&args, "");
+    redis_args_int(&args, limit);
+    return pool_script(pool, &script_removed, &args, reply, err);
+}
+
+static enum status clear(struct redis_pool *pool, const char *data, const char *id,
+                         struct error *err) {
+    struct redisReply *reply = NULL;
+    enum status status = remove_files(data, id, err);
+    if (!status)
+        status = ask_removed(pool, id, 0, &reply, err);
+    redis_reply_free(reply);
+    return status;
+}
+
+/* What a server that was killed meanwhile, or a disk that failed, has left. */
+static enum status clear_removed(struct redis_pool *pool, const char *data, struct error *err) {
+    struct redisReply *reply = NULL;
+    enum status status = ask_removed(pool, "", RETENTION_LOOK, &reply, err);
+    const struct redisReply *found = status ? NULL : reply->element[1];
+    for (size_t i = 0; !status && i < found->elements; i++)
+        status = clear(pool, data, found->element[i]->str, err);
+    redis_reply_free(reply);
+    return status;
+}
+
+enum status retention_remove_job(struct redis_pool *pool, const char *data, const char *id,
+                                 struct error *err) {
+    struct error clear_err = {0};
+    enum status status = jobs_remove(pool, id, err);
+    if (!status && clear(pool, data, id, &clear_err))
+        log_warn("leftover", log_text("job", id), log_error_field(&clear_err));
+    return status;
+}
+
+/* --- what has been finished for long --- */
 
 static enum status remove_job(struct retention *retention, const char *id, struct error *err) {
     enum status status = retention_remove_job(retention->pool, retention->data, id, err);
@@ -77,12 +118,10 @@ static void go_on(struct retention *retention, const char *after) {
         retention->state = (retention->state + 1) % FINAL_STATES;
 }
 
-enum status retention_step(struct retention *retention, struct error *err) {
+static enum status judge_some(struct retention *retention, struct error *err) {
     static const enum job_state finals[] = {JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED};
     struct redis_args args = {0};
     struct redisReply *reply = NULL;
-    if (!least_age_ms(retention))
-        return STATUS_OK;
     redis_args_text(&args, "");
     redis_args_text(&args, "");
     redis_args_text(&args, job_state_slug(finals[retention->state]));
@@ -99,4 +138,9 @@ enum status retention_step(struct retention *retention, struct error *err) {
     go_on(retention, reply->element[1]->str);
     redis_reply_free(reply);
     return status;
+}
+
+enum status retention_step(struct retention *retention, struct error *err) {
+    enum status status = clear_removed(retention->pool, retention->data, err);
+    return status || !least_age_ms(retention) ? status : judge_some(retention, err);
 }

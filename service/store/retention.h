@@ -2,9 +2,10 @@
  * retention.h - removes what nobody wants to keep any longer, a little at a time.
  *
  * A step looks at a few finished jobs and removes those, or their kept checkpoints, that finished
- * too long ago; the next one goes on behind them, and begins again at the end. Any number of
- * servers may do this at once: a job is removed by the transition that users have, and removing a
- * file that is gone is no error. Models stay.
+ * too long ago; the next one goes on behind them, and begins again at the end. Redis knows of a
+ * removed job until its files are gone, too, so that a step finds what a killed server has left.
+ * Any number of servers may do this at once: a job is removed by the transition that users have,
+ * and removing a file that is gone is no error. Models stay.
  *
  * Ownership: a struct retention is the caller's storage; fill the first members and zero the rest.
  * Errors:    UNAVAILABLE when Redis does not answer, file errors as in base/file.h.
@@ -26,10 +27,11 @@ struct retention {
     int64_t jobs, checkpoints;                 /* jobs so far that were removed, or theirs */
 };
 
-/* One step; nothing when all is kept for ever. */
+/* One step. */
 MUST_CHECK enum status retention_step(struct retention *retention, struct error *err);
 
-/* Removes a finished job with all that is its own, in Redis and in the data directory. */
+/* Removes a finished job with all that is its own, in Redis and in the data directory; files that
+ * withstand are left to the next step. */
 MUST_CHECK enum status retention_remove_job(struct redis_pool *pool, const char *data,
                                             const char *id, struct error *err);
 

@@ -283,6 +283,8 @@ class Case:
     def check_end(self):
         if self.scene.service.get(f"/jobs/{self.job}").status == 404:
             assert self.event == "remove"
+            wait_until(lambda: not list(self.scene.data.rglob(f"{self.job}*")),
+                       what="its files are gone")
             return
         if self.end_disturbance:
             self.take_over()

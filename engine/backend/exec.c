@@ -174,12 +174,36 @@ void exec_run(struct exec *exec, const struct step *step) {
     exec_run_steps(exec, step, 1);
 }
 
-void exec_run_op(struct exec *exec, int op, const struct step *step) {
-    hand_over(exec, step, 1);
-    select_step(exec, step, 0);
+static void enqueue_op(struct exec *exec, int op) {
     for (int i = 0; i < exec->n_calls; i++)
         if (exec->call[i].logical == op)
             run_call(&exec->call[i]);
+}
+
+void exec_run_op(struct exec *exec, int op, const struct step *step) {
+    hand_over(exec, step, 1);
+    select_step(exec, step, 0);
+    enqueue_op(exec, op);
+}
+
+void *exec_record_op(struct exec *exec, int op, const struct step *step, int times) {
+    if (!may_capture(exec))
+        return NULL;
+    hand_over(exec, step, 1);
+    select_step(exec, step, 0);
+    exec->device->backend->capture_begin(exec->device);
+    for (int i = 0; i < times; i++)
+        enqueue_op(exec, op);
+    return exec->device->backend->capture_end(exec->device);
+}
+
+void exec_replay(struct exec *exec, void *recorded) {
+    exec->device->backend->replay(exec->device, recorded);
+}
+
+void exec_forget(struct exec *exec, void *recorded) {
+    if (recorded)
+        exec->device->backend->free_graph(exec->device, recorded);
 }
 
 /* A one-off reorder between a place and a PLAIN buffer on the device. */

@@ -37,6 +37,13 @@ void exec_run_steps(struct exec *exec, const struct step *steps, int count);
  * backend merges runs all of them, the others nothing. */
 void exec_run_op(struct exec *exec, int op, const struct step *step);
 
+/* The same, so many times, as one launch that exec_replay makes: ops of a few microseconds cannot
+ * be timed otherwise. The program must have run before. NULL on a device that does not capture, or
+ * after its sticky error. Ended by exec_forget. */
+void *exec_record_op(struct exec *exec, int op, const struct step *step, int times);
+void exec_replay(struct exec *exec, void *recorded);
+void exec_forget(struct exec *exec, void *recorded); /* NULL is allowed. */
+
 /* Does the value lie anywhere? Not if it is between ops that the backend merges. */
 bool exec_has(const struct exec *exec, int value);
 

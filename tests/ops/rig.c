@@ -75,16 +75,34 @@ void snapshot_release(struct snapshot *snapshot) {
     memset(snapshot, 0, sizeof *snapshot);
 }
 
-void rig_run_ops(struct rig *rig, const struct step *step, struct snapshot *out) {
+/* One op; recorded: as a launch that is recorded first. */
+static void run_op(struct rig *rig, int op, const struct step *step, bool recorded) {
+    void *once = recorded ? exec_record_op(rig->exec, op, step, 1) : NULL;
+    if (once)
+        exec_replay(rig->exec, once);
+    else
+        exec_run_op(rig->exec, op, step);
+    exec_forget(rig->exec, once);
+}
+
+static void run_ops(struct rig *rig, const struct step *step, bool recorded, struct snapshot *out) {
     const struct program *program = &rig->problem->program;
     rig_load(rig);
     for (int i = 0; i < program->n_ops; i++) {
         if (program->op[i].section != SECTION_PROLOGUE)
-            exec_run_op(rig->exec, i, step);
+            run_op(rig, i, step, recorded);
         for (int k = 0; k < OP_MAX_OUT; k++)
             if (program->op[i].out[k] != NO_VALUE && exec_has(rig->exec, program->op[i].out[k]))
                 rig_read(rig, program->op[i].out[k], out);
     }
+}
+
+void rig_run_ops(struct rig *rig, const struct step *step, struct snapshot *out) {
+    run_ops(rig, step, false, out);
+}
+
+void rig_run_recorded(struct rig *rig, const struct step *step, struct snapshot *out) {
+    run_ops(rig, step, true, out);
 }
 
 void rig_run_program(struct rig *rig, const struct step *step, struct snapshot *out) {

@@ -45,6 +45,9 @@ void rig_load(struct rig *rig);
 /* Loads, runs op by op, and reads each output while it is alive. */
 void rig_run_ops(struct rig *rig, const struct step *step, struct snapshot *out);
 
+/* The same, each op recorded and replayed, where the device captures and the program has run. */
+void rig_run_recorded(struct rig *rig, const struct step *step, struct snapshot *out);
+
 /* Loads, runs the program as a whole, and reads what outlives it. */
 void rig_run_program(struct rig *rig, const struct step *step, struct snapshot *out);
 

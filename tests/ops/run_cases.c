@@ -30,13 +30,18 @@ static void check_same_bytes(const struct rig *rig, const struct snapshot *a,
 
 static void check_repeatable(struct rig *rig, const struct step *step,
                              const struct snapshot *first) {
-    struct snapshot again = {{0}}, whole = {{0}};
+    struct snapshot again = {{0}}, whole = {{0}}, recorded = {{0}};
     rig_run_ops(rig, step, &again);
     rig_run_program(rig, step, &whole);
     check_same_bytes(rig, first, &again, "when run again");
     check_same_bytes(rig, first, &whole, "when run as a whole");
+    if (rig->device.backend->capture_begin) {
+        rig_run_recorded(rig, step, &recorded);
+        check_same_bytes(rig, first, &recorded, "when recorded");
+    }
     snapshot_release(&again);
     snapshot_release(&whole);
+    snapshot_release(&recorded);
 }
 
 /* --- against ref --- */

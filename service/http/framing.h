@@ -1,10 +1,11 @@
 /*
  * framing.h - refuses requests of which two servers could think differently where they end.
  *
- * Debian's libmicrohttpd 0.9.75 accepts duplicate Content-Length, Content-Length beside
+ * libmicrohttpd 0.9.75 (Debian 12) accepts duplicate Content-Length, Content-Length beside
  * Transfer-Encoding, header names with spaces, and folded lines (which it even glues to the
  * header's name). Behind a proxy each of them lets a second request be smuggled in. So the
- * headers are checked here, as they came, before anything is believed.
+ * headers are checked here, as they came, before anything is believed. libmicrohttpd 1.0 refuses
+ * some of it itself, with a page of its own (server.c).
  *
  * Errors:  INVALID for what is malformed or ambiguous, UNSUPPORTED for a transfer coding other
  *          than chunked, TOO_LARGE for too many headers. The connection must then be closed.

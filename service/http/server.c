@@ -13,6 +13,14 @@
 
 enum { NS_PER_MS = 1000 * 1000 };
 
+/* Libraries of this version on unfold lines and end them at a lone LF before anybody sees them,
+ * unless they are told to refuse that. Before, framing.c sees it. */
+#if MHD_VERSION >= 0x00097600
+#define REFUSE_FOLDS MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL
+#else
+#define REFUSE_FOLDS MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL
+#endif
+
 static struct link *link_of(struct MHD_Connection *connection) {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
@@ -123,6 +131,7 @@ static enum status start_daemon(struct server *server, const struct tls *tls, st
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, server},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, server},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escaped, NULL},
+        {REFUSE_FOLDS},
         {MHD_OPTION_END, 0, NULL},
     };
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |

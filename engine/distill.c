@@ -7,6 +7,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/process.h"
+#include "engine/session/trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,10 @@ int main(int argc, char **argv) {
     }
     if (is_help(argv[1]))
         return help_main(argv[2]);
+    if (str_equal(argv[1], "version") || str_equal(argv[1], "--version")) {
+        printf("distill %s\n", trainer_version());
+        return EXIT_SUCCESS;
+    }
     const struct command *command = command_find(argv[1]);
     if (!command)
         return unknown_command(argv[1]);

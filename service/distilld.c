@@ -3,6 +3,7 @@
  */
 #include "api/codec.h"
 #include "engine/base/process.h"
+#include "engine/session/trainer.h"
 #include "service/common/config.h"
 #include "service/common/signals.h"
 #include "service/http/serve.h"
@@ -62,25 +63,35 @@ static int find_role(const char *name) {
     return -1;
 }
 
-static bool asks_for_help(int argc, char *const *argv) {
-    static const char *const words[] = {"help", "help=1", "--help", "-h"};
+/* Is one of the arguments one of the words? */
+static bool asks_for(int argc, char *const *argv, const char *const *words) {
     for (int i = 1; i < argc; i++)
-        for (size_t word = 0; word < sizeof words / sizeof *words; word++)
+        for (int word = 0; words[word]; word++)
             if (str_equal(argv[i], words[word]))
                 return true;
     return false;
 }
 
 int main(int argc, char **argv) {
+    static const char *const help[] = {"help", "help=1", "--help", "-h", NULL};
+    static const char *const version[] = {"version", "--version", NULL};
     process_wait_briefly(argv);
-    const char *name = argc > 1 ? argv[1] : "";
-    if (asks_for_help(argc, argv)) {
+    if (asks_for(argc, argv, help)) {
         print_help(stdout);
         return EXIT_SUCCESS;
     }
+    if (asks_for(argc, argv, version)) {
+        printf("distilld %s\n", trainer_version());
+        return EXIT_SUCCESS;
+    }
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
     int role = find_role(name);
     if (role < 0) {
-        print_help(stderr);
+        fprintf(stderr, "distilld: there is no role \"%s\"; distilld help lists them\n", name);
         return EXIT_USAGE;
     }
     if (ROLES[role].command)

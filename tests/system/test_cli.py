@@ -33,6 +33,9 @@ class Usage(Case):
             self.assertEqual(self.succeed("help", command), text)
         self.refuse(2, '"fly"', "help", "fly")
 
+    def test_version(self):
+        self.assertRegex(self.succeed("--version"), r"^distill \d+\.\d+\.\d+\n$")
+
     def test_help_says_what_must_be_given(self):
         for command, usage in [("train", "student=... dataset=... out=... [key=value ...]"),
                                ("predict", "[FILE ...] model=... [key=value ...]"),

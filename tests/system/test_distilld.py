@@ -41,12 +41,18 @@ class UsageTest(unittest.TestCase):
     def test_wrong_arguments(self):
         for words, part in ((["up", "port=99999"], "0 to 65535"), (["work", "prot=1"], '"port"'),
                             (["up", "port=1", "port=2"], "twice"), (["up", "port"], "key=value"),
-                            (["up", "host=0.0.0.0"], "insecure=1")):
+                            (["up", "host=0.0.0.0"], "insecure=1"), (["fly"], 'role "fly"')):
             result = distilld(*words)
             self.assertEqual((result.returncode, result.stdout), (2, ""), result)
             self.assertIn(part, result.stderr)
             self.assertEqual(result.stderr.count("\n"), 1)
-        self.assertEqual([distilld().returncode, distilld("fly").returncode], [2, 2])
+        self.assertEqual(distilld().returncode, 2)
+
+    def test_version(self):
+        for word in ("version", "--version"):
+            result = distilld(word)
+            self.assertEqual(result.returncode, 0)
+            self.assertRegex(result.stdout, r"^distilld \d+\.\d+\.\d+\n$")
 
 
 class BeginningTest(ServiceCase):

@@ -74,10 +74,18 @@ class Link:
         assert self.inside("link", "set", self.device, "up")
 
 
+def forget_killed():
+    """Removes what libfaketime has left in shared memory of processes that were killed."""
+    for path in pathlib.Path("/dev/shm").glob("*faketime_s*_[0-9]*"):
+        if not pathlib.Path("/proc", path.name.rpartition("_")[2]).exists():
+            path.unlink(missing_ok=True)
+
+
 class Clock:
     """The time of day of a process, by libfaketime; other clocks go on."""
 
     def __init__(self, folder, name):
+        atexit.register(forget_killed)
         found = sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
         self.possible = bool(found)
         self.file = pathlib.Path(folder) / f"clock-{name}"

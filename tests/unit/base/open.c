@@ -2,6 +2,7 @@
 #include "engine/base/open.h"
 
 #include "engine/base/file.h"
+#include "engine/base/str.h"
 #include "tests/support/t.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -130,7 +132,9 @@ static void test_nobody_can_change_what_is_meant(void) {
 }
 
 int main(void) {
-    T_CHECK(realpath(t_temp_dir(), root) != NULL);
+    char *real = realpath(t_temp_dir(), NULL);
+    T_CHECK(real && str_copy(root, sizeof root, real));
+    free(real);
     set_up();
     T_RUN(test_links_are_followed_where_nothing_is_said);
     T_RUN(test_strict_paths);

@@ -27,7 +27,7 @@
  *     {distill}:outbox:<id>   zset    its messages by the time of the next try, ms
  *     {distill}:delivery:<id>:<message>  hash  one of them, with the job as it was
  *     {distill}:idempotency:<sha256>  hash  id and fingerprint of a submission; expires
- *     {distill}:removed       set     removed jobs whose files may still be there
+ *     {distill}:removed       zset    removed jobs whose files may still be there
  *     {distill}:changes       stream  ids of jobs that changed; wakes who waits
  *     {distill}:order         counter arrivals
  */

@@ -25,12 +25,12 @@ static enum status remove_files(const char *data, const char *id, struct error *
 }
 
 /* gone: a job whose files are no more, or "". Answers with some that may have files. */
-static enum status ask_removed(struct redis_pool *pool, const char *gone, int limit,
-                               struct redisReply **reply, struct error *err) {
+static enum status ask_removed(struct redis_pool *pool, const char *gone, struct redisReply **reply,
+                               struct error *err) {
     struct redis_args args = {0};
     redis_args_text(&args, gone);
     redis_args_text(&args, "");
-    redis_args_int(&args, limit);
+    redis_args_int(&args, RETENTION_LOOK);
     return pool_script(pool, &script_removed, &args, reply, err);
 }
 
@@ -39,7 +39,7 @@ static enum status clear(struct redis_pool *pool, const char *data, const char *
     struct redisReply *reply = NULL;
     enum status status = remove_files(data, id, err);
     if (!status)
-        status = ask_removed(pool, id, 0, &reply, err);
+        status = ask_removed(pool, id, &reply, err);
     redis_reply_free(reply);
     return status;
 }
@@ -47,7 +47,7 @@ static enum status clear(struct redis_pool *pool, const char *data, const char *
 /* What a server that was killed meanwhile, or a disk that failed, has left. */
 static enum status clear_removed(struct redis_pool *pool, const char *data, struct error *err) {
     struct redisReply *reply = NULL;
-    enum status status = ask_removed(pool, "", RETENTION_LOOK, &reply, err);
+    enum status status = ask_removed(pool, "", &reply, err);
     const struct redisReply *found = status ? NULL : reply->element[1];
     for (size_t i = 0; !status && i < found->elements; i++)
         status = clear(pool, data, found->element[i]->str, err);
@@ -141,6 +141,10 @@ static enum status judge_some(struct retention *retention, struct error *err) {
 }
 
 enum status retention_step(struct retention *retention, struct error *err) {
-    enum status status = clear_removed(retention->pool, retention->data, err);
-    return status || !least_age_ms(retention) ? status : judge_some(retention, err);
+    struct error judge_err;
+    enum status cleared = clear_removed(retention->pool, retention->data, err);
+    if (!least_age_ms(retention))
+        return cleared;
+    enum status judged = judge_some(retention, cleared ? &judge_err : err);
+    return cleared ? cleared : judged;
 }

@@ -12,7 +12,7 @@ local digest = redis.call('HGET', key('job', id), 'idempotency')
 if digest and redis.call('HGET', key('idempotency', digest), 'id') == id then
     redis.call('DEL', key('idempotency', digest)) -- it names nothing any more
 end
-redis.call('SADD', key('removed'), id)
+redis.call('ZADD', key('removed'), 0, id)
 redis.call('ZREM', key('jobs'), id)
 unindex(id)
 redis.call('ZREM', key('state', state), id)

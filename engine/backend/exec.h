@@ -42,7 +42,7 @@ void exec_run_op(struct exec *exec, int op, const struct step *step);
  * after its sticky error. Ended by exec_forget. */
 void *exec_record_op(struct exec *exec, int op, const struct step *step, int times);
 void exec_replay(struct exec *exec, void *recorded);
-void exec_forget(struct exec *exec, void *recorded); /* NULL is allowed. */
+void exec_forget(struct exec *exec, void *recorded); /* NULL, or what no replay is left of. */
 
 /* Does the value lie anywhere? Not if it is between ops that the backend merges. */
 bool exec_has(const struct exec *exec, int value);

@@ -13,8 +13,8 @@
 
 enum { NS_PER_MS = 1000 * 1000 };
 
-/* Libraries of this version on unfold lines and end them at a lone LF before anybody sees them,
- * unless they are told to refuse that. Before, framing.c sees it. */
+/* From this version on libmicrohttpd unfolds lines and ends them at a lone LF before anybody sees
+ * them, unless it is told to refuse that. Older ones show them to framing.c. */
 #if MHD_VERSION >= 0x00097600
 #define REFUSE_FOLDS MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL
 #else

@@ -1,6 +1,7 @@
 #include "tests/ops/rig.h"
 
 #include "engine/base/mem.h"
+#include "tests/support/t.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,10 +79,12 @@ void snapshot_release(struct snapshot *snapshot) {
 /* One op; recorded: as a launch that is recorded first. */
 static void run_op(struct rig *rig, int op, const struct step *step, bool recorded) {
     void *once = recorded ? exec_record_op(rig->exec, op, step, 1) : NULL;
-    if (once)
-        exec_replay(rig->exec, once);
-    else
+    if (!once) {
         exec_run_op(rig->exec, op, step);
+        return;
+    }
+    exec_replay(rig->exec, once);
+    T_INT(exec_synchronize(rig->exec, NULL), STATUS_OK);
     exec_forget(rig->exec, once);
 }
 

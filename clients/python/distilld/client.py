@@ -20,6 +20,7 @@ import httpx
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
+from .transport import COME_BACK_LATER, Transport, pause_s
 from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Evaluation, Job, JobEvent,
                     Key, Model, NewKey, Point, PredictedPicture, Prediction, Rerun, Sample, Upload,
                     Webhook, Worker)
@@ -28,17 +29,14 @@ from .weights import pth_to_safetensors
 
 Picture = Union[str, "os.PathLike[str]", bytes]
 
-DEFAULT_URL = "http://127.0.0.1:8080"
 FINISHED = ("succeeded", "failed", "cancelled")
 PICTURES_PER_REQUEST = 64
 CHECKPOINTS = (".pth", ".pt", ".tar")  # of PyTorch
-COME_BACK_LATER = (429, 503)
 CONFLICT = 409  # while the server does not know yet that a connection is gone
 HEARTBEAT_S = 15  # a stream is never silent for longer
-LONGEST_PAUSE_S = 10.0
 
 
-class Client:
+class Client(Transport):
     """A connection to one service; close it, or use it as a context manager.
 
     url is the service's address; by default what the environment variable DISTILLD_URL says, or
@@ -47,25 +45,6 @@ class Client:
     when the service cannot be reached or asks to come back later. A client may be used by several
     threads.
     """
-
-    def __init__(self, url: Optional[str] = None, *, key: Optional[str] = None,
-                 timeout: float = 60.0, retries: int = 4):
-        self.url = (url or os.environ.get("DISTILLD_URL") or DEFAULT_URL).rstrip("/")
-        self.retries = retries
-        self.timeout = timeout
-        key = key or os.environ.get("DISTILLD_KEY")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout)
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the connections."""
-        self._http.close()
 
     # Jobs
 
@@ -191,15 +170,12 @@ class Client:
                 failures += 1
                 if failures > self.retries or error.status not in COME_BACK_LATER:
                     raise
-            time.sleep(_pause_s(failures))
+            time.sleep(pause_s(failures))
 
     def _events(self, path: str, since: int) -> Iterator[Event]:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(since)}
         timeout = httpx.Timeout(self.timeout, read=3 * HEARTBEAT_S)
-        with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
-            if response.status_code != 200:
-                response.read()
-                raise _problem(response)
+        with self._stream(path, headers=headers, timeout=timeout) as response:
             yield from read_events(line.rstrip("\r\n") for line in response.iter_lines())
 
     def curve(self, job_id: str, since: int = 0) -> List[Point]:
@@ -229,10 +205,7 @@ class Client:
 
     def predictions(self, job_id: str) -> Iterator[PredictedPicture]:
         """What a job of method predict has predicted, picture by picture."""
-        with self._http.stream("GET", f"/jobs/{job_id}/predictions") as response:
-            if response.status_code != 200:
-                response.read()
-                raise _problem(response)
+        with self._stream(f"/jobs/{job_id}/predictions") as response:
             for line in response.iter_lines():
                 yield cast(PredictedPicture, json.loads(line))
 
@@ -318,10 +291,7 @@ class Client:
         target = Path(os.fspath(path))
         partial = target.with_name(target.name + ".part")
         digest = hashlib.sha256()
-        with self._http.stream("GET", source, params=params) as response:
-            if response.status_code != 200:
-                response.read()
-                raise _problem(response)
+        with self._stream(source, params=params) as response:
             with open(partial, "wb") as file:
                 for block in response.iter_bytes():
                     digest.update(block)
@@ -410,7 +380,7 @@ class Client:
             failures = 0 if part["bytes"] > last else failures + 1
             last = part["bytes"]
             if failures:
-                time.sleep(_pause_s(failures))
+                time.sleep(pause_s(failures))
             try:
                 with open(source, "rb") as file:
                     file.seek(last)
@@ -452,8 +422,6 @@ class Client:
         """The fields of a job as a JSON Schema."""
         return cast(Dict[str, Any], self._json("GET", "/schema"))
 
-    # The service
-
     # Webhooks
 
     def add_webhook(self, url: str, **fields: Any) -> Webhook:
@@ -476,6 +444,8 @@ class Client:
     def remove_webhook(self, webhook_id: str) -> None:
         """Removes it with what it was not sent yet."""
         self._request("DELETE", f"/webhooks/{webhook_id}", safe=False)
+
+    # The service
 
     def workers(self) -> List[Worker]:
         """The workers that are there or were in the last hour, by name."""
@@ -506,59 +476,9 @@ class Client:
         except httpx.TransportError:
             return False
 
-    # Requests
-
-    def _json(self, method: str, path: str, **arguments: Any) -> Any:
-        return self._request(method, path, **arguments).json()
-
-    def _request(self, method: str, path: str, *, safe: bool = True,
-                 **arguments: Any) -> httpx.Response:
-        """Sends a request, again if it is safe and the service cannot answer now."""
-        attempt = 0
-        while True:
-            attempt += 1
-            is_last = not safe or attempt > self.retries
-            try:
-                response = self._http.request(method, path, **arguments)
-            except httpx.TransportError as error:
-                if is_last:
-                    raise ServiceUnreachable(f"{self.url}: {error}") from error
-                time.sleep(_pause_s(attempt))
-                continue
-            if response.is_success:
-                return response
-            if is_last or response.status_code not in COME_BACK_LATER:
-                raise _problem(response)
-            time.sleep(_pause_s(attempt, response.headers.get("Retry-After")))
-
-    def _pages(self, path: str, params: Dict[str, Any]) -> Iterator[Any]:
-        params = dict(params)
-        while True:
-            page = self._json("GET", path, params=params)
-            yield from page["items"]
-            if page["next"] is None:
-                return
-            params["after"] = page["next"]
-
-
-def _pause_s(attempt: int, retry_after: Optional[str] = None) -> float:
-    """How long to wait before a request is sent again."""
-    if retry_after and retry_after.isdigit():
-        return min(float(retry_after), LONGEST_PAUSE_S)
-    return min(0.2 * 2.0 ** attempt, LONGEST_PAUSE_S)
-
 
 def _tell(progress: Callable[[str, int, int], None], name: str, total: int, at: int) -> None:
     progress(name, at, total)
-
-
-def _problem(response: httpx.Response) -> ProblemError:
-    """The error of an answer, also of one that is no problem details (a proxy's, say)."""
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = {"title": response.reason_phrase, "detail": response.text[:400]}
-    return ProblemError(response.status_code, problem)
 
 
 def _picture_bytes(picture: Picture) -> bytes:

@@ -5,11 +5,10 @@
  */
 #include "engine/backend/cuda/blas.h"
 #include "engine/base/mem.h"
+#include "tests/gpu/emulate/numbers.h"
 #include "tests/gpu/emulate/record.h"
 
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct blas_plan_state {
     struct blas_problem problem;
@@ -47,25 +46,6 @@ const struct blas_plan *blas_plan_of(struct blas *blas, const struct blas_proble
     return plan;
 }
 
-static float load(const void *data, int bf16, int64_t i) {
-    float out;
-    if (!bf16)
-        return ((const float *)data)[i];
-    uint32_t bits = (uint32_t)((const uint16_t *)data)[i] << 16;
-    memcpy(&out, &bits, sizeof out);
-    return out;
-}
-
-/* To nearest, ties to even. */
-static void store(void *data, int bf16, int64_t i, float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    if (bf16)
-        ((uint16_t *)data)[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    else
-        ((float *)data)[i] = x;
-}
-
 /* Where element (row, column) of a matrix is, as it is multiplied. */
 static int64_t place(const struct blas_matrix *matrix, int row, int column) {
     int r = matrix->transposed ? column : row, c = matrix->transposed ? row : column;
@@ -78,12 +58,12 @@ static float element(const struct blas_problem *problem, const struct blas_view 
     int64_t at = place(&view->out, row, column);
     float sum = 0;
     for (int l = 0; l < problem->inner; l++)
-        sum += load(operands->b, problem->bf16, place(&view->left, row, l)) *
-               load(operands->a, problem->bf16, place(&view->right, l, column));
+        sum += number_load(operands->b, problem->bf16, place(&view->left, row, l)) *
+               number_load(operands->a, problem->bf16, place(&view->right, l, column));
     if (problem->residual)
-        sum += load(operands->residual, problem->c_bf16, at);
+        sum += number_load(operands->residual, problem->c_bf16, at);
     if (problem->bias)
-        sum += load(operands->bias, problem->c_bf16, row);
+        sum += number_load(operands->bias, problem->c_bf16, row);
     return problem->relu && sum < 0 ? 0 : sum;
 }
 
@@ -98,8 +78,8 @@ static void run_product(const void *args) {
     struct blas_view view = blas_view_of(problem);
     for (int column = 0; column < view.out.columns; column++)
         for (int row = 0; row < view.out.rows; row++)
-            store(product->operands.c, problem->c_bf16, place(&view.out, row, column),
-                  element(problem, &view, &product->operands, row, column));
+            number_store(product->operands.c, problem->c_bf16, place(&view.out, row, column),
+                         element(problem, &view, &product->operands, row, column));
 }
 
 void blas_run(struct blas *blas, const struct blas_plan *plan,

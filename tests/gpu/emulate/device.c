@@ -1,8 +1,9 @@
 /*
- * The cuda backend on an emulated device: host memory, kernels as compiled by emulate.h, no cuDNN;
- * with DISTILL_EMULATE_BLAS=1 in the environment cuBLASLt's products, as blas.c beside this has
- * them. It has the name cuda in the table of the tests that are linked against it, so that they run
- * the very kernels and the very host code on every problem line; its identity says what it is.
+ * The cuda backend on an emulated device: host memory, kernels as compiled by emulate.h; with
+ * DISTILL_EMULATE_LIBRARIES=1 in the environment cuDNN and cuBLASLt, as dnn.c and blas.c beside
+ * this have them. It has the name cuda in the table of the tests that are linked against it, so
+ * that they run the very kernels and the very host code on every problem line; its identity says
+ * what it is.
  */
 #include "engine/backend/cuda/cuda_internal.h"
 #include "engine/base/mem.h"
@@ -19,26 +20,34 @@ struct emulated {
     struct step step[STEP_SLOTS];
 };
 
+static void emulated_close(struct device *device) {
+    struct emulated *emulated = device->state;
+    blas_close(emulated->cuda.blas);
+    dnn_close(emulated->cuda.dnn);
+    free(emulated);
+}
+
+static enum status open_libraries(struct cuda *cuda, struct error *err) {
+    enum status status = blas_open(&cuda->blas, NULL, err);
+    return status == STATUS_OK ? dnn_open(&cuda->dnn, NULL, NULL, err) : status;
+}
+
 static enum status emulated_open(struct device *device, struct error *err) {
     struct emulated *emulated = xcalloc(1, sizeof *emulated);
-    enum status status = STATUS_OK;
+    enum status status = cuda_read_pointwise(&emulated->cuda.pointwise, err);
     emulated->cuda.queue.processors = 1;
     emulated->cuda.queue.shared_bytes = 227 << 10;
     emulated->cuda.queue.cluster_most = 16;
     emulated->cuda.step = emulated->step;
     device->state = emulated;
-    if (getenv("DISTILL_EMULATE_BLAS"))
-        status = blas_open(&emulated->cuda.blas, NULL, err);
+    if (status == STATUS_OK && getenv("DISTILL_EMULATE_LIBRARIES"))
+        status = open_libraries(&emulated->cuda, err);
     snprintf(device->identity, sizeof device->identity,
              "the kernels of cuda%s, emulated on the host: no GPU",
-             emulated->cuda.blas ? " and products of cuBLASLt" : "");
+             emulated->cuda.dnn ? ", cuDNN and cuBLASLt" : "");
+    if (status != STATUS_OK)
+        emulated_close(device);
     return status;
-}
-
-static void emulated_close(struct device *device) {
-    struct emulated *emulated = device->state;
-    blas_close(emulated->cuda.blas);
-    free(emulated);
 }
 
 static enum status emulated_alloc(struct device *device, void **out, size_t bytes, const char *what,
@@ -122,16 +131,3 @@ static const struct backend backend_emulated = {
 };
 
 const struct backend *const backend_table[] = {&backend_emulated, &backend_ref, NULL};
-
-/* Without a device there is no cuDNN: all convolutions are those of own kernels. */
-const struct dnn_plan *dnn_plan_of(struct dnn *dnn, const struct dnn_problem *problem) {
-    (void)dnn;
-    (void)problem;
-    return NULL;
-}
-
-void dnn_run(struct dnn *dnn, const struct dnn_plan *plan, const struct dnn_operands *operands) {
-    (void)dnn;
-    (void)plan;
-    (void)operands;
-}

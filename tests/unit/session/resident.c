@@ -1,10 +1,11 @@
 /* Training gives the same bytes wherever its batches lie and however many steps a launch has, on
- * every device that opens: ref, and a GPU or the emulation of one. */
+ * every device that opens: ref, and a GPU or the emulation of one, there in bf16 too. */
 #include "tests/unit/session/devices.h"
 #include "tests/unit/session/trainer_fixture.h"
 
-static enum device_kind kind; /* the device of the test that runs */
-static bool briefly;          /* one comparison only: an emulated run takes many seconds */
+static enum device_kind kind;    /* the device of the test that runs, */
+static enum precision precision; /* and what it computes in */
+static bool briefly;             /* f32 by one comparison only: emulated runs take many seconds */
 
 /* Two pictures a step: ten full steps an epoch and one of the last picture. In the second epoch
  * a launch of eight is recorded, in the third it is replayed. */
@@ -12,6 +13,7 @@ static void start(struct run *run, const char *name, enum train_feed feed) {
     run_init(run, name);
     CHECK(file_remove_all(run->out, NULL) == STATUS_OK);
     run->spec.device = (int)kind;
+    run->spec.precision = (int)precision;
     run->spec.epochs = 3;
     run->spec.batch_size = 2;
     run->spec.report_every = 1000;
@@ -151,10 +153,9 @@ static void divergence_names_the_same_step(void) {
     T_INT(device.last_checkpoint, host.last_checkpoint);
 }
 
-static void on(enum device_kind device) {
-    kind = device;
+static void all(void) {
     recorded_steps_change_nothing();
-    if (briefly)
+    if (briefly && precision == PRECISION_F32)
         return;
     batches_on_the_device_change_nothing();
     a_teacher_changes_nothing();
@@ -162,6 +163,16 @@ static void on(enum device_kind device) {
     a_stop_within_an_epoch_changes_nothing();
     changed_pictures_come_from_the_host();
     divergence_names_the_same_step();
+}
+
+static void on(enum device_kind device) {
+    kind = device;
+    precision = PRECISION_F32;
+    all();
+    if (kind != DEVICE_CUDA)
+        return;
+    precision = PRECISION_BF16;
+    all();
 }
 
 static void on_devices(void) {

@@ -3,8 +3,9 @@
  *
  * A value is stored PLAIN (NHWC; f32 where the program says f32 or bf16, else its own type) or
  * NATIVE (whatever the backend likes best, for example nChw16c in f32 or bf16) or ROWS (NHWC in
- * bf16, of values that are bf16: those of transformers, whose tokens are rows). For each op the
- * kernel names the formats it reads and writes; exec puts reorder ops between those that differ.
+ * bf16, for example of transformers, whose tokens are rows). For each op the kernel names the
+ * formats it reads and writes; exec puts reorder ops between those that differ. Parameters are
+ * PLAIN; a kernel may read weights and write gradients in another format all the same.
  * A kernel missing in a host backend's table is taken from its fallback, which knows PLAIN only.
  *
  * A kernel has a cold phase, prepare, that may allocate, choose algorithms and fail, and a hot
@@ -62,7 +63,8 @@ typedef enum status kernel_prepare_fn(const struct kernel_context *context, void
 typedef void kernel_refresh_fn(void *state, const struct kernel_args *args);
 typedef void kernel_run_fn(void *state, const struct kernel_args *args);
 typedef void kernel_release_fn(void *state);
-/* Runs calls that follow each other in the program, at most KERNEL_CALLS, as if one by one. */
+/* Runs calls that follow each other, at most KERNEL_CALLS, in any order: none writes where another
+ * one reads. */
 enum { KERNEL_CALLS = 64 };
 typedef void kernel_run_all_fn(const struct kernel_args *const *args, int count);
 

@@ -16,7 +16,13 @@ const struct kernel *backend_kernel(const struct backend *backend, enum opcode c
 size_t place_bytes(const struct device *device, const struct value *value, enum format format) {
     if (format == FORMAT_NATIVE)
         return device->backend->native_bytes(device, value);
-    return format == FORMAT_ROWS ? value_bytes(value) : plain_bytes(value);
+    return format == FORMAT_ROWS ? (size_t)shape_elements(value->shape) * sizeof(uint16_t)
+                                 : plain_bytes(value);
+}
+
+/* Weights, their gradients and states, and what the prologue makes of them. */
+static bool is_parameter(const struct value *value) {
+    return value->kind == VALUE_DERIVED || value->kind >= VALUE_WEIGHT;
 }
 
 static int add_place(struct exec *exec, int value, enum format format) {
@@ -40,6 +46,7 @@ static struct call *add_call(struct exec *exec, int logical, enum opcode code) {
     struct call *call = &exec->call[exec->n_calls++];
     memset(call, 0, sizeof *call);
     call->logical = logical;
+    call->section = exec->program->op[logical].section;
     call->kernel = backend_kernel(exec->device->backend, code);
     call->context.device = exec->device;
     call->context.program = exec->program;
@@ -50,20 +57,26 @@ static struct call *add_call(struct exec *exec, int logical, enum opcode code) {
     return call;
 }
 
-/* Appends the reorder that makes the value available in a second format. */
-static int add_reorder(struct exec *exec, int logical, int from, enum format format) {
+static void add_reorder(struct exec *exec, int logical, int from, int to) {
     int value = exec->place[from].value;
-    CHECK(exec->program->value[value].kind < VALUE_WEIGHT); /* it would be stale after a step */
-    int to = add_place(exec, value, format);
-    exec->place[to].persistent = false;
     struct call *call = add_call(exec, logical, OP_REORDER);
-    call->op = op_new(OP_REORDER, exec->program->op[logical].section);
+    call->op = op_new(OP_REORDER, call->section);
     call->op.in[0] = call->op.out[0] = value;
     call->context.in[0] = exec->place[from].format;
-    call->context.out[0] = format;
+    call->context.out[0] = exec->place[to].format;
     call->in[0] = from;
     call->out[0] = to;
     exec->reorders++;
+}
+
+/* Makes a value available in a second format; of parameters that the program keeps only once. */
+static int add_copy(struct exec *exec, int logical, int from, enum format format) {
+    int value = exec->place[from].value;
+    int to = add_place(exec, value, format);
+    exec->place[to].persistent = is_parameter(&exec->program->value[value]);
+    add_reorder(exec, logical, from, to);
+    if (program_keeps(exec->program, value))
+        exec->call[exec->n_calls - 1].section = SECTION_PROLOGUE;
     return to;
 }
 
@@ -74,41 +87,82 @@ static int place_for_input(struct exec *exec, int logical, int value, enum forma
         add_place(exec, value, FORMAT_PLAIN);
     }
     int place = exec->place_of[value][format];
-    return place >= 0 ? place : add_reorder(exec, logical, exec->produced[value], format);
+    return place >= 0 ? place : add_copy(exec, logical, exec->produced[value], format);
 }
 
-/* The place to write a value to. What is seen from outside is PLAIN. */
+/* The place to write a value to. What is seen from outside is PLAIN; gradients get there by
+ * write_gradients. */
 static int place_for_output(struct exec *exec, int value, enum format format) {
-    const struct value *of = &exec->program->value[value];
-    CHECK(format == FORMAT_PLAIN || of->kind == VALUE_ACTIVATION || of->kind == VALUE_DERIVED);
+    enum value_kind kind = exec->program->value[value].kind;
+    CHECK(format == FORMAT_PLAIN || kind == VALUE_ACTIVATION || kind == VALUE_DERIVED ||
+          kind == VALUE_GRADIENT);
+    if (kind == VALUE_GRADIENT && exec->produced[value] < 0)
+        add_place(exec, value, FORMAT_PLAIN);
     int place = exec->place_of[value][format];
     return place >= 0 ? place : add_place(exec, value, format);
 }
 
-static void compile_op(struct exec *exec, int index, const struct op *op) {
-    struct kernel_context context = {.device = exec->device, .program = exec->program, .op = op};
-    const struct kernel *kernel = backend_kernel(exec->device->backend, op->code);
+/* The op at index, or the one that the backend makes of several, and the formats its kernel wants;
+ * says how many ops it is. */
+static int look_at(const struct exec *exec, int index, struct op *op,
+                   struct kernel_context *context) {
+    const struct backend *backend = exec->device->backend;
+    *op = exec->program->op[index];
+    int count = backend->merge ? backend->merge(exec->program, index, op) : 1;
+    const struct kernel *kernel = backend_kernel(backend, op->code);
+    *context = (struct kernel_context){.device = exec->device, .program = exec->program, .op = op};
     if (kernel && kernel->formats)
-        kernel->formats(&context, context.in, context.out);
+        kernel->formats(context, context->in, context->out);
+    return count;
+}
+
+static int compile_ops(struct exec *exec, int index) {
+    struct kernel_context context;
+    struct op op;
     int in[OP_MAX_IN], out[OP_MAX_OUT];
+    int count = look_at(exec, index, &op, &context);
     for (int i = 0; i < OP_MAX_IN; i++)
-        in[i] = op->in[i] < 0 ? -1 : place_for_input(exec, index, op->in[i], context.in[i]);
+        in[i] = op.in[i] < 0 ? -1 : place_for_input(exec, index, op.in[i], context.in[i]);
     for (int i = 0; i < OP_MAX_OUT; i++) /* their lives begin with the next call */
-        out[i] = op->out[i] < 0 ? -1 : place_for_output(exec, op->out[i], context.out[i]);
-    struct call *call = add_call(exec, index, op->code);
-    call->op = *op;
+        out[i] = op.out[i] < 0 ? -1 : place_for_output(exec, op.out[i], context.out[i]);
+    struct call *call = add_call(exec, index, op.code);
+    call->op = op;
     call->context = context;
     memcpy(call->in, in, sizeof in);
     memcpy(call->out, out, sizeof out);
+    return count;
 }
 
-/* Compiles the op at index and those that the backend does together with it; says how many. */
-static int compile_ops(struct exec *exec, int index) {
-    const struct backend *backend = exec->device->backend;
-    struct op op = exec->program->op[index];
-    int count = backend->merge ? backend->merge(exec->program, index, &op) : 1;
-    compile_op(exec, index, &op);
-    return count;
+/* Compiles ops from index on, up to those of this section; says where it has stopped. */
+static int compile_up_to(struct exec *exec, int index, enum section section) {
+    while (index < exec->program->n_ops && exec->program->op[index].section < section)
+        index += compile_ops(exec, index);
+    return index;
+}
+
+/* The copies of parameters that ops from index on want: before all of these and one behind the
+ * other, so that a backend can make them at once. */
+static void copy_parameters(struct exec *exec, int index) {
+    while (index < exec->program->n_ops) {
+        struct kernel_context context;
+        struct op op;
+        int count = look_at(exec, index, &op, &context);
+        for (int i = 0; i < OP_MAX_IN; i++)
+            if (op.in[i] >= 0 && is_parameter(&exec->program->value[op.in[i]]))
+                place_for_input(exec, index, op.in[i], context.in[i]);
+        index += count;
+    }
+}
+
+/* Gradients that kernels have written in another format, likewise. */
+static void write_gradients(struct exec *exec) {
+    for (int i = 0; i < exec->program->n_values; i++) {
+        const struct value *value = &exec->program->value[i];
+        for (int format = FORMAT_PLAIN + 1; format < FORMAT_COUNT; format++)
+            if (value->kind == VALUE_GRADIENT && exec->place_of[i][format] >= 0)
+                add_reorder(exec, value->first, exec->place_of[i][format],
+                            exec->place_of[i][FORMAT_PLAIN]);
+    }
 }
 
 void exec_compile(struct exec *exec) {
@@ -120,8 +174,11 @@ void exec_compile(struct exec *exec) {
         for (int format = 0; format < FORMAT_COUNT; format++)
             exec->place_of[i][format] = -1;
     }
-    for (int i = 0; i < exec->program->n_ops;)
-        i += compile_ops(exec, i);
+    int index = compile_up_to(exec, 0, SECTION_FORWARD);
+    copy_parameters(exec, index);
+    index = compile_up_to(exec, index, SECTION_UPDATE);
+    write_gradients(exec);
+    compile_up_to(exec, index, SECTION_COUNT);
     for (int i = 0; i < n; i++) /* outside values that no op touches can still be written */
         if (exec->produced[i] < 0 && value_is_persistent(&exec->program->value[i]))
             add_place(exec, i, FORMAT_PLAIN);
@@ -188,6 +245,12 @@ static void *arena_pointer(const struct exec *exec, const struct value *value) {
     return arena[value->kind - VALUE_WEIGHT] + value->offset;
 }
 
+/* Is the place in memory of others: arenas, or what exec_bind says? */
+static bool is_foreign(const struct exec *exec, const struct place *place) {
+    enum value_kind kind = exec->program->value[place->value].kind;
+    return place->persistent && place->format == FORMAT_PLAIN && kind >= VALUE_SHARED;
+}
+
 /* Offsets of activations by the plan, of persistent places one behind the other. */
 static struct plan_item *plan_places(struct exec *exec) {
     struct plan_item *items = xcalloc((size_t)exec->n_places + 1, sizeof *items);
@@ -195,7 +258,7 @@ static struct plan_item *plan_places(struct exec *exec) {
     struct plan_item *dense = xcalloc((size_t)exec->n_places + 1, sizeof *dense);
     for (int i = 0; i < exec->n_places; i++) {
         const struct place *place = &exec->place[i];
-        if (place->persistent && exec->program->value[place->value].kind < VALUE_SHARED) {
+        if (place->persistent && !is_foreign(exec, place)) {
             items[i].offset = exec->persistent_bytes;
             exec->persistent_bytes += (place->bytes + 63) / 64 * 64;
         } else if (!place->persistent && place->storage == i) {
@@ -240,11 +303,11 @@ static void resolve_places(struct exec *exec, const struct plan_item *items) {
         struct place *place = &exec->place[i];
         const struct value *value = &exec->program->value[place->value];
         size_t offset = items[storage_of(exec, i)].offset;
-        if (place->persistent && value->kind >= VALUE_WEIGHT)
-            place->ptr = arena_pointer(exec, value);
-        else if (!place->persistent || value->kind < VALUE_SHARED)
+        if (!is_foreign(exec, place))
             place->ptr =
                 (char *)(place->persistent ? exec->persistents : exec->activations) + offset;
+        else if (value->kind >= VALUE_WEIGHT)
+            place->ptr = arena_pointer(exec, value);
     }
 }
 

@@ -70,10 +70,6 @@ static void run_call(struct call *call) {
     call->kernel->run(call->state, &call->args);
 }
 
-static enum section section_of(const struct exec *exec, const struct call *call) {
-    return exec->program->op[call->logical].section;
-}
-
 /* Does the kernel keep something made of weights that only change with a refresh? */
 static bool keeps_weights(const struct exec *exec, const struct call *call) {
     int weight = call->context.op->in[1];
@@ -82,7 +78,7 @@ static bool keeps_weights(const struct exec *exec, const struct call *call) {
 
 void exec_refresh(struct exec *exec) {
     for (int i = 0; i < exec->n_calls; i++)
-        if (section_of(exec, &exec->call[i]) == SECTION_PROLOGUE)
+        if (exec->call[i].section == SECTION_PROLOGUE)
             run_call(&exec->call[i]);
     for (int i = 0; i < exec->n_calls; i++)
         if (keeps_weights(exec, &exec->call[i]))
@@ -107,28 +103,44 @@ static void select_step(struct exec *exec, const struct step *step, int slot) {
         exec->device->backend->slot(exec->device, slot);
 }
 
-/* Runs a call, with those of the same opcode that follow it where the kernel takes them together.
- * How many it has run. */
-static int run_calls(struct exec *exec, int first) {
-    const struct kernel *kernel = exec->call[first].kernel;
-    const struct kernel_args *args[KERNEL_CALLS];
-    int count = 0;
-    if (!kernel->run_all) {
-        run_call(&exec->call[first]);
+/* Activations may lie where a neighbour has read or will read, what is persistent does not. */
+static bool writes_for_good(const struct exec *exec, const struct call *call) {
+    for (int k = 0; k < OP_MAX_OUT; k++)
+        if (call->out[k] >= 0 && !exec->place[call->out[k]].persistent)
+            return false;
+    return true;
+}
+
+/* How many calls from this one on its kernel may run at once. */
+static int calls_together(const struct exec *exec, int first) {
+    const struct call *call = &exec->call[first];
+    int count = 1;
+    if (!call->kernel->run_all || !writes_for_good(exec, call))
         return 1;
-    }
-    for (int i = first; i < exec->n_calls && count < KERNEL_CALLS; i++) {
-        if (exec->call[i].kernel != kernel)
-            break;
-        args[count++] = &exec->call[i].args;
-    }
-    kernel->run_all(args, count);
+    while (count < KERNEL_CALLS && first + count < exec->n_calls &&
+           call[count].kernel == call->kernel && call[count].section == call->section &&
+           writes_for_good(exec, &call[count]))
+        count++;
+    return count;
+}
+
+/* Runs a call, or several at once; how many. */
+static int run_calls(struct exec *exec, int first) {
+    struct call *call = &exec->call[first];
+    const struct kernel_args *args[KERNEL_CALLS];
+    int count = calls_together(exec, first);
+    for (int i = 0; i < count; i++)
+        args[i] = &call[i].args;
+    if (count > 1)
+        call->kernel->run_all(args, count);
+    else
+        run_call(call);
     return count;
 }
 
 static void run_step(struct exec *exec) {
     for (int i = 0; i < exec->n_calls;)
-        if (section_of(exec, &exec->call[i]) == SECTION_PROLOGUE)
+        if (exec->call[i].section == SECTION_PROLOGUE)
             i++;
         else
             i += run_calls(exec, i);
@@ -176,7 +188,7 @@ void exec_run(struct exec *exec, const struct step *step) {
 
 static void enqueue_op(struct exec *exec, int op) {
     for (int i = 0; i < exec->n_calls; i++)
-        if (exec->call[i].logical == op)
+        if (exec->call[i].logical == op && exec->call[i].section == exec->program->op[op].section)
             run_call(&exec->call[i]);
 }
 

@@ -2,9 +2,10 @@
  * exec_internal.h - how an executable is made; for exec.c and compile.c only.
  *
  * A place is a value in one format; most values have one, a value that two kernels want in
- * different formats has two, with a reorder between them. A call is a kernel with its places
- * resolved. Places that are not persistent get storage from the memory plan; an output that takes
- * over an input's place shares its storage.
+ * different formats has two, with a reorder between them. Reorders of parameters stand together: of
+ * those that stay as they are in the prologue, of weights where a step begins, of gradients before
+ * the update. A call is a kernel with its places resolved. Places that are not persistent get
+ * storage from the memory plan; an output that takes over an input's place shares its storage.
  */
 #ifndef ENGINE_BACKEND_EXEC_INTERNAL_H
 #define ENGINE_BACKEND_EXEC_INTERNAL_H
@@ -22,8 +23,9 @@ struct place {
 };
 
 struct call {
-    int logical;  /* the program's op it belongs to, the first one of those that were merged */
-    struct op op; /* of a reorder, in[0] and out[0] are the same value */
+    int logical; /* the program's op it belongs to, the first one of those that were merged */
+    enum section section; /* that op's, or the prologue for what is done once */
+    struct op op;         /* of a reorder, in[0] and out[0] are the same value */
     struct kernel_context context;
     struct kernel_args args;
     const struct kernel *kernel;

@@ -2,30 +2,43 @@
  * Convolutions: by cuDNN where it has a plan, by own kernels where it has none and for groups.
  * Those that are products (1x1, without stride) may be cuBLASLt's.
  *
- * In bf16 cuDNN wants weights in bf16 (weight.h) and the channels of x filled up to a multiple of
- * 8, which is done in the workspace.
+ * In bf16 cuDNN wants weights in bf16 and channels of x that are a multiple of 8: copies, which are
+ * made before the op where values are f32 (cuda_copy_format), in the workspace where x is bf16.
  */
 #include "engine/backend/cuda/product.h"
 #include "engine/base/mem.h"
 
 #include <stdlib.h>
 
-enum { TENSOR_CORE_CHANNELS = 8 };
-
-struct conv_state {
-    struct product product;      /* its plan NULL: no product */
-    const struct dnn_plan *plan; /* NULL: own kernels */
-    struct device *device;
-    struct weight weight;
-    void *zeros;     /* where the plan has a bias and the op has none, or NULL */
-    bool copies_x;   /* as the plan wants it, in bf16 and filled up */
-    int channels;    /* of x, filled up */
-    size_t x_offset; /* in the workspace */
+/* Operands, as conv and its two gradients have them: inputs of the op, or OUT. */
+enum { OUT = OP_MAX_IN };
+static const struct role {
+    enum product_kind product;
+    int x, weight, y;
+} roles[] = {
+    [DNN_CONV] = {PRODUCT_Y, 0, 1, OUT},
+    [DNN_CONV_DX] = {PRODUCT_DX, OUT, 1, 0},
+    [DNN_CONV_DW] = {PRODUCT_DW, 1, OUT, 0},
 };
 
-static struct conv_args geometry(const struct kernel_context *context, struct shape x,
-                                 struct shape weight, struct shape y) {
+static enum dnn_kind kind_of(const struct kernel_context *context) {
+    enum opcode code = context->op->code;
+    return code == OP_CONV ? DNN_CONV : code == OP_CONV_DX ? DNN_CONV_DX : DNN_CONV_DW;
+}
+
+static const struct value *operand(const struct kernel_context *context, int i) {
+    return i < OUT ? context_in(context, i) : context_out(context, i - OUT);
+}
+
+static bool is_native(const struct kernel_context *context, int i) {
+    return (i < OUT ? context->in[i] : context->out[i - OUT]) == FORMAT_NATIVE;
+}
+
+static struct conv_args geometry_of(const struct kernel_context *context) {
     const struct conv_attr *attr = &context->op->attr.conv;
+    const struct role *role = &roles[kind_of(context)];
+    struct shape x = operand(context, role->x)->shape, y = operand(context, role->y)->shape;
+    struct shape weight = operand(context, role->weight)->shape;
     return (struct conv_args){.n = x.n,
                               .h = x.h,
                               .w = x.w,
@@ -41,113 +54,121 @@ static struct conv_args geometry(const struct kernel_context *context, struct sh
                               .act = (enum launch_act)attr->act};
 }
 
-static struct conv_args conv_geometry(const struct kernel_context *context) {
-    return geometry(context, context_in(context, 0)->shape, context_in(context, 1)->shape,
-                    context_out(context, 0)->shape);
-}
+/* --- who computes it --- */
 
-static struct conv_args conv_dx_geometry(const struct kernel_context *context) {
-    return geometry(context, context_out(context, 0)->shape, context_in(context, 1)->shape,
-                    context_in(context, 0)->shape);
-}
+struct choice {
+    struct dnn_problem problem;
+    const struct dnn_plan *plan; /* NULL: no convolution of cuDNN */
+    struct product product;      /* its plan NULL: no product of cuBLASLt */
+};
 
-static struct conv_args conv_dw_geometry(const struct kernel_context *context) {
-    return geometry(context, context_in(context, 1)->shape, context_out(context, 0)->shape,
-                    context_in(context, 0)->shape);
+/* In bf16 x is filled up, unless it is what is computed. */
+static struct dnn_problem problem_of(const struct kernel_context *base) {
+    const struct op *op = base->op;
+    struct conv_args conv = geometry_of(base);
+    enum dnn_kind kind = kind_of(base);
+    bool bf16 = is_native(base, roles[kind].y);
+    int filled = (conv.c + COPY_CHANNELS - 1) / COPY_CHANNELS * COPY_CHANNELS;
+    return (struct dnn_problem){.kind = kind,
+                                .n = conv.n,
+                                .h = conv.h,
+                                .w = conv.w,
+                                .c = bf16 && kind != DNN_CONV_DX ? filled : conv.c,
+                                .yh = conv.yh,
+                                .yw = conv.yw,
+                                .k = conv.k,
+                                .r = conv.r,
+                                .s = conv.s,
+                                .stride = conv.stride,
+                                .pad = conv.pad,
+                                .bf16 = bf16,
+                                .bias = op->in[2] != NO_VALUE || op->in[3] != NO_VALUE,
+                                .residual = op->in[3] != NO_VALUE,
+                                .relu = kind == DNN_CONV && op->attr.conv.act == ACT_RELU,
+                                .tf32 = !bf16 && base->program->tf32};
 }
-
-/* --- prepare --- */
 
 /* cuDNN's operands have one type. Only x may be f32 where it is bf16: pictures are, and weights. */
-static bool types_fit(const struct kernel_context *context, const struct dnn_problem *problem) {
-    bool residual_fits =
-        context->op->in[3] == NO_VALUE || (context->in[3] == FORMAT_NATIVE) == (problem->bf16 != 0);
+static bool types_fit(const struct kernel_context *base, const struct dnn_problem *problem) {
+    bool bf16 = problem->bf16, x_bf16 = is_native(base, roles[problem->kind].x);
     if (problem->kind == DNN_CONV_DX)
-        return (context->out[0] == FORMAT_NATIVE) == (problem->bf16 != 0);
-    bool x_bf16 = context->in[problem->kind == DNN_CONV ? 0 : 1] == FORMAT_NATIVE;
-    return residual_fits && (problem->bf16 || !x_bf16);
-}
-
-static bool copies_x(const struct kernel_context *context, const struct conv_args *conv,
-                     const struct conv_args *filled, const struct dnn_problem *problem) {
-    if (!problem->bf16 || problem->kind == DNN_CONV_DX)
-        return false;
-    int x = problem->kind == DNN_CONV ? 0 : 1;
-    return filled->c != conv->c || context->in[x] != FORMAT_NATIVE;
-}
-
-static const struct dnn_plan *find_plan(const struct kernel_context *context,
-                                        struct conv_args *conv, struct dnn_problem problem) {
-    if (!cuda_of(context)->dnn || conv->groups > 1 || !types_fit(context, &problem))
-        return NULL;
-    problem.n = conv->n;
-    problem.h = conv->h;
-    problem.w = conv->w;
-    problem.c = conv->c;
-    problem.yh = conv->yh;
-    problem.yw = conv->yw;
-    problem.k = conv->k;
-    problem.r = conv->r;
-    problem.s = conv->s;
-    problem.stride = conv->stride;
-    problem.pad = conv->pad;
-    problem.tf32 = !problem.bf16 && context->program->tf32;
-    return dnn_plan_of(cuda_of(context)->dnn, &problem);
-}
-
-/* Places converted weights, their bias and filled-up x behind what the plan itself needs. */
-static size_t lay_out(struct conv_state *state, const struct conv_args *conv,
-                      const struct dnn_problem *problem) {
-    struct shape weight = {conv->k, conv->r, conv->s, conv->c};
-    size_t pixels = (size_t)conv->n * (size_t)conv->h * (size_t)conv->w;
-    size_t end = weight_aligned(state->plan->workspace_bytes);
-    if (problem->bf16)
-        end = weight_lay_out(&state->weight, weight, state->channels, problem->bias, end);
-    state->x_offset = end;
-    if (!state->copies_x)
-        return end;
-    return end + weight_aligned(pixels * (size_t)state->channels * sizeof(uint16_t));
+        return x_bf16 == bf16;
+    return (bf16 || !x_bf16) && (!problem->residual || is_native(base, 3) == bf16);
 }
 
 /* Is a convolution computed as a product? 1x1 ones without stride can be. Which library is faster
  * at them nobody has measured (bench_gpu.py has rows for it), so cuDNN gets those that it need not
  * compile a kernel for. */
-static bool takes_product(const struct kernel_context *context, const struct conv_args *conv,
-                          const struct dnn_plan *plan) {
+static bool takes_product(const struct kernel_context *context, const struct choice *choice) {
+    const struct dnn_problem *problem = &choice->problem;
     enum pointwise pointwise = cuda_of(context)->pointwise;
-    if (conv->r != 1 || conv->s != 1 || conv->stride != 1 || conv->pad || conv->groups != 1)
+    if (problem->r != 1 || problem->s != 1 || problem->stride != 1 || problem->pad ||
+        context->op->attr.conv.groups != 1)
         return false;
     if (pointwise == POINTWISE_BEST)
-        return !plan || plan->compiled_late;
+        return !choice->plan || choice->plan->compiled_late;
     return pointwise == POINTWISE_CUBLASLT;
 }
 
-static const enum product_kind product_kinds[] = {
-    [DNN_CONV] = PRODUCT_Y, [DNN_CONV_DX] = PRODUCT_DX, [DNN_CONV_DW] = PRODUCT_DW};
+static struct choice choose(const struct kernel_context *context) {
+    struct kernel_context base = cuda_base(context);
+    struct choice choice = {.problem = problem_of(&base)};
+    struct dnn *dnn = cuda_of(context)->dnn;
+    if (dnn && context->op->attr.conv.groups == 1 && types_fit(&base, &choice.problem))
+        choice.plan = dnn_plan_of(dnn, &choice.problem);
+    if (takes_product(context, &choice))
+        choice.product =
+            product_of(context, roles[choice.problem.kind].product, choice.problem.relu);
+    if (choice.product.plan)
+        choice.plan = NULL;
+    return choice;
+}
 
-static enum status prepare(const struct kernel_context *context, struct conv_args conv,
-                           struct dnn_problem problem, void **out, size_t *workspace_bytes,
-                           struct error *err) {
-    struct conv_state *state = xcalloc(1, sizeof *state);
-    struct conv_args filled = conv;
-    *out = state;
-    state->device = context->device;
-    if (problem.bf16 && problem.kind != DNN_CONV_DX)
-        filled.c =
-            (conv.c + TENSOR_CORE_CHANNELS - 1) / TENSOR_CORE_CHANNELS * TENSOR_CORE_CHANNELS;
-    state->channels = filled.c;
-    state->copies_x = copies_x(context, &conv, &filled, &problem);
-    state->plan = find_plan(context, &filled, problem);
-    if (takes_product(context, &conv, state->plan))
-        *workspace_bytes =
-            product_prepare(&state->product, context, product_kinds[problem.kind], problem.relu);
-    if (state->product.plan)
-        state->plan = NULL;
-    else if (state->plan)
-        *workspace_bytes = lay_out(state, &conv, &problem);
-    else if (problem.kind == DNN_CONV_DW)
-        *workspace_bytes = launch_conv_dw_workspace_bytes(&cuda_of(context)->queue, &conv);
-    return cuda_prepare(context, NULL, NULL, err);
+/* --- formats --- */
+
+static void ask_for_copy(const struct kernel_context *context, int i, bool filled, enum format *in,
+                         enum format *out) {
+    if (i < OUT)
+        in[i] = cuda_copy_format(operand(context, i), filled);
+    else
+        out[i - OUT] = cuda_copy_format(operand(context, i), filled);
+}
+
+void cuda_conv_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    struct choice choice = choose(context);
+    const struct role *role = &roles[choice.problem.kind];
+    cuda_formats(context, in, out);
+    product_formats(&choice.product, context, in);
+    if (!choice.plan || !choice.problem.bf16)
+        return;
+    bool filled = choice.problem.kind != DNN_CONV_DX;
+    ask_for_copy(context, role->weight, filled, in, out);
+    if (operand(context, role->x)->dtype == DTYPE_F32)
+        ask_for_copy(context, role->x, filled, in, out);
+    if (context->op->in[2] != NO_VALUE)
+        ask_for_copy(context, 2, true, in, out);
+}
+
+/* --- prepare --- */
+
+struct conv_state {
+    struct choice choice;
+    struct device *device;
+    void *zeros;        /* where the plan has a bias and the op has none, or NULL */
+    size_t filled_from; /* where the workspace has x filled up; 0: it is used as it is */
+};
+
+enum { ALIGNMENT = 256 };
+
+/* Places what else a plan needs behind its own workspace. */
+static size_t lay_out(struct conv_state *state, const struct kernel_context *context) {
+    const struct dnn_problem *problem = &state->choice.problem;
+    const struct value *x = operand(context, roles[problem->kind].x);
+    size_t end = state->choice.plan->workspace_bytes;
+    if (x->dtype == DTYPE_F32 || problem->c == x->shape.c)
+        return end;
+    state->filled_from = (end / ALIGNMENT + 1) * ALIGNMENT;
+    return state->filled_from + extent_of(x->shape).pixels * (size_t)problem->c * sizeof(uint16_t);
 }
 
 /* Precompiled engines add a residual only where they add a bias. */
@@ -158,37 +179,33 @@ static enum status add_zeros(struct conv_state *state, const struct kernel_conte
     enum status status = device->backend->alloc(device, &state->zeros, bytes, "no bias", err);
     if (status == STATUS_OK)
         device->backend->fill(device, state->zeros, 0, bytes);
-    state->weight.bias_bytes = 0;
     return status;
 }
 
-enum status cuda_conv_prepare(const struct kernel_context *context, void **state,
+enum status cuda_conv_prepare(const struct kernel_context *context, void **out,
                               size_t *workspace_bytes, struct error *err) {
-    struct dnn_problem problem = {.kind = DNN_CONV,
-                                  .bf16 = context->out[0] == FORMAT_NATIVE, /* x may be pictures */
-                                  .bias = context->op->in[2] != NO_VALUE ||
-                                          context->op->in[3] != NO_VALUE,
-                                  .residual = context->op->in[3] != NO_VALUE,
-                                  .relu = context->op->attr.conv.act == ACT_RELU};
-    enum status status =
-        prepare(context, conv_geometry(context), problem, state, workspace_bytes, err);
-    const struct conv_state *conv = *state;
-    if (status == STATUS_OK && conv->plan && problem.bias && context->op->in[2] == NO_VALUE)
-        status = add_zeros(*state, context, err);
+    struct conv_state *state = xcalloc(1, sizeof *state);
+    struct conv_args conv = geometry_of(context);
+    const struct choice *choice = &state->choice;
+    *out = state;
+    state->device = context->device;
+    state->choice = choose(context);
+    if (choice->product.plan)
+        *workspace_bytes = choice->product.plan->workspace_bytes;
+    else if (choice->plan)
+        *workspace_bytes = lay_out(state, context);
+    else if (choice->problem.kind == DNN_CONV_DW)
+        *workspace_bytes = launch_conv_dw_workspace_bytes(&cuda_of(context)->queue, &conv);
+    enum status status = cuda_prepare(context, NULL, NULL, err);
+    if (status == STATUS_OK && choice->plan && choice->problem.bias &&
+        context->op->in[2] == NO_VALUE)
+        status = add_zeros(state, context, err);
     return status;
-}
-
-enum status cuda_conv_dx_prepare(const struct kernel_context *context, void **state,
-                                 size_t *workspace_bytes, struct error *err) {
-    struct dnn_problem problem = {.kind = DNN_CONV_DX, .bf16 = context->in[0] == FORMAT_NATIVE};
-    return prepare(context, conv_dx_geometry(context), problem, state, workspace_bytes, err);
 }
 
 enum status cuda_conv_dw_prepare(const struct kernel_context *context, void **state,
                                  size_t *workspace_bytes, struct error *err) {
-    struct dnn_problem problem = {.kind = DNN_CONV_DW, .bf16 = context->in[0] == FORMAT_NATIVE};
-    enum status status =
-        prepare(context, conv_dw_geometry(context), problem, state, workspace_bytes, err);
+    enum status status = cuda_conv_prepare(context, state, workspace_bytes, err);
     size_t sums = launch_norm_workspace_bytes(&cuda_of(context)->queue,
                                               extent_of(context_in(context, 0)->shape),
                                               context->in[0] == FORMAT_NATIVE);
@@ -199,8 +216,6 @@ enum status cuda_conv_dw_prepare(const struct kernel_context *context, void **st
 
 void cuda_conv_release(void *state) {
     struct conv_state *conv = state;
-    product_release(&conv->product, conv->device);
-    weight_release(&conv->weight, conv->device);
     if (conv->zeros)
         conv->device->backend->free(conv->device, conv->zeros);
     free(conv);
@@ -208,64 +223,40 @@ void cuda_conv_release(void *state) {
 
 /* --- run --- */
 
-static void *at(const struct kernel_args *args, size_t offset) {
-    return (char *)args->workspace + offset;
-}
-
-void cuda_conv_refresh(void *state, const struct kernel_args *args) {
-    struct conv_state *conv = state;
-    weight_refresh(&conv->weight, args);
-    weight_refresh(&conv->product.weight, args);
-}
-
-/* Sets weights and bias as the plan wants them. */
-static void plan_weight(const struct conv_state *state, const struct kernel_args *args,
-                        struct dnn_operands *operands) {
-    weight_operands(&state->weight, args, &operands->w, &operands->bias);
-    if (state->zeros)
-        operands->bias = state->zeros;
-}
-
 /* x as the plan wants it. */
 static void *plan_x(const struct conv_state *state, const struct kernel_args *args, int in) {
     struct shape x = context_in(args->context, in)->shape;
-    if (!state->copies_x)
+    if (!state->filled_from)
         return args->in[in];
-    void *to = at(args, state->x_offset);
-    copy_channels(args, array_in(args, in), x.c, (struct array){to, true}, state->channels,
-                  extent_of(x).pixels);
-    return to;
+    void *filled = (char *)args->workspace + state->filled_from;
+    launch_reorders(queue_of(args),
+                    &(struct reorder){.x = array_in(args, in),
+                                      .y = {filled, true},
+                                      .rows = extent_of(x).pixels,
+                                      .x_channels = x.c,
+                                      .y_channels = state->choice.problem.c},
+                    1);
+    return filled;
 }
 
-/* Only ReLU is in the precompiled engines. */
+static void run_plan(const struct conv_state *state, const struct kernel_args *args,
+                     struct dnn_operands operands) {
+    operands.workspace = args->workspace;
+    dnn_run(cuda_of(args->context)->dnn, state->choice.plan, &operands);
+}
+
+/* Only ReLU is in the libraries' kernels. */
 static void act_behind(const struct kernel_args *args) {
     struct map_args launch = {.x = array_out(args, 0),
                               .y = array_out(args, 0),
                               .extent = extent_of(context_out(args->context, 0)->shape),
                               .act = LAUNCH_ACT_RELU6};
-    launch_scale_act(queue_of(args), &launch);
+    if (args->context->op->attr.conv.act == ACT_RELU6)
+        launch_scale_act(queue_of(args), &launch);
 }
 
-void cuda_conv(void *state, const struct kernel_args *args) {
-    const struct conv_state *conv = state;
-    if (conv->product.plan) {
-        product_run(&conv->product, args);
-        if (args->context->op->attr.conv.act == ACT_RELU6)
-            act_behind(args);
-        return;
-    }
-    if (conv->plan) {
-        struct dnn_operands operands = {.x = plan_x(conv, args, 0),
-                                        .y = args->out[0],
-                                        .residual = args->in[3],
-                                        .workspace = args->workspace};
-        plan_weight(conv, args, &operands);
-        dnn_run(cuda_of(args->context)->dnn, conv->plan, &operands);
-        if (args->context->op->attr.conv.act == ACT_RELU6)
-            act_behind(args);
-        return;
-    }
-    struct conv_args launch = conv_geometry(args->context);
+static void run_own(const struct kernel_args *args) {
+    struct conv_args launch = geometry_of(args->context);
     launch.x = array_in(args, 0);
     launch.weight = args->in[1];
     launch.bias = args->in[2];
@@ -274,48 +265,50 @@ void cuda_conv(void *state, const struct kernel_args *args) {
     launch_conv(queue_of(args), &launch);
 }
 
-void cuda_conv_dx(void *state, const struct kernel_args *args) {
+void cuda_conv(void *state, const struct kernel_args *args) {
     const struct conv_state *conv = state;
-    if (conv->product.plan) {
-        product_run(&conv->product, args);
+    if (!conv->choice.product.plan && !conv->choice.plan) {
+        run_own(args);
         return;
     }
-    if (conv->plan) {
-        struct dnn_operands operands = {
-            .x = args->out[0], .y = args->in[0], .workspace = args->workspace};
-        plan_weight(conv, args, &operands);
-        dnn_run(cuda_of(args->context)->dnn, conv->plan, &operands);
-        return;
-    }
-    struct conv_args launch = conv_dx_geometry(args->context);
-    launch.x = array_out(args, 0);
-    launch.weight = args->in[1];
-    launch.y = array_in(args, 0);
-    launch_conv_dx(queue_of(args), &launch);
+    if (conv->choice.product.plan)
+        product_run(&conv->choice.product, args);
+    else
+        run_plan(conv, args,
+                 (struct dnn_operands){.x = plan_x(conv, args, 0),
+                                       .w = args->in[1],
+                                       .y = args->out[0],
+                                       .bias = conv->zeros ? conv->zeros : args->in[2],
+                                       .residual = args->in[3]});
+    act_behind(args);
 }
 
-static void plan_dw(const struct conv_state *conv, const struct kernel_args *args) {
-    struct shape dw = context_out(args->context, 0)->shape;
-    struct dnn_operands operands = {.x = plan_x(conv, args, 1),
-                                    .w = args->out[0],
-                                    .y = args->in[0],
-                                    .workspace = args->workspace};
-    if (conv->weight.bytes)
-        operands.w = at(args, conv->weight.offset);
-    dnn_run(cuda_of(args->context)->dnn, conv->plan, &operands);
-    if (conv->weight.bytes)
-        copy_channels(args, (struct array){operands.w, true}, conv->channels, array_out(args, 0),
-                      dw.c, (uint32_t)(dw.n * dw.h * dw.w));
+void cuda_conv_dx(void *state, const struct kernel_args *args) {
+    const struct conv_state *conv = state;
+    if (conv->choice.product.plan) {
+        product_run(&conv->choice.product, args);
+    } else if (conv->choice.plan) {
+        run_plan(conv, args,
+                 (struct dnn_operands){.x = args->out[0], .w = args->in[1], .y = args->in[0]});
+    } else {
+        struct conv_args launch = geometry_of(args->context);
+        launch.x = array_out(args, 0);
+        launch.weight = args->in[1];
+        launch.y = array_in(args, 0);
+        launch_conv_dx(queue_of(args), &launch);
+    }
 }
 
 void cuda_conv_dw(void *state, const struct kernel_args *args) {
     const struct conv_state *conv = state;
-    if (conv->product.plan) {
-        product_run(&conv->product, args);
-    } else if (conv->plan) {
-        plan_dw(conv, args);
+    if (conv->choice.product.plan) {
+        product_run(&conv->choice.product, args);
+    } else if (conv->choice.plan) {
+        run_plan(
+            conv, args,
+            (struct dnn_operands){.x = plan_x(conv, args, 1), .w = args->out[0], .y = args->in[0]});
     } else {
-        struct conv_args launch = conv_dw_geometry(args->context);
+        struct conv_args launch = geometry_of(args->context);
         launch.x = array_in(args, 1);
         launch.y = array_in(args, 0);
         launch.dweight = args->out[0];

@@ -7,14 +7,11 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_GATHER] = {.run = cuda_gather}, /* of a data set that may have more elements */
     [OP_NORMALIZE] = {cuda_formats, cuda_prepare, .run = cuda_normalize},
     [OP_AUGMENT] = {cuda_formats, cuda_prepare, .run = cuda_augment},
-    [OP_CONV] = {.formats = cuda_formats,
-                 .prepare = cuda_conv_prepare,
-                 .refresh = cuda_conv_refresh,
-                 .run = cuda_conv,
+    [OP_CONV] = {cuda_conv_formats, cuda_conv_prepare, .run = cuda_conv,
                  .release = cuda_conv_release},
-    [OP_CONV_DX] = {cuda_formats, cuda_conv_dx_prepare, .run = cuda_conv_dx,
+    [OP_CONV_DX] = {cuda_conv_formats, cuda_conv_prepare, .run = cuda_conv_dx,
                     .release = cuda_conv_release},
-    [OP_CONV_DW] = {cuda_formats, cuda_conv_dw_prepare, .run = cuda_conv_dw,
+    [OP_CONV_DW] = {cuda_conv_formats, cuda_conv_dw_prepare, .run = cuda_conv_dw,
                     .release = cuda_conv_release},
     [OP_BN_ACT] = {cuda_formats, cuda_bn_act_prepare, .run = cuda_bn_act},
     [OP_BN_ACT_BWD] = {cuda_formats, cuda_bn_act_bwd_prepare, .run = cuda_bn_act_bwd},
@@ -23,12 +20,9 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_FOLD_BN] = {cuda_formats, cuda_prepare, .run = cuda_fold_bn},
     [OP_BN_SCALE] = {cuda_formats, cuda_prepare, .run = cuda_bn_scale},
     [OP_SCALE_ACT] = {cuda_formats, cuda_prepare, .run = cuda_scale_act},
-    [OP_LINEAR] = {.formats = cuda_formats,
-                   .prepare = cuda_linear_prepare,
-                   .refresh = cuda_linear_refresh,
-                   .run = cuda_linear,
+    [OP_LINEAR] = {cuda_linear_formats, cuda_linear_prepare, .run = cuda_linear,
                    .release = cuda_linear_release},
-    [OP_LINEAR_DX] = {cuda_formats, cuda_linear_dx_prepare, .run = cuda_linear,
+    [OP_LINEAR_DX] = {cuda_linear_formats, cuda_linear_prepare, .run = cuda_linear,
                       .release = cuda_linear_release},
     [OP_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw,
                       .release = cuda_linear_release},
@@ -46,12 +40,9 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_FIRST_TOKEN_BWD] = {cuda_formats, cuda_prepare, .run = cuda_first_token_bwd},
     [OP_LAYER_NORM] = {cuda_formats, cuda_prepare, .run = cuda_layer_norm},
     [OP_LAYER_NORM_BWD] = {cuda_formats, cuda_layer_norm_bwd_prepare, .run = cuda_layer_norm_bwd},
-    [OP_TOKEN_LINEAR] = {.formats = cuda_formats,
-                         .prepare = cuda_linear_prepare,
-                         .refresh = cuda_linear_refresh,
-                         .run = cuda_linear,
+    [OP_TOKEN_LINEAR] = {cuda_linear_formats, cuda_linear_prepare, .run = cuda_linear,
                          .release = cuda_linear_release},
-    [OP_TOKEN_LINEAR_DX] = {cuda_formats, cuda_linear_dx_prepare, .run = cuda_linear,
+    [OP_TOKEN_LINEAR_DX] = {cuda_linear_formats, cuda_linear_prepare, .run = cuda_linear,
                             .release = cuda_linear_release},
     [OP_TOKEN_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw,
                             .release = cuda_linear_release},
@@ -68,7 +59,7 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_CLIP_NORM] = {cuda_formats, cuda_clip_norm_prepare, .run = cuda_clip_norm},
     [OP_ADAMW] = {cuda_formats, cuda_prepare, .run = cuda_adamw},
     [OP_SGD] = {cuda_formats, cuda_prepare, .run = cuda_sgd},
-    [OP_REORDER] = {.run = cuda_reorder},
+    [OP_REORDER] = {.run = cuda_reorder, .run_all = cuda_reorders},
     [OP_HEAD] = {cuda_formats, cuda_prepare, .run = cuda_head},
     [OP_HEAD_BWD] = {cuda_formats, cuda_prepare, .run = cuda_head_bwd},
 };
@@ -121,7 +112,24 @@ enum status cuda_prepare(const struct kernel_context *context, void **state,
     return status;
 }
 
+int cuda_channels(const struct value *value, enum format format) {
+    int filled = (value->shape.c + COPY_CHANNELS - 1) / COPY_CHANNELS * COPY_CHANNELS;
+    return format == FORMAT_NATIVE && value->dtype == DTYPE_F32 ? filled : value->shape.c;
+}
+
+enum format cuda_copy_format(const struct value *value, bool filled) {
+    return filled || value->shape.c % COPY_CHANNELS == 0 ? FORMAT_NATIVE : FORMAT_ROWS;
+}
+
 size_t cuda_native_bytes(const struct device *device, const struct value *value) {
+    size_t channels = (size_t)cuda_channels(value, FORMAT_NATIVE);
     (void)device;
-    return (size_t)shape_elements(value->shape) * dtype_bytes(value->dtype);
+    return extent_of(value->shape).pixels * channels * sizeof(uint16_t);
+}
+
+struct kernel_context cuda_base(const struct kernel_context *context) {
+    struct kernel_context base = {
+        .device = context->device, .program = context->program, .op = context->op};
+    cuda_formats(&base, base.in, base.out);
+    return base;
 }

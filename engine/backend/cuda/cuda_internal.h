@@ -2,9 +2,11 @@
  * cuda_internal.h - what the host side of the cuda backend shares; for this folder, and for the
  * emulation of its kernels under tests/gpu.
  *
- * NATIVE is NHWC in bf16, of values that are bf16; all others are PLAIN. The files that include
- * this know no header of CUDA: they turn an op into calls of launch.h, dnn.h and blas.h. device.c
- * alone talks to the runtime, dnn*.c to cuDNN, blas.c to cuBLASLt.
+ * NATIVE is NHWC in bf16, of values that are bf16; all others are PLAIN. Of those that are f32 the
+ * libraries read or write copies in bf16 where they compute in it: NATIVE with channels filled up
+ * with zeros to a multiple of COPY_CHANNELS, ROWS without. The files that include this know no
+ * header of CUDA: they turn an op into calls of launch.h, dnn.h and blas.h. device.c alone talks to
+ * the runtime, dnn*.c to cuDNN, blas.c to cuBLASLt.
  */
 #ifndef ENGINE_BACKEND_CUDA_CUDA_INTERNAL_H
 #define ENGINE_BACKEND_CUDA_CUDA_INTERNAL_H
@@ -39,10 +41,10 @@ static inline const struct queue *queue_of(const struct kernel_args *args) {
 
 /* Operands as launch.h wants them; absent ones have no data. */
 static inline struct array array_in(const struct kernel_args *args, int i) {
-    return (struct array){args->in[i], args->context->in[i] == FORMAT_NATIVE};
+    return (struct array){args->in[i], args->context->in[i] != FORMAT_PLAIN};
 }
 static inline struct array array_out(const struct kernel_args *args, int i) {
-    return (struct array){args->out[i], args->context->out[i] == FORMAT_NATIVE};
+    return (struct array){args->out[i], args->context->out[i] != FORMAT_PLAIN};
 }
 
 /* Pixels and channels of a shape. */
@@ -55,6 +57,16 @@ extern const struct kernel cuda_kernels[];
 
 /* bf16 values are NATIVE; of all ops. */
 kernel_formats_fn cuda_formats;
+
+/* The same op with these formats alone: who is to compute it does not depend on copies. */
+struct kernel_context cuda_base(const struct kernel_context *context);
+
+/* Channels of a value in memory. */
+enum { COPY_CHANNELS = 8 };
+int cuda_channels(const struct value *value, enum format format);
+
+/* The format of a copy in bf16, with channels filled up or not. */
+enum format cuda_copy_format(const struct value *value, bool filled);
 
 /* TOO_LARGE when an operand has more elements than kernels count. */
 kernel_prepare_fn cuda_prepare;
@@ -70,17 +82,18 @@ size_t cuda_native_bytes(const struct device *device, const struct value *value)
 
 /* The kernels, named as in ops.def. */
 kernel_run_fn cuda_gather, cuda_normalize, cuda_augment, cuda_scale_act, cuda_add, cuda_reorder;
+kernel_run_all_fn cuda_reorders;
 kernel_run_fn cuda_concat, cuda_split, cuda_channel_shuffle;
 kernel_prepare_fn cuda_bn_act_prepare, cuda_bn_act_bwd_prepare;
 kernel_run_fn cuda_bn_act, cuda_bn_act_bwd, cuda_bn_update, cuda_fold_bn, cuda_bn_scale;
 kernel_run_all_fn cuda_bn_updates;
 kernel_run_fn cuda_global_pool, cuda_global_pool_bwd, cuda_pool, cuda_pool_bwd;
-kernel_prepare_fn cuda_conv_prepare, cuda_conv_dx_prepare, cuda_conv_dw_prepare;
-kernel_refresh_fn cuda_conv_refresh;
+kernel_formats_fn cuda_conv_formats;
+kernel_prepare_fn cuda_conv_prepare, cuda_conv_dw_prepare;
 kernel_run_fn cuda_conv, cuda_conv_dx, cuda_conv_dw;
 kernel_release_fn cuda_conv_release;
-kernel_prepare_fn cuda_linear_prepare, cuda_linear_dx_prepare, cuda_linear_dw_prepare;
-kernel_refresh_fn cuda_linear_refresh;
+kernel_formats_fn cuda_linear_formats;
+kernel_prepare_fn cuda_linear_prepare, cuda_linear_dw_prepare;
 kernel_run_fn cuda_linear, cuda_linear_dw;
 kernel_release_fn cuda_linear_release;
 kernel_run_fn cuda_embed, cuda_embed_bwd, cuda_first_token, cuda_first_token_bwd;

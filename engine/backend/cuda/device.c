@@ -184,8 +184,8 @@ static enum status describe(struct device *device, struct error *err) {
 
 /* Kernels of this module exist for some architectures only; a launch of nothing tells. */
 static enum status check_kernels(struct gpu *gpu, struct error *err) {
-    struct array nothing = {gpu->steps, false};
-    launch_convert(&gpu->cuda.queue, nothing, nothing, 0);
+    struct reorder nothing = {.rows = 0};
+    launch_reorders(&gpu->cuda.queue, &nothing, 1);
     return check(cudaGetLastError(), "the module's kernels", err);
 }
 

@@ -53,12 +53,30 @@ void cuda_add(void *state, const struct kernel_args *args) {
     launch_add(queue_of(args), &launch);
 }
 
-/* In PLAIN bf16 values are f32, so a reorder is a conversion. */
+/* --- reorders --- */
+
+static struct reorder reorder_of(const struct kernel_args *args) {
+    const struct kernel_context *context = args->context;
+    const struct value *value = context_in(context, 0);
+    return (struct reorder){.x = array_in(args, 0),
+                            .y = array_out(args, 0),
+                            .rows = extent_of(value->shape).pixels,
+                            .x_channels = cuda_channels(value, context->in[0]),
+                            .y_channels = cuda_channels(value, context->out[0])};
+}
+
 void cuda_reorder(void *state, const struct kernel_args *args) {
-    const struct value *value = context_in(args->context, 0);
+    struct reorder reorder = reorder_of(args);
     (void)state;
-    launch_convert(queue_of(args), array_in(args, 0), array_out(args, 0),
-                   (uint32_t)shape_elements(value->shape));
+    launch_reorders(queue_of(args), &reorder, 1);
+}
+
+void cuda_reorders(const struct kernel_args *const *args, int count) {
+    struct reorder reorders[KERNEL_CALLS];
+    _Static_assert((int)KERNEL_CALLS <= (int)LAUNCH_TOGETHER, "one launch");
+    for (int i = 0; i < count; i++)
+        reorders[i] = reorder_of(args[i]);
+    launch_reorders(queue_of(args[0]), reorders, count);
 }
 
 /* --- channels --- */

@@ -38,6 +38,7 @@ struct extent {
 };
 
 enum launch_act { LAUNCH_ACT_NONE, LAUNCH_ACT_RELU, LAUNCH_ACT_RELU6 };
+enum { LAUNCH_TOGETHER = 64 }; /* of what one launch may do many of */
 
 /* --- pictures --- */
 
@@ -85,8 +86,14 @@ struct map_args {
 void launch_scale_act(const struct queue *queue, const struct map_args *args);
 void launch_add(const struct queue *queue, const struct map_args *args);
 
-/* Copies numbers, from one type to the other. */
-void launch_convert(const struct queue *queue, struct array x, struct array y, uint32_t count);
+/* Copies rows of x_channels numbers as rows of y_channels, from f32 to bf16 or back, or in bf16;
+ * what a row of y has more becomes 0. At most LAUNCH_TOGETHER, in no order. */
+struct reorder {
+    struct array x, y;
+    uint32_t rows;
+    int x_channels, y_channels;
+};
+void launch_reorders(const struct queue *queue, const struct reorder *of, int count);
 
 /* Channels first_x.. of x become channels first_y.. of y, count of each pixel; what is left of a
  * pixel of y up to fill channels more becomes 0. Without shuffle groups is 1. */
@@ -134,8 +141,7 @@ struct bn_params_args {
 void launch_fold_bn(const struct queue *queue, const struct bn_params_args *args);
 void launch_bn_scale(const struct queue *queue, const struct bn_params_args *args);
 
-/* Running statistics of some layers, at most LAUNCH_BN_UPDATES. */
-enum { LAUNCH_BN_UPDATES = 64 };
+/* Running statistics of some layers, at most LAUNCH_TOGETHER. */
 struct bn_update {
     const float *mean, *var;
     float *running_mean, *running_var;

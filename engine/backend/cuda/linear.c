@@ -1,37 +1,34 @@
-/* Linear layers, of a picture or of every token: products that keep what they need in their state.
- */
+/* Linear layers, of a picture or of every token: products. */
 #include "engine/backend/cuda/product.h"
 #include "engine/base/mem.h"
 
 #include <stdlib.h>
 
-struct linear_state {
-    struct device *device;
-    struct product product;
-};
+static enum product_kind kind_of(const struct kernel_context *context) {
+    enum opcode code = context->op->code;
+    if (code == OP_LINEAR || code == OP_TOKEN_LINEAR)
+        return PRODUCT_Y;
+    return code == OP_LINEAR_DX || code == OP_TOKEN_LINEAR_DX ? PRODUCT_DX : PRODUCT_DW;
+}
 
-static enum status prepare(const struct kernel_context *context, enum product_kind kind,
-                           void **state, size_t *workspace_bytes, struct error *err) {
-    struct linear_state *linear = xcalloc(1, sizeof *linear);
-    *state = linear;
-    linear->device = context->device;
-    *workspace_bytes = product_prepare(&linear->product, context, kind, false);
-    return cuda_prepare(context, NULL, NULL, err);
+void cuda_linear_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+    struct product product = product_of(context, kind_of(context), false);
+    cuda_formats(context, in, out);
+    product_formats(&product, context, in);
 }
 
 enum status cuda_linear_prepare(const struct kernel_context *context, void **state,
                                 size_t *workspace_bytes, struct error *err) {
-    return prepare(context, PRODUCT_Y, state, workspace_bytes, err);
-}
-
-enum status cuda_linear_dx_prepare(const struct kernel_context *context, void **state,
-                                   size_t *workspace_bytes, struct error *err) {
-    return prepare(context, PRODUCT_DX, state, workspace_bytes, err);
+    struct product *product = xmalloc(sizeof *product);
+    *product = product_of(context, kind_of(context), false);
+    *state = product;
+    *workspace_bytes = product->plan ? product->plan->workspace_bytes : 0;
+    return cuda_prepare(context, NULL, NULL, err);
 }
 
 enum status cuda_linear_dw_prepare(const struct kernel_context *context, void **state,
                                    size_t *workspace_bytes, struct error *err) {
-    enum status status = prepare(context, PRODUCT_DW, state, workspace_bytes, err);
+    enum status status = cuda_linear_prepare(context, state, workspace_bytes, err);
     size_t sums = launch_norm_workspace_bytes(&cuda_of(context)->queue,
                                               extent_of(context_in(context, 0)->shape),
                                               context->in[0] == FORMAT_NATIVE);
@@ -40,24 +37,16 @@ enum status cuda_linear_dw_prepare(const struct kernel_context *context, void **
     return status;
 }
 
-void cuda_linear_refresh(void *state, const struct kernel_args *args) {
-    struct linear_state *linear = state;
-    weight_refresh(&linear->product.weight, args);
-}
-
 void cuda_linear_release(void *state) {
-    struct linear_state *linear = state;
-    product_release(&linear->product, linear->device);
-    free(linear);
+    free(state);
 }
 
 void cuda_linear(void *state, const struct kernel_args *args) {
-    const struct linear_state *linear = state;
-    product_run(&linear->product, args);
+    product_run(state, args);
 }
 
 void cuda_linear_dw(void *state, const struct kernel_args *args) {
-    cuda_linear(state, args);
+    product_run(state, args);
     launch_channel_sums(queue_of(args), array_in(args, 0),
                         extent_of(context_in(args->context, 0)->shape), args->out[1],
                         args->workspace);

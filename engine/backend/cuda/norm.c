@@ -80,7 +80,7 @@ void cuda_bn_update(void *state, const struct kernel_args *args) {
 
 void cuda_bn_updates(const struct kernel_args *const *args, int count) {
     struct bn_update updates[KERNEL_CALLS];
-    _Static_assert((int)KERNEL_CALLS <= (int)LAUNCH_BN_UPDATES, "one launch");
+    _Static_assert((int)KERNEL_CALLS <= (int)LAUNCH_TOGETHER, "one launch");
     for (int i = 0; i < count; i++)
         updates[i] = update_of(args[i]);
     launch_bn_updates(queue_of(args[0]), updates, count);

@@ -67,32 +67,36 @@ static struct blas_problem problem_of(const struct kernel_context *context,
                                  .relu = relu};
 }
 
-size_t product_prepare(struct product *product, const struct kernel_context *context,
-                       enum product_kind kind, bool relu) {
+struct product product_of(const struct kernel_context *context, enum product_kind kind, bool relu) {
+    struct kernel_context base = cuda_base(context);
     struct blas *blas = cuda_of(context)->blas;
-    product->shape = shape_in(context, kind);
-    if (!blas || !types_fit(context, &product->shape))
-        return 0;
-    struct blas_problem problem = problem_of(context, &product->shape, relu);
-    product->plan = blas_plan_of(blas, &problem);
-    if (!product->plan)
-        return 0;
-    size_t bytes = weight_aligned(product->plan->workspace_bytes);
-    if (!problem.bf16 || context->in[1] == FORMAT_NATIVE)
-        return bytes;
-    struct shape b = context_in(context, 1)->shape;
-    return weight_lay_out(&product->weight, b, b.c, problem.bias && problem.c_bf16, bytes);
+    struct product product = {.shape = shape_in(context, kind)};
+    struct blas_problem problem = problem_of(&base, &product.shape, relu);
+    if (blas && types_fit(&base, &product.shape))
+        product.plan = blas_plan_of(blas, &problem);
+    return product;
+}
+
+void product_formats(const struct product *product, const struct kernel_context *context,
+                     enum format *in) {
+    struct kernel_context base = cuda_base(context);
+    if (!product->plan || base.in[0] != FORMAT_NATIVE)
+        return;
+    if (base.in[1] == FORMAT_PLAIN)
+        in[1] = cuda_copy_format(context_in(context, 1), false);
+    if (context->op->in[2] != NO_VALUE && base.out[0] == FORMAT_NATIVE)
+        in[2] = FORMAT_NATIVE;
 }
 
 static void run_plan(const struct product *product, const struct kernel_args *args) {
     const struct product_args *shape = &product->shape;
     struct array c = array_out(args, 0);
-    struct blas_operands operands = {
-        .a = args->in[0], .residual = args->in[3], .c = c.data, .workspace = args->workspace};
-    void *weight, *bias;
-    weight_operands(&product->weight, args, &weight, &bias);
-    operands.b = weight;
-    operands.bias = bias;
+    struct blas_operands operands = {.a = args->in[0],
+                                     .b = args->in[1],
+                                     .bias = args->in[2],
+                                     .residual = args->in[3],
+                                     .c = c.data,
+                                     .workspace = args->workspace};
     blas_run(cuda_of(args->context)->blas, product->plan, &operands);
     if (shape->gelu)
         launch_gelu(queue_of(args),
@@ -112,8 +116,4 @@ void product_run(const struct product *product, const struct kernel_args *args) 
     launch.bias = args->in[2];
     launch.residual = array_in(args, 3);
     launch_product(queue_of(args), &launch);
-}
-
-void product_release(struct product *product, struct device *device) {
-    weight_release(&product->weight, device);
 }

@@ -173,6 +173,7 @@ struct launch {
 };
 
 std::vector<launch> *record; /* the graph that is being recorded */
+size_t launches;
 
 void run(const emulated_shape &wanted, bool together, const std::function<void()> &body) {
     shape = wanted;
@@ -190,6 +191,7 @@ void run(const emulated_shape &wanted, bool together, const std::function<void()
 } // namespace
 
 void emulate(const emulated_shape &wanted, bool together, const std::function<void()> &body) {
+    launches++;
     if (record)
         record->push_back({wanted, together, body});
     else
@@ -213,6 +215,10 @@ extern "C" void record_replay(const void *graph) {
 
 extern "C" void record_free(void *graph) {
     delete (std::vector<launch> *)graph;
+}
+
+extern "C" size_t record_launches(void) {
+    return launches;
 }
 
 extern "C" void record_work(void (*work)(const void *args), const void *args, size_t bytes) {

@@ -17,6 +17,9 @@ void *record_end(void);
 void record_replay(const void *graph); /* Runs them in their order. */
 void record_free(void *graph);
 
+/* How many launches there have been, run at once or recorded. */
+size_t record_launches(void);
+
 /* Runs what a library would do, or keeps it with a copy of its arguments like a launch. */
 void record_work(void (*work)(const void *args), const void *args, size_t bytes);
 

@@ -97,22 +97,59 @@ extern "C" void launch_add(const struct queue *queue, const struct map_args *arg
 /* --- copies --- */
 
 template <int V, class From, class To>
-__global__ void convert(const From *x, To *y, uint32_t count) {
-    GRID_LOOP(i, count / V) {
-        float numbers[V];
-        load_pack(numbers, x + i * V);
-        store_pack(y + i * V, numbers);
+__device__ static void move_rows(const struct reorder &of, const From *x, To *y) {
+    uint32_t width = (uint32_t)of.y_channels / V;
+    GRID_LOOP(i, of.rows * width) {
+        uint32_t row = i / width, c = i % width * V;
+        float numbers[V] = {0};
+        if (c < (uint32_t)of.x_channels)
+            load_pack(numbers, x + row * of.x_channels + c);
+        store_pack(y + row * of.y_channels + c, numbers);
     }
 }
 
-extern "C" void launch_convert(const struct queue *queue, struct array x, struct array y,
-                               uint32_t count) {
-    with_types(x, y, [&](auto from, auto to) {
-        if (count % 4 == 0)
-            LAUNCH(convert<4>, loop_blocks(queue, count / 4), BLOCK, queue, from, to, count);
-        else
-            LAUNCH(convert<1>, loop_blocks(queue, count), BLOCK, queue, from, to, count);
-    });
+template <int V> __device__ static void move_rows(const struct reorder &of) {
+    if (of.x.bf16 && of.y.bf16)
+        move_rows<V>(of, (const bf16 *)of.x.data, (bf16 *)of.y.data);
+    else if (of.x.bf16)
+        move_rows<V>(of, (const bf16 *)of.x.data, (float *)of.y.data);
+    else
+        move_rows<V>(of, (const float *)of.x.data, (bf16 *)of.y.data);
+}
+
+struct reorder_list {
+    struct reorder at[LAUNCH_TOGETHER];
+};
+
+/* An array for each y of the grid. */
+__global__ void reorders(reorder_list list) {
+    const struct reorder &of = list.at[blockIdx.y];
+    if ((of.x_channels | of.y_channels) % 4 == 0)
+        move_rows<4>(of);
+    else
+        move_rows<1>(of);
+}
+
+/* Where rows keep their length they are one. */
+static struct reorder as_one_row(struct reorder of) {
+    if (of.x_channels == of.y_channels) {
+        of.x_channels = of.y_channels = (int)(of.rows * (uint32_t)of.x_channels);
+        of.rows = of.rows > 0;
+    }
+    return of;
+}
+
+extern "C" void launch_reorders(const struct queue *queue, const struct reorder *of, int count) {
+    struct reorder_list list;
+    uint32_t largest = 0;
+    for (int i = 0; i < count; i++) {
+        uint32_t packs = of[i].rows * (uint32_t)of[i].y_channels / 4;
+        list.at[i] = as_one_row(of[i]);
+        largest = packs > largest ? packs : largest;
+    }
+    unsigned blocks = loop_blocks(queue, largest), most = loop_blocks(queue, UINT32_MAX - BLOCK);
+    unsigned each = most / (unsigned)count + 1; /* no more than what fills the device */
+    LAUNCH(reorders, dim3(blocks < each ? blocks : each, (unsigned)count), BLOCK, queue, list);
 }
 
 /* V neighbours at a time; those of a shuffle (groups > 1) come from different places. */

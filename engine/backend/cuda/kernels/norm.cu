@@ -286,7 +286,7 @@ extern "C" void launch_channel_sums(const struct queue *queue, struct array x, s
 /* --- running statistics and inference --- */
 
 struct bn_update_list {
-    struct bn_update at[LAUNCH_BN_UPDATES];
+    struct bn_update at[LAUNCH_TOGETHER];
 };
 
 /* A layer for each y of the grid. */

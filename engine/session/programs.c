@@ -105,12 +105,22 @@ static void add_tally(struct run_program *out) {
     program_add_op(&out->program, &op, 0);
 }
 
-static int add_teacher(struct run_program *out, const struct program_plan *plan, int pictures) {
+/* Sets what the teacher reads; returns its logits. */
+static int add_teacher(struct run_program *out, const struct program_plan *plan, int pictures,
+                       int *x) {
     enum dtype dtype = activation_type(plan->spec);
     struct builder builder = begin(&out->program, plan->teacher, BUILD_INFER, NET_TEACHER, dtype);
-    int x = build_normalize(&builder, pictures, plan->batch, plan->teacher_mean,
-                            plan->teacher_deviation);
-    return network_build(plan->teacher, &builder, x);
+    *x = build_normalize(&builder, pictures, plan->batch, plan->teacher_mean,
+                         plan->teacher_deviation);
+    return network_build(plan->teacher, &builder, *x);
+}
+
+/* Does the student read what the teacher reads? */
+static bool shares_pictures(const struct program_plan *plan) {
+    size_t bytes = (size_t)plan->student->channels * sizeof *plan->mean;
+    return plan->teacher && plan->rows == plan->batch &&
+           memcmp(plan->mean, plan->teacher_mean, bytes) == 0 &&
+           memcmp(plan->deviation, plan->teacher_deviation, bytes) == 0;
 }
 
 void train_program_build(struct run_program *out, const struct program_plan *plan) {
@@ -122,9 +132,11 @@ void train_program_build(struct run_program *out, const struct program_plan *pla
     student.drop_path = (float)spec->drop_path;
     add_batch(out, plan, augments(plan));
     int pictures = add_augment(out, plan);
-    int teacher_logits = plan->teacher ? add_teacher(out, plan, pictures) : NO_VALUE;
+    int x = NO_VALUE;
+    int teacher_logits = plan->teacher ? add_teacher(out, plan, pictures, &x) : NO_VALUE;
     int first = out->program.n_ops;
-    int x = build_normalize(&student, pictures, plan->rows, plan->mean, plan->deviation);
+    if (!shares_pictures(plan))
+        x = build_normalize(&student, pictures, plan->rows, plan->mean, plan->deviation);
     out->logits = network_build(plan->student, &student, x);
     struct loss_terms terms = loss_terms_of((enum method)spec->method, spec->temperature,
                                             spec->beta, spec->ce_weight, spec->label_smoothing);

@@ -48,7 +48,8 @@ static void setup_first_token(struct problem *problem) {
     problem_sum(problem, op.out[0], bwd.in[0], NO_VALUE);
 }
 
-/* With a second gradient of x, that of the sum's other term: x itself times dx2. */
+/* The last one of a network leaves bf16. With a second gradient of x, that of the sum's other term:
+ * x itself times dx2. */
 static void setup_layer_norm(struct problem *problem) {
     struct shape shape = token_shape(problem);
     double center = problem_number(problem, "center", 0.5);
@@ -58,14 +59,17 @@ static void setup_layer_norm(struct problem *problem) {
     op.in[1] = vector_weight(problem, shape.c);
     op.in[2] = vector_weight(problem, shape.c);
     op = problem_op(problem, &op, 0);
-    bool two = problem_int(problem, "two", 0) != 0;
+    bool two = problem_int(problem, "two", 0) != 0, last = problem_int(problem, "last", 0) != 0;
+    if (last)
+        problem->program.value[op.out[0]].dtype = DTYPE_F32;
     struct op bwd = op_new(OP_LAYER_NORM_BWD, SECTION_BACKWARD);
-    bwd.in[0] = cotangent(problem, op.out[0]);
+    bwd.in[0] =
+        last ? problem_input(problem, DTYPE_F32, shape, unit) : cotangent(problem, op.out[0]);
     bwd.in[1] = op.in[0];
     bwd.in[2] = op.in[1];
     bwd.in[3] = op.out[1];
     bwd.in[4] = op.out[2];
-    bwd.in[5] = two ? cotangent(problem, op.out[0]) : NO_VALUE;
+    bwd.in[5] = two ? cotangent(problem, op.in[0]) : NO_VALUE;
     bwd.out[1] = gradient_place(problem, op.in[1]);
     bwd.out[2] = gradient_place(problem, op.in[2]);
     bwd.attr = op.attr;

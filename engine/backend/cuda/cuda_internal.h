@@ -97,6 +97,7 @@ kernel_prepare_fn cuda_linear_prepare, cuda_linear_dw_prepare;
 kernel_run_fn cuda_linear, cuda_linear_dw;
 kernel_release_fn cuda_linear_release;
 kernel_run_fn cuda_embed, cuda_embed_bwd, cuda_first_token, cuda_first_token_bwd;
+kernel_formats_fn cuda_layer_norm_formats;
 kernel_prepare_fn cuda_layer_norm_bwd_prepare, cuda_residual_bwd_prepare;
 kernel_run_fn cuda_layer_norm, cuda_layer_norm_bwd, cuda_gelu, cuda_gelu_bwd;
 kernel_run_fn cuda_residual, cuda_residual_bwd, cuda_fold_scale;

@@ -63,6 +63,15 @@ void cuda_first_token_bwd(void *state, const struct kernel_args *args) {
 
 /* --- layer norm, GELU --- */
 
+/* Kernels have one type for all activations: that of y, which behind the last norm is f32. */
+void cuda_layer_norm_formats(const struct kernel_context *context, enum format *in,
+                             enum format *out) {
+    const struct value *y =
+        context->op->code == OP_LAYER_NORM ? context_out(context, 0) : context_in(context, 0);
+    if (y->dtype == DTYPE_BF16)
+        cuda_formats(context, in, out);
+}
+
 void cuda_layer_norm(void *state, const struct kernel_args *args) {
     struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
     (void)state;

@@ -69,13 +69,19 @@ static void add_reorder(struct exec *exec, int logical, int from, int to) {
     exec->reorders++;
 }
 
-/* Makes a value available in a second format; of parameters that the program keeps only once. */
+/* Makes a value available in a second format; of parameters that the program keeps only once. What
+ * a step changes before its end, or the prologue reads, is never copied: it would be stale. */
 static int add_copy(struct exec *exec, int logical, int from, enum format format) {
     int value = exec->place[from].value;
+    enum value_kind kind = exec->program->value[value].kind;
+    enum section section = exec->program->op[logical].section;
+    bool kept = program_keeps(exec->program, value);
+    CHECK(kept || kind < VALUE_WEIGHT ||
+          (kind == VALUE_WEIGHT && section != SECTION_PROLOGUE && section != SECTION_UPDATE));
     int to = add_place(exec, value, format);
     exec->place[to].persistent = is_parameter(&exec->program->value[value]);
     add_reorder(exec, logical, from, to);
-    if (program_keeps(exec->program, value))
+    if (kept)
         exec->call[exec->n_calls - 1].section = SECTION_PROLOGUE;
     return to;
 }

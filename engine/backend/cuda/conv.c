@@ -68,12 +68,11 @@ static struct dnn_problem problem_of(const struct kernel_context *base) {
     struct conv_args conv = geometry_of(base);
     enum dnn_kind kind = kind_of(base);
     bool bf16 = is_native(base, roles[kind].y);
-    int filled = (conv.c + COPY_CHANNELS - 1) / COPY_CHANNELS * COPY_CHANNELS;
     return (struct dnn_problem){.kind = kind,
                                 .n = conv.n,
                                 .h = conv.h,
                                 .w = conv.w,
-                                .c = bf16 && kind != DNN_CONV_DX ? filled : conv.c,
+                                .c = bf16 && kind != DNN_CONV_DX ? cuda_filled(conv.c) : conv.c,
                                 .yh = conv.yh,
                                 .yw = conv.yw,
                                 .k = conv.k,

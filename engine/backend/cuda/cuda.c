@@ -93,12 +93,23 @@ enum status cuda_read_pointwise(enum pointwise *out, struct error *err) {
                      "DISTILL_CUDA_POINTWISE is \"%.40s\", not cudnn or cublaslt", word);
 }
 
-static enum status check_size(const struct kernel_context *context, int value, struct error *err) {
+int cuda_filled(int channels) {
+    return (channels + COPY_CHANNELS - 1) / COPY_CHANNELS * COPY_CHANNELS;
+}
+
+int cuda_channels(const struct value *value, enum format format) {
+    bool filled = format == FORMAT_NATIVE && value->dtype == DTYPE_F32;
+    return filled ? cuda_filled(value->shape.c) : value->shape.c;
+}
+
+static enum status check_size(const struct kernel_context *context, int value, enum format format,
+                              struct error *err) {
     const struct value *of = &context->program->value[value == NO_VALUE ? 0 : value];
-    if (value == NO_VALUE || shape_elements(of->shape) <= INT32_MAX)
+    int64_t elements = shape_elements(of->shape) / of->shape.c * cuda_channels(of, format);
+    if (value == NO_VALUE || elements <= INT32_MAX)
         return STATUS_OK;
     return error_set(err, STATUS_TOO_LARGE, "%s has %lld elements, the cuda backend counts to %d",
-                     of->name, (long long)shape_elements(of->shape), INT32_MAX);
+                     of->name, (long long)elements, INT32_MAX);
 }
 
 enum status cuda_prepare(const struct kernel_context *context, void **state,
@@ -107,15 +118,10 @@ enum status cuda_prepare(const struct kernel_context *context, void **state,
     (void)state;
     (void)workspace_bytes;
     for (int i = 0; i < OP_MAX_IN && status == STATUS_OK; i++)
-        status = check_size(context, context->op->in[i], err);
+        status = check_size(context, context->op->in[i], context->in[i], err);
     for (int i = 0; i < OP_MAX_OUT && status == STATUS_OK; i++)
-        status = check_size(context, context->op->out[i], err);
+        status = check_size(context, context->op->out[i], context->out[i], err);
     return status;
-}
-
-int cuda_channels(const struct value *value, enum format format) {
-    int filled = (value->shape.c + COPY_CHANNELS - 1) / COPY_CHANNELS * COPY_CHANNELS;
-    return format == FORMAT_NATIVE && value->dtype == DTYPE_F32 ? filled : value->shape.c;
 }
 
 enum format cuda_copy_format(const struct value *value, bool filled) {

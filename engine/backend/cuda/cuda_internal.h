@@ -61,8 +61,11 @@ kernel_formats_fn cuda_formats;
 /* The same op with these formats alone: who is to compute it does not depend on copies. */
 struct kernel_context cuda_base(const struct kernel_context *context);
 
-/* Channels of a value in memory. */
+/* Channels filled up. */
 enum { COPY_CHANNELS = 8 };
+int cuda_filled(int channels);
+
+/* Channels of a value in memory. */
 int cuda_channels(const struct value *value, enum format format);
 
 /* The format of a copy in bf16, with channels filled up or not. */

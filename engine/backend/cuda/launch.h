@@ -95,12 +95,12 @@ struct reorder {
 };
 void launch_reorders(const struct queue *queue, const struct reorder *of, int count);
 
-/* Channels first_x.. of x become channels first_y.. of y, count of each pixel; what is left of a
- * pixel of y up to fill channels more becomes 0. Without shuffle groups is 1. */
+/* Channels first_x.. of x become channels first_y.. of y, count of each pixel. Without
+ * shuffle groups is 1. */
 struct channels_args {
     struct array x, y;
     uint32_t pixels;
-    int x_channels, y_channels, first_x, first_y, count, fill, groups;
+    int x_channels, y_channels, first_x, first_y, count, groups;
 };
 void launch_channels(const struct queue *queue, const struct channels_args *args);
 

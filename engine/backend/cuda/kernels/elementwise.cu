@@ -155,22 +155,21 @@ extern "C" void launch_reorders(const struct queue *queue, const struct reorder 
 /* V neighbours at a time; those of a shuffle (groups > 1) come from different places. */
 template <int V, class From, class To>
 __global__ void channels(channels_args args, const From *x, To *y) {
-    uint32_t width = (uint32_t)(args.count + args.fill) / V, each = args.count / args.groups;
+    uint32_t width = (uint32_t)args.count / V, each = args.count / args.groups;
     GRID_LOOP(i, args.pixels * width) {
         uint32_t pixel = i / width, c = i % width * V;
         uint32_t from = V > 1 ? c : c % args.groups * each + c / args.groups;
-        float numbers[V] = {0};
-        if (c < (uint32_t)args.count)
-            load_pack(numbers, x + pixel * args.x_channels + args.first_x + from);
+        float numbers[V];
+        load_pack(numbers, x + pixel * args.x_channels + args.first_x + from);
         store_pack(y + pixel * args.y_channels + args.first_y + c, numbers);
     }
 }
 
 extern "C" void launch_channels(const struct queue *queue, const struct channels_args *args) {
     int all = args->x_channels | args->y_channels | args->first_x | args->first_y | args->count |
-              args->fill | (args->groups > 1);
+              (args->groups > 1);
     with_types(args->x, args->y, [&](auto from, auto to) {
-        uint32_t count = args->pixels * (uint32_t)(args->count + args->fill);
+        uint32_t count = args->pixels * (uint32_t)args->count;
         if (all % 4 == 0)
             LAUNCH(channels<4>, loop_blocks(queue, count / 4), BLOCK, queue, *args, from, to);
         else if (all % 2 == 0)

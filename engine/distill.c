@@ -5,6 +5,7 @@
 #include "engine/cli/interrupt.h"
 #include "engine/cli/recipe.h"
 
+#include "engine/backend/backend.h"
 #include "engine/base/mem.h"
 #include "engine/base/process.h"
 #include "engine/session/trainer.h"
@@ -32,6 +33,9 @@ static int print_help(void) {
     fputs(help_head, stdout);
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-9s %s\n", commands[i]->name, commands[i]->sentence);
+    puts("\nbackends of this build (device=):");
+    for (const struct backend *const *row = backend_table; *row; row++)
+        printf("  %-9s %s\n", (*row)->name, (*row)->sentence);
     return EXIT_SUCCESS;
 }
 

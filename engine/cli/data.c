@@ -79,6 +79,8 @@ static enum status get(const struct data_command *command, const char *name, str
     status = download_dataset(name, folder, terminal ? show_progress : NULL, NULL, err);
     if (terminal)
         fputs("\r\033[K", stderr);
+    if (status)
+        rmdir(folder); /* if nothing was put there */
     return status ? status : describe(folder, name, err);
 }
 

@@ -6,6 +6,8 @@
 #include "engine/cli/progress.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static enum train_wish on_tick(void *ctx, const struct train_progress *at) {
     progress_tick(ctx, at);
@@ -18,6 +20,28 @@ static enum status on_point(void *ctx, const struct metric_point *point, struct 
     if (ferror(stdout))
         return error_set(err, STATUS_IO, "writing to the standard output failed");
     return STATUS_OK;
+}
+
+static bool stat_in(const char *out, const char *name, struct stat *info) {
+    char path[FILE_PATH_BYTES];
+    return file_join(path, out, name, NULL) == STATUS_OK && stat(path, info) == 0;
+}
+
+static bool is_later(struct timespec a, struct timespec b) {
+    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+/* A run that has not ended would be lost. Its checkpoint is later than any earlier run's model. */
+static enum status check_folder(const struct train_spec *spec, struct error *err) {
+    struct stat checkpoint, model;
+    if (spec->resume || !stat_in(spec->out, "checkpoint.safetensors", &checkpoint) ||
+        (stat_in(spec->out, "model.safetensors", &model) &&
+         !is_later(checkpoint.st_mtim, model.st_mtim)))
+        return STATUS_OK;
+    return error_set_field(err, STATUS_CONFLICT, "out",
+                           "a run in %s has not ended: go on with it by resume=1, or give another "
+                           "out, or remove its checkpoint.safetensors",
+                           spec->out);
 }
 
 /* A checkpoint may also be that of an earlier run that this one went on from. */
@@ -39,6 +63,8 @@ static enum status run(void *options, const struct names *names, struct error *e
         return error_set_field(err, STATUS_INVALID, "method",
                                "method predict is for jobs of distilld; here distill eval does it");
     enum status status = train_spec_finish(spec, err);
+    if (!status)
+        status = check_folder(spec, err);
     if (status)
         return status;
     const struct train_job job = {.spec = spec,
@@ -53,6 +79,8 @@ static enum status run(void *options, const struct names *names, struct error *e
     interrupt_catch();
     status = trainer_run(&job, &callbacks, &result, err);
     progress_end(&progress);
+    if (status)
+        rmdir(spec->out); /* if nothing was put there */
     if (status == STATUS_CANCELLED)
         return explain_stop(spec->out, err);
     if (!status && progress.terminal)

@@ -112,7 +112,7 @@ struct backend {
     const char *name;
     const char *sentence; /* for help: what it is */
     bool host;            /* its pointers are the host's */
-    bool bf16;            /* can it compute in bf16 at all (the device may still refuse) */
+    bool bf16, tf32;      /* can it compute in them at all (the device may still refuse) */
     backend_open_fn *open;
     backend_close_fn *close;
     backend_alloc_fn *alloc;
@@ -142,11 +142,15 @@ struct backend_module {
 /* The backends of this build, the preferred one first, NULL at the end (generated). */
 extern const struct backend *const backend_table[];
 
-/* Opens a device: auto takes the first of the table that opens. UNSUPPORTED says what is missing.
- */
+/* Opens a device: auto takes the first of the table that is there. UNSUPPORTED and the field device
+ * say that it is not; all other failures are of one that is, and no other one is taken instead. */
 MUST_CHECK enum status device_open(struct device *device, enum device_kind kind, int threads,
                                    struct error *err);
 void device_close(struct device *device); /* Zeroed or open. */
+
+/* UNSUPPORTED, with the field precision, for one that the device's backend does not compute in. */
+MUST_CHECK enum status device_check_precision(const struct device *device, enum precision precision,
+                                              struct error *err);
 
 /* Bytes of a value in the PLAIN format (bf16 is stored as f32 there). */
 size_t plain_bytes(const struct value *value);

@@ -21,23 +21,41 @@ static enum status try_open(struct device *device, const struct backend *backend
 /* Names as in the device field of a spec, in enum device_kind's order. */
 static const char *const kind_names[] = {"auto", "cpu", "ref", "cuda"};
 
+/* Is there no such device here? One that is there and refuses, or is full, is not passed over. */
+static bool is_absent(const struct error *err) {
+    return err->status == STATUS_UNSUPPORTED && str_equal(err->field, "device");
+}
+
 enum status device_open(struct device *device, enum device_kind kind, int threads,
                         struct error *err) {
-    struct error last = {STATUS_UNSUPPORTED, "", "this build has no backend"};
+    bool any = kind == DEVICE_AUTO;
+    struct error last;
+    error_set_field(&last, STATUS_UNSUPPORTED, "device", "this build has no %s backend",
+                    any ? "" : kind_names[kind]);
     for (const struct backend *const *row = backend_table; *row; row++) {
-        if (kind != DEVICE_AUTO && !str_equal((*row)->name, kind_names[kind]))
+        if (!any && !str_equal((*row)->name, kind_names[kind]))
             continue;
         enum status status = try_open(device, *row, threads, &last);
-        if (status == STATUS_OK || kind != DEVICE_AUTO) {
-            if (status != STATUS_OK && err)
-                *err = last;
-            return status;
-        }
+        if (status == STATUS_OK)
+            return STATUS_OK;
+        if (!is_absent(&last))
+            break;
     }
-    if (kind == DEVICE_AUTO)
-        return error_set(err, last.status, "%s", last.message);
-    return error_set_field(err, STATUS_UNSUPPORTED, "device",
-                           "this build has no %s backend; see: distill help", kind_names[kind]);
+    if (err)
+        *err = last;
+    return last.status;
+}
+
+enum status device_check_precision(const struct device *device, enum precision precision,
+                                   struct error *err) {
+    const struct backend *backend = device->backend;
+    const bool can[PRECISION_COUNT] = {
+        [PRECISION_F32] = true, [PRECISION_BF16] = backend->bf16, [PRECISION_TF32] = backend->tf32};
+    if (can[precision])
+        return STATUS_OK;
+    return error_set_field(err, STATUS_UNSUPPORTED, "precision",
+                           "the %s backend does not compute in %s", backend->name,
+                           precision_name(precision));
 }
 
 void device_close(struct device *device) {

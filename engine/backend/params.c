@@ -41,3 +41,19 @@ void params_release(struct params *params) {
             params->device->backend->free(params->device, arena[i]);
     memset(params, 0, sizeof *params);
 }
+
+void params_upload(struct params *params, const float *weight, const float *state) {
+    const struct param_table *table = params->table;
+    backend_copy_fn *copy = params->device->backend->upload;
+    copy(params->device, params->weight, weight, table->weight_floats * sizeof *weight);
+    if (table->state_floats)
+        copy(params->device, params->state, state, table->state_floats * sizeof *state);
+}
+
+void params_download(const struct params *params, float *weight, float *state) {
+    const struct param_table *table = params->table;
+    backend_copy_fn *copy = params->device->backend->download;
+    copy(params->device, weight, params->weight, table->weight_floats * sizeof *weight);
+    if (table->state_floats)
+        copy(params->device, state, params->state, table->state_floats * sizeof *state);
+}

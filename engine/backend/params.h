@@ -27,4 +27,8 @@ MUST_CHECK enum status params_create(struct params *params, struct device *devic
                                      const struct param_table *table, int slots, struct error *err);
 void params_release(struct params *params); /* Zeroed or created. */
 
+/* Weights and running state from the host into the arenas, and back. */
+void params_upload(struct params *params, const float *weight, const float *state);
+void params_download(const struct params *params, float *weight, float *state);
+
 #endif

@@ -304,3 +304,9 @@ int str_distance(const char *a, const char *b) {
     }
     return row[b_len];
 }
+
+void str_nearer(const char **best, const char *name, const char *candidate) {
+    int limit = *best ? str_distance(name, *best) : (int)strlen(name) / 3 + 2;
+    if (str_distance(name, candidate) < limit)
+        *best = candidate;
+}

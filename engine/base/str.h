@@ -58,8 +58,11 @@ bool str_parse_i64(const char *text, int64_t *value);
 bool str_parse_u64(const char *text, uint64_t *value);
 bool str_parse_double(const char *text, double *value); /* Finite only; locale-independent. */
 
-/* Edit distance, for "did you mean" suggestions; both at most 64 characters, else a large number.
- */
+/* Edit distance; both at most 64 characters, else a large number. */
 int str_distance(const char *a, const char *b);
+
+/* For "did you mean": makes *best (NULL: none yet) the candidate if that is nearer to name, of
+ * whose letters at most a third and one more may be wrong. */
+void str_nearer(const char **best, const char *name, const char *candidate);
 
 #endif

@@ -131,7 +131,6 @@ static enum status launch_steps(void *ctx, struct error *err) {
 static void print_step(const struct bench_command *command, const struct rig *rig,
                        const struct measurement *measured) {
     static const char *const methods[] = {"ce", "kd", "ttm", "wttm"};
-    static const char *const precisions[PRECISION_COUNT] = {"f32", "bf16", "tf32"};
     const struct program *program = &rig->plan->run.program;
     struct exec_memory memory = exec_memory(rig->exec);
     struct line line = {0};
@@ -147,7 +146,7 @@ static void print_step(const struct bench_command *command, const struct rig *ri
     line_integer(&line, "height", rig->plan->student.height);
     line_integer(&line, "width", rig->plan->student.width);
     line_integer(&line, "classes", rig->plan->student.classes);
-    line_text(&line, "precision", precisions[command->rig.precision]);
+    line_text(&line, "precision", precision_name((enum precision)command->rig.precision));
     add_measurement(&line, &rig->device, measured);
     line_number(&line, "images_per_s", (double)command->rig.batch_size / measured->median_ms * 1e3);
     line_number(&line, "gflop_per_s", flops / measured->median_ms / 1e6);
@@ -252,6 +251,8 @@ static enum status bench_step(const struct bench_command *command, struct error 
     if (status)
         return status;
     status = rig_open(&rig, &plan, (enum device_kind)command->device, err);
+    if (!status)
+        status = device_check_precision(&rig.device, (enum precision)command->rig.precision, err);
     rig.device.eager = command->graph == GRAPH_OFF;
     if (!status)
         status =
@@ -369,13 +370,14 @@ static enum status bench_loss(const struct bench_command *command, struct error 
 static enum status run(void *options, const struct names *names, struct error *err) {
     struct bench_command *command = options;
     (void)names;
+    enum status status = train_spec_check_precision(command->rig.precision, command->device, err);
+    if (status)
+        return status;
     if (command->loss[0])
         return bench_loss(command, err);
     if (!command->rig.student[0])
         return error_set_field(err, STATUS_INVALID, "student", "student= or loss= is required");
-    enum status status = train_spec_check_precision(command->rig.precision, command->device, err);
-    if (!status)
-        status = choose_feed(command, err);
+    status = choose_feed(command, err);
     return status ? status : bench_step(command, err);
 }
 

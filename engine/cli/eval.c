@@ -85,37 +85,35 @@ static void print_report(struct scorer *scorer, const struct eval_command *comma
     evaluation_release(&evaluation);
 }
 
-static enum status evaluate(const struct eval_command *command, const struct dataset *dataset,
-                            const struct split *split, struct error *err) {
-    struct predictor *predictor = NULL;
+static enum status evaluate(const struct eval_command *command, struct predictor *predictor,
+                            const struct dataset *dataset, struct error *err) {
+    struct split split = command->split == SPLIT_TEST ? dataset->test : dataset->train;
     struct scorer *scorer = NULL;
-    enum status status =
-        predictor_create(&predictor, command->model, (enum device_kind)command->device,
-                         (int)command->threads, (enum precision)command->precision, err);
+    split_limit(&split, command->limit);
+    enum status status = scorer_create(&scorer, split.count, dataset->classes, err);
     if (!status)
-        status = scorer_create(&scorer, split->count, dataset->classes, err);
-    if (!status)
-        status = evaluator_run(predictor, dataset, split, add_batch, scorer, err);
+        status = evaluator_run(predictor, dataset, &split, add_batch, scorer, err);
     if (!status)
         print_report(scorer, command, dataset);
     scorer_free(scorer);
-    predictor_free(predictor);
     return status;
 }
 
 static enum status run(void *options, const struct names *names, struct error *err) {
     const struct eval_command *command = options;
     struct dataset dataset = {0};
+    struct predictor *predictor = NULL;
     (void)names;
     enum status status = train_spec_check_precision(command->precision, command->device, err);
+    if (!status) /* before the data set, which may take minutes */
+        status = predictor_create(&predictor, command->model, (enum device_kind)command->device,
+                                  (int)command->threads, (enum precision)command->precision, err);
     if (!status)
         status = dataset_open(&dataset, command->dataset, NULL, err);
-    if (status)
-        return status;
-    struct split split = command->split == SPLIT_TEST ? dataset.test : dataset.train;
-    split_limit(&split, command->limit);
-    status = evaluate(command, &dataset, &split, err);
+    if (!status)
+        status = evaluate(command, predictor, &dataset, err);
     dataset_close(&dataset);
+    predictor_free(predictor);
     return status;
 }
 

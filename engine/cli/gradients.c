@@ -111,11 +111,7 @@ static enum status open_exec(struct course *course, const struct gradients_comma
         size_t weights = parameters->weight_floats, states = parameters->state_floats;
         course->weight = xcalloc(weights, sizeof *course->weight);
         course->state = xcalloc(states + 1, sizeof *course->state);
-        device->backend->upload(device, course->params.weight, course->model.weight,
-                                weights * sizeof(float));
-        if (states)
-            device->backend->upload(device, course->params.state, course->model.state,
-                                    states * sizeof(float));
+        params_upload(&course->params, course->model.weight, course->model.state);
         build(course, (int)command->batch_size);
         status = exec_create(&course->exec, device, &course->program, params, err);
     }
@@ -148,20 +144,17 @@ static enum status read_input(struct course *course, const struct gradients_comm
 }
 
 /* Weights, or gradients in their place, and running statistics from the device to a file. */
-static enum status write_state(struct course *course, const float *weight, const char *folder,
+static enum status write_state(struct course *course, float *weight, const char *folder,
                                const char *name, struct error *err) {
     const struct network *network = &course->model.network;
-    struct device *device = &course->device;
     char path[FILE_PATH_BYTES];
     struct state_dict dict;
     enum status status = file_join(path, folder, name, err);
     if (status)
         return status;
-    device->backend->download(device, course->weight, weight,
-                              network->table.weight_floats * sizeof *weight);
-    if (network->table.state_floats)
-        device->backend->download(device, course->state, course->params.state,
-                                  network->table.state_floats * sizeof *weight);
+    struct params shown = course->params;
+    shown.weight = weight;
+    params_download(&shown, course->weight, course->state);
     struct network_values values = {course->weight, course->state, 0};
     state_dict_init(&dict, network, &values);
     status = safetensors_write(path, dict.tensor, dict.count, NULL, 0, err);

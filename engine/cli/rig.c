@@ -52,6 +52,10 @@ enum status rig_plan_open(struct rig_plan *plan, const struct rig_options *optio
     *plan = (struct rig_plan){0};
     enum status status = fill_spec(&plan->spec, options, err);
     if (!status)
+        status = zoo_check(options->student, "student", err);
+    if (!status && taught)
+        status = zoo_check(options->teacher, "teacher", err);
+    if (!status)
         status = network_init(&plan->student, options->student, size, true, err);
     if (!status && taught)
         status = network_init(&plan->teacher, options->teacher, size, true, err);
@@ -88,10 +92,8 @@ static void upload_random(struct params *params, const struct network *network, 
     const struct param_table *table = &network->table;
     float *weight = xcalloc(table->weight_floats, sizeof *weight);
     float *state = xcalloc(table->state_floats, sizeof *state);
-    struct device *device = params->device;
     network_randomise(network, seed, weight, state);
-    device->backend->upload(device, params->weight, weight, table->weight_floats * sizeof *weight);
-    device->backend->upload(device, params->state, state, table->state_floats * sizeof *state);
+    params_upload(params, weight, state);
     free(weight);
     free(state);
 }

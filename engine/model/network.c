@@ -49,16 +49,9 @@ enum status network_init(struct network *network, const char *architecture,
                                 .width = size.width,
                                 .channels = size.channels,
                                 .classes = size.classes};
-    if (!network->architecture) {
-        struct str names = STR_INIT;
-        zoo_add_names(&names);
-        enum status status =
-            error_set(err, STATUS_NOT_FOUND, "there is no architecture \"%s\"; known are %s",
-                      architecture, str_text(&names));
-        str_release(&names);
-        return status;
-    }
-    enum status status = check_input(network, err);
+    enum status status = zoo_check(architecture, "", err);
+    if (status == STATUS_OK)
+        status = check_input(network, err);
     if (status == STATUS_OK)
         collect_params(network, decay_all);
     return status;

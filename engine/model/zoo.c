@@ -62,3 +62,22 @@ void zoo_add_names(struct str *out) {
     for (const struct architecture *row = zoo; row->name; row++)
         str_addf(out, "%s%s", row == zoo ? "" : ", ", row->name);
 }
+
+enum status zoo_check(const char *name, const char *field, struct error *err) {
+    const char *nearest = NULL;
+    struct str hint = STR_INIT;
+    if (zoo_find(name))
+        return STATUS_OK;
+    for (const struct architecture *row = zoo; row->name; row++)
+        str_nearer(&nearest, name, row->name);
+    if (nearest) {
+        str_addf(&hint, "did you mean \"%s\"?", nearest);
+    } else {
+        str_add(&hint, "known are ");
+        zoo_add_names(&hint);
+    }
+    error_set_field(err, STATUS_INVALID, field, "there is no architecture \"%.64s\"; %s", name,
+                    str_text(&hint));
+    str_release(&hint);
+    return STATUS_INVALID;
+}

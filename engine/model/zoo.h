@@ -37,6 +37,9 @@ extern const struct architecture zoo[];
 /* The architecture of that name, or NULL. */
 const struct architecture *zoo_find(const char *name);
 
+/* INVALID, with that field ("" for none) and the nearest name or all, if none has that name. */
+MUST_CHECK enum status zoo_check(const char *name, const char *field, struct error *err);
+
 /* Appends "resnet8, resnet14, ..." for messages. */
 void zoo_add_names(struct str *out);
 

@@ -3,6 +3,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/safetensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,8 +74,8 @@ static struct tensor table_tensor(const char *name, enum tensor_type type, int64
     return tensor;
 }
 
-enum status checkpoint_write(const struct checkpoint *checkpoint, const struct params *params,
-                             const char *path, struct error *err) {
+enum status checkpoint_write(const struct checkpoint *checkpoint, const char *run,
+                             const struct params *params, const char *path, struct error *err) {
     struct device *device = params->device;
     struct arena_row row[ARENAS_MAX];
     int arenas = list_arenas(params, row);
@@ -94,9 +95,8 @@ enum status checkpoint_write(const struct checkpoint *checkpoint, const struct p
     tensor[arenas + 1] = table_tensor("points", TENSOR_F64, 2, POINT_COUNT, point);
     tensor[arenas + 2] =
         table_tensor("tally", TENSOR_F64, CHECKPOINT_TALLIES, TALLY_FIELDS, checkpoint->tally);
-    const struct safetensors_note note[] = {{"format", "distill-checkpoint-1"},
-                                            {"run", checkpoint->run},
-                                            {"identity", checkpoint->identity}};
+    const struct safetensors_note note[] = {
+        {"format", "distill-checkpoint-1"}, {"run", run}, {"identity", checkpoint->identity}};
     enum status status = safetensors_write(path, tensor, arenas + 3, note, 3, err);
     for (int i = 0; i < arenas; i++)
         free(host[i]);
@@ -167,6 +167,24 @@ static enum status read_tables(struct checkpoint *checkpoint, const struct safet
     return STATUS_OK;
 }
 
+/* The name of the first field or line of run that other has not: "epochs". */
+static void name_difference(const char *run, const char *other, char out[ERROR_FIELD_BYTES]) {
+    const char *name = run;
+    for (size_t i = 0; run[i] && run[i] == other[i]; i++)
+        if (run[i] == '\n')
+            name = run + i + 1;
+        else if (run[i + 1] == '"' && (run[i] == '{' || run[i] == ','))
+            name = run + i + 2;
+    snprintf(out, ERROR_FIELD_BYTES, "%.*s", (int)strcspn(name, "\":"), name);
+}
+
+static enum status refuse_other(const char *run, const char *other, struct error *err) {
+    char name[ERROR_FIELD_BYTES];
+    name_difference(run, other, name);
+    return error_set(err, STATUS_CONFLICT, "the checkpoint belongs to another run: %s differs",
+                     name);
+}
+
 static enum status check_run(struct checkpoint *checkpoint, const struct safetensors *file,
                              const char *run, struct error *err) {
     const char *of = safetensors_metadata(file, "run");
@@ -174,9 +192,7 @@ static enum status check_run(struct checkpoint *checkpoint, const struct safeten
     if (!of || !identity)
         return error_set(err, STATUS_CORRUPT, "checkpoint: its metadata is missing");
     if (!str_equal(of, run))
-        return error_set(err, STATUS_CONFLICT,
-                         "the checkpoint belongs to another run: spec, data set or teacher differ");
-    str_copy(checkpoint->run, sizeof checkpoint->run, of);
+        return refuse_other(run, of, err);
     str_copy(checkpoint->identity, sizeof checkpoint->identity, identity);
     return STATUS_OK;
 }

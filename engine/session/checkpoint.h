@@ -20,16 +20,16 @@ struct checkpoint {
     bool evaluated; /* last and best are of a finished epoch */
     struct metric_point last, best;
     double tally[CHECKPOINT_TALLIES][TALLY_FIELDS]; /* of the full and of the remainder program */
-    char run[SHA256_HEX_BYTES];                     /* hash of spec, data set and teacher */
     char identity[TRAINER_IDENTITY_BYTES];          /* of the engine that wrote it */
 };
 
-/* Writes the arenas of params and the rest. */
-MUST_CHECK enum status checkpoint_write(const struct checkpoint *checkpoint,
+/* Writes the arenas of params and the rest. run is all that decides the result, as text: JSON, and
+ * lines "name: value" behind it. */
+MUST_CHECK enum status checkpoint_write(const struct checkpoint *checkpoint, const char *run,
                                         const struct params *params, const char *path,
                                         struct error *err);
 
-/* Reads it back into the arenas; CONFLICT when it is not of this run. */
+/* Reads it back into the arenas; CONFLICT, naming what differs, when it is not of this run. */
 MUST_CHECK enum status checkpoint_read(struct checkpoint *checkpoint, const char *run,
                                        struct params *params, const char *path, struct error *err);
 

@@ -1,10 +1,15 @@
 #include "engine/session/identity.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
-/* DISTILL_VERSION is the project's, from CMake. */
+/* DISTILL_VERSION is the project's, from CMake. The C library's mathematical functions draw weights
+ * and augmentation on every backend. */
 void identity_of_device(const struct device *device, char out[TRAINER_IDENTITY_BYTES]) {
-    snprintf(out, TRAINER_IDENTITY_BYTES, "distilld %s, %s", DISTILL_VERSION, device->identity);
+    char library[64] = "";
+    confstr(_CS_GNU_LIBC_VERSION, library, sizeof library);
+    snprintf(out, TRAINER_IDENTITY_BYTES, "distilld %s, %s, %s", DISTILL_VERSION, device->identity,
+             library);
 }
 
 const char *trainer_version(void) {

@@ -14,7 +14,7 @@ static const char *dataset_name(const struct trainer *trainer) {
     return slash ? slash + 1 : trainer->spec->dataset;
 }
 
-static void fill_info(const struct trainer *trainer, struct model_info *info) {
+void model_report_info(const struct trainer *trainer, struct model_info *info) {
     const struct dataset *dataset = &trainer->dataset;
     const struct input *input = &trainer->input;
     *info = (struct model_info){.height = input->height,
@@ -34,14 +34,11 @@ static enum status write_weights(const struct trainer *trainer, const char *path
                                  struct error *err) {
     const struct params *params = &trainer->student_params;
     const struct param_table *table = params->table;
-    const struct backend *backend = trainer->device.backend;
     float *weight = xcalloc(table->weight_floats + 1, sizeof *weight);
     float *state = xcalloc(table->state_floats + 1, sizeof *state);
-    struct device *device = params->device;
-    backend->download(device, weight, params->weight, table->weight_floats * sizeof *weight);
-    backend->download(device, state, params->state, table->state_floats * sizeof *state);
+    params_download(params, weight, state);
     struct model_info info;
-    fill_info(trainer, &info);
+    model_report_info(trainer, &info);
     struct network_values values = {weight, state, trainer->checkpoint.step};
     enum status status = network_save(&trainer->student, &info, &values, path, err);
     free(weight);
@@ -71,7 +68,7 @@ static void add_text(struct str *out, const char *name, const char *value) {
 static void add_report(const struct trainer *trainer, const struct train_result *result,
                        struct str *out) {
     struct model_info info;
-    fill_info(trainer, &info);
+    model_report_info(trainer, &info);
     str_add(out, "{");
     model_info_add_json(&info, out);
     add_text(out, "dataset_sha256", trainer->dataset.sha256);

@@ -4,9 +4,13 @@
 #ifndef ENGINE_SESSION_MODEL_REPORT_H
 #define ENGINE_SESSION_MODEL_REPORT_H
 
+#include "engine/model/model_file.h"
 #include "engine/session/trainer.h"
 
 struct trainer;
+
+/* What the student's file says of itself; borrows the class names. */
+void model_report_info(const struct trainer *trainer, struct model_info *info);
 
 /* Writes both files into the run's folder, model.safetensors first, each atomically, and fills
  * result->weights_sha256. */

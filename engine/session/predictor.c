@@ -166,22 +166,6 @@ static enum status run_all(struct predictor *predictor, enum input_kind kind, co
     return STATUS_OK;
 }
 
-static void upload_floats(struct device *device, float *to, const float *from, size_t count) {
-    if (count)
-        device->backend->upload(device, to, from, count * sizeof *from);
-}
-
-static enum status check_precision(const struct device *device, enum precision precision,
-                                   struct error *err) {
-    bool known = precision == PRECISION_F32 ||
-                 (precision == PRECISION_BF16 ? device->backend->bf16
-                                              : str_equal(device->backend->name, "cuda"));
-    return known ? STATUS_OK
-                 : error_set_field(err, STATUS_UNSUPPORTED, "precision",
-                                   "the %s backend does not compute in this precision",
-                                   device->backend->name);
-}
-
 enum status predictor_own(struct predictor **out, struct loaded_model *model,
                           enum device_kind device, int threads, enum precision precision,
                           struct error *err) {
@@ -197,16 +181,13 @@ enum status predictor_own(struct predictor **out, struct loaded_model *model,
     if (status)
         goto out;
     predictor->device.constant = true;
-    status = check_precision(&predictor->device, precision, err);
+    status = device_check_precision(&predictor->device, precision, err);
     if (status)
         goto out;
     status = params_create(&weights->params, &predictor->device, table, 0, err);
     if (status)
         goto out;
-    upload_floats(&predictor->device, weights->params.weight, weights->model.weight,
-                  table->weight_floats);
-    upload_floats(&predictor->device, weights->params.state, weights->model.state,
-                  table->state_floats);
+    params_upload(&weights->params, weights->model.weight, weights->model.state);
     status = predictor->device.backend->synchronize(&predictor->device, err);
 out:
     if (status) {

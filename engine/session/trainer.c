@@ -44,8 +44,8 @@ static enum status save(struct trainer *trainer, struct error *err) {
         if (status != STATUS_OK)
             return status;
     }
-    enum status status =
-        checkpoint_write(checkpoint, &trainer->student_params, trainer->checkpoint_path, err);
+    enum status status = checkpoint_write(checkpoint, str_text(&trainer->run),
+                                          &trainer->student_params, trainer->checkpoint_path, err);
     if (status == STATUS_OK && trainer->job->weights_folder)
         status = model_snapshot_write(trainer, err);
     if (status == STATUS_OK && trainer->callbacks->checkpoint)

@@ -19,7 +19,7 @@ enum { PROGRAM_FULL, PROGRAM_REMAINDER, PROGRAM_EVAL, PROGRAMS };
 struct runnable {
     struct run_program program;
     struct exec *exec; /* NULL: not needed by this run */
-    int batch, rows;
+    int rows;
 };
 
 struct trainer {
@@ -38,6 +38,7 @@ struct trainer {
     struct scorer *scorer;        /* of the last evaluation, while it runs; or NULL */
     float *logits;                /* of a batch then, [EVAL_BATCH,classes] */
     struct checkpoint checkpoint; /* step, evaluations, identity: what a resume needs */
+    struct str run;               /* all that decides the result */
     char checkpoint_path[FILE_PATH_BYTES];
     struct loader *loader; /* of the training split, from this process' first step; or NULL */
     int64_t report_every, checkpoint_every;

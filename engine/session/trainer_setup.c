@@ -1,15 +1,17 @@
 #include "engine/session/identity.h"
+#include "engine/session/model_report.h"
 #include "engine/session/trainer_internal.h"
 
 #include "engine/base/mem.h"
 #include "engine/base/sha256.h"
 #include "engine/graph/optimizer.h"
+#include "engine/model/model_json.h"
 #include "engine/spec/train_input.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The teacher must see the student's pictures and name the same classes. */
+/* The teacher must see the student's pictures and know as many classes. */
 static enum status check_teacher(const struct trainer *trainer, struct error *err) {
     const struct model_info *info = &trainer->teacher.info;
     const struct dataset *dataset = &trainer->dataset;
@@ -45,7 +47,7 @@ static bool go_on(void *ctx, int64_t checked, int64_t count) {
     return trainer_tick(ctx, "preparing", NULL) == STATUS_OK;
 }
 
-enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
+static enum status open_data(struct trainer *trainer, struct error *err) {
     const struct train_spec *spec = trainer->spec;
     struct dataset *dataset = &trainer->dataset;
     const struct dataset_watch watch = {trainer, go_on};
@@ -55,18 +57,46 @@ enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
         return status;
     split_limit(&dataset->train, spec->train_limit);
     split_limit(&dataset->test, spec->test_limit);
-    status = set_input(trainer, err);
-    if (status != STATUS_OK)
-        return status;
+    return set_input(trainer, err);
+}
+
+static enum status open_student(struct trainer *trainer, struct error *err) {
+    const struct train_spec *spec = trainer->spec;
     const struct input *input = &trainer->input;
-    struct network_size size = {input->height, input->width, input->channels, dataset->classes};
-    status = network_init(&trainer->student, spec->student, size, spec->decay_all, err);
-    if (status == STATUS_OK)
-        status = network_check_drop_path(&trainer->student, spec->drop_path, err);
-    if (status != STATUS_OK || !trainer->job->teacher_path)
+    struct network_size size = {input->height, input->width, input->channels,
+                                trainer->dataset.classes};
+    enum status status = network_init(&trainer->student, spec->student, size, spec->decay_all, err);
+    return status == STATUS_OK ? network_check_drop_path(&trainer->student, spec->drop_path, err)
+                               : status;
+}
+
+static enum status check_init(const struct trainer *trainer, struct error *err) {
+    char path[FILE_PATH_BYTES];
+    const char *init = trainer->job->init_path;
+    enum status status = init ? model_weights_path(path, init, err) : STATUS_OK;
+    if (status != STATUS_OK || !init || file_exists(path))
         return status;
-    status = model_load(&trainer->teacher, trainer->job->teacher_path, err);
-    return status == STATUS_OK ? check_teacher(trainer, err) : status;
+    return error_set_field(err, STATUS_NOT_FOUND, "init", "init: there is no file %s", path);
+}
+
+static enum status load_teacher(struct trainer *trainer, struct error *err) {
+    const char *path = trainer->job->teacher_path;
+    enum status status = path ? model_load(&trainer->teacher, path, err) : STATUS_OK;
+    return error_wrap(err, status, "teacher");
+}
+
+/* What is quickly checked goes first: looking at a data set's pictures may take minutes. */
+enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
+    enum status status = zoo_check(trainer->spec->student, "student", err);
+    if (status == STATUS_OK)
+        status = check_init(trainer, err);
+    if (status == STATUS_OK)
+        status = load_teacher(trainer, err);
+    if (status == STATUS_OK)
+        status = open_data(trainer, err);
+    if (status == STATUS_OK)
+        status = open_student(trainer, err);
+    return status == STATUS_OK && trainer->job->teacher_path ? check_teacher(trainer, err) : status;
 }
 
 static enum status open_device(struct trainer *trainer, struct error *err) {
@@ -75,20 +105,12 @@ static enum status open_device(struct trainer *trainer, struct error *err) {
         device_open(&trainer->device, (enum device_kind)spec->device, (int)spec->threads, err);
     if (status != STATUS_OK)
         return status;
-    if (spec->precision == PRECISION_BF16 && !trainer->device.backend->bf16)
-        return error_set_field(err, STATUS_UNSUPPORTED, "precision",
-                               "the %s backend computes in f32 only",
-                               trainer->device.backend->name);
+    status = device_check_precision(&trainer->device, (enum precision)spec->precision, err);
+    if (status != STATUS_OK)
+        return status;
     trainer->device.eager = spec->graph == GRAPH_OFF;
     identity_of_device(&trainer->device, trainer->checkpoint.identity);
     return STATUS_OK;
-}
-
-static void upload(struct params *params, const float *weight, const float *state) {
-    const struct param_table *table = params->table;
-    const struct backend *backend = params->device->backend;
-    backend->upload(params->device, params->weight, weight, table->weight_floats * sizeof(float));
-    backend->upload(params->device, params->state, state, table->state_floats * sizeof(float));
 }
 
 /* A file of weights alone, as `init` allows: it needs no metadata. */
@@ -120,7 +142,7 @@ static enum status fill_student(struct trainer *trainer, struct error *err) {
     else
         network_randomise(&trainer->student, (uint64_t)trainer->spec->seed, weight, state);
     if (status == STATUS_OK)
-        upload(&trainer->student_params, weight, state);
+        params_upload(&trainer->student_params, weight, state);
     free(weight);
     free(state);
     return status;
@@ -131,7 +153,7 @@ static enum status fill_teacher(struct trainer *trainer, struct error *err) {
     enum status status =
         params_create(&trainer->teacher_params, &trainer->device, &teacher->network.table, 0, err);
     if (status == STATUS_OK)
-        upload(&trainer->teacher_params, teacher->weight, teacher->state);
+        params_upload(&trainer->teacher_params, teacher->weight, teacher->state);
     return status;
 }
 
@@ -203,7 +225,6 @@ static enum status build(struct trainer *trainer, int which, int batch, int rows
         eval_program_build(&runnable->program, &plan);
     else
         train_program_build(&runnable->program, &plan);
-    runnable->batch = batch;
     runnable->rows = rows;
     struct params *params[] = {&trainer->student_params, &trainer->teacher_params};
     enum status status =
@@ -286,33 +307,48 @@ static void count_steps(struct trainer *trainer) {
     trainer->progress.steps = trainer->steps;
 }
 
-/* What decides the result: spec, data, teacher, starting weights. */
-static enum status identify_run(struct trainer *trainer, struct error *err) {
-    struct str text = STR_INIT;
-    train_spec_add_canonical(trainer->spec, &text);
-    str_addf(&text, "\ndataset %s", trainer->dataset.sha256);
-    const char *file[] = {trainer->job->teacher_path, trainer->job->init_path};
-    enum status status = STATUS_OK;
-    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
-        char path[FILE_PATH_BYTES], hex[SHA256_HEX_BYTES];
-        if (!file[i])
-            continue;
-        status = model_weights_path(path, file[i], err);
-        if (status == STATUS_OK)
-            status = sha256_file(path, hex, err);
-        if (status == STATUS_OK)
-            str_addf(&text, "\n%s %s", i ? "init" : "teacher", hex);
-    }
+static enum status add_weights(struct str *run, const char *name, const char *path,
+                               struct error *err) {
+    char file[FILE_PATH_BYTES], hex[SHA256_HEX_BYTES];
+    if (!path)
+        return STATUS_OK;
+    enum status status = model_weights_path(file, path, err);
     if (status == STATUS_OK)
-        sha256_hex(str_text(&text), text.len, trainer->checkpoint.run);
-    str_release(&text);
+        status = sha256_file(file, hex, err);
+    if (status == STATUS_OK)
+        str_addf(run, "\n%s: %s", name, hex);
     return status;
+}
+
+/* What the student's file says of its data set. */
+static void add_card(struct str *run, const struct model_info *info) {
+    char hex[SHA256_HEX_BYTES];
+    struct str card = STR_INIT;
+    model_info_add_json(info, &card);
+    sha256_hex(str_text(&card), card.len, hex);
+    str_addf(run, "\nclass names, mean or deviation: %s", hex);
+    str_release(&card);
+}
+
+/* All that decides the result. What files hold does, where they lie does not. */
+static enum status identify_run(struct trainer *trainer, struct error *err) {
+    struct train_spec spec = *trainer->spec;
+    struct str *run = &trainer->run;
+    struct model_info info;
+    model_report_info(trainer, &info);
+    str_copy(spec.dataset, sizeof spec.dataset, info.dataset);
+    spec.teacher[0] = spec.init[0] = 0;
+    train_spec_add_canonical(&spec, run);
+    str_addf(run, "\npictures or labels: %s", trainer->dataset.sha256);
+    add_card(run, &info);
+    enum status status = add_weights(run, "teacher", trainer->job->teacher_path, err);
+    return status == STATUS_OK ? add_weights(run, "init", trainer->job->init_path, err) : status;
 }
 
 static enum status resume(struct trainer *trainer, struct error *err) {
     struct checkpoint *now = &trainer->checkpoint, read;
-    enum status status =
-        checkpoint_read(&read, now->run, &trainer->student_params, trainer->checkpoint_path, err);
+    enum status status = checkpoint_read(&read, str_text(&trainer->run), &trainer->student_params,
+                                         trainer->checkpoint_path, err);
     if (status != STATUS_OK)
         return status;
     read.reproducible &= str_equal(read.identity, now->identity);
@@ -360,4 +396,5 @@ void trainer_release(struct trainer *trainer) {
     loaded_model_release(&trainer->teacher);
     loader_free(trainer->loader);
     dataset_close(&trainer->dataset);
+    str_release(&trainer->run);
 }

@@ -74,14 +74,9 @@ void fields_add_help(const struct field_table *table, unsigned hidden, struct st
 static const char *nearest_name(const struct field_table *table, const char *name,
                                 unsigned refused) {
     const char *nearest = NULL;
-    int best = (int)strlen(name) / 3 + 2; /* a third of the letters may be wrong, and one more */
-    for (int i = 0; i < table->count; i++) {
-        int distance = str_distance(name, table->fields[i].name);
-        if (table->fields[i].flags & refused || distance >= best)
-            continue;
-        best = distance;
-        nearest = table->fields[i].name;
-    }
+    for (int i = 0; i < table->count; i++)
+        if (!(table->fields[i].flags & refused))
+            str_nearer(&nearest, name, table->fields[i].name);
     return nearest;
 }
 

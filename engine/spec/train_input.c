@@ -27,7 +27,10 @@ enum status train_input_of(struct train_input *input, const struct train_spec *s
 
 enum status train_input_check_channels(const struct train_spec *spec, int channels,
                                        struct error *err) {
-    const char *field = spec->rand_augment ? "rand_augment" : spec->erase > 0 ? "erase" : NULL;
+    const char *field = spec->image_size     ? "image_size"
+                        : spec->rand_augment ? "rand_augment"
+                        : spec->erase > 0    ? "erase"
+                                             : NULL;
     if (!field || channels == 1 || channels == 3)
         return STATUS_OK;
     return error_set_field(err, STATUS_INVALID, field,

@@ -71,15 +71,8 @@ static enum status find_dataset(struct upload *upload, const char *data, struct 
     return error_set_field(err, STATUS_INVALID, "dataset", "there is no data set %s", name);
 }
 
-static enum status check_architecture(const char *name, struct error *err) {
-    if (zoo_find(name))
-        return STATUS_OK;
-    return error_set_field(err, STATUS_INVALID, "architecture", "there is no architecture %s",
-                           name);
-}
-
 static enum status complete(struct upload *upload, struct error *err) {
-    enum status status = check_architecture(upload->spec.architecture, err);
+    enum status status = zoo_check(upload->spec.architecture, "architecture", err);
     if (!status)
         status = find_dataset(upload, upload->request->app->config->data, err);
     return status ? status : import_info_complete(&upload->info, &upload->spec, err);

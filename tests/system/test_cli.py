@@ -67,7 +67,7 @@ class Usage(Case):
 
     def test_missing_files(self):
         self.refuse(1, "/nonexistent", "eval", "model=/nonexistent", f"dataset={self.make_dataset()}")
-        self.refuse(1, "/nonexistent", "eval", "model=m", "dataset=/nonexistent")
+        self.refuse(1, "open m: No such file", "eval", "model=m", "dataset=/nonexistent")
         self.refuse(1, "/nonexistent", "loss", "in=/nonexistent", f"out={self.folder}/out")
 
     def test_closed_output_is_an_error(self):
@@ -234,6 +234,7 @@ class Train(Case):
             self.assertIn("resume=1", message)
             self.assertEqual(message.count("\n"), 1)
             self.assertFalse((self.folder / out / "model.safetensors").exists())
+            self.refuse(2, "has not ended: go on with it by resume=1", "train", *arguments)
             self.succeed("train", *arguments, "resume=1")
             self.assertEqual((self.folder / out / "model.safetensors").read_bytes(),
                              (self.folder / "whole" / "model.safetensors").read_bytes())
@@ -282,7 +283,8 @@ class Programs(Case):
         text = self.succeed("explain", *self.SMALL, "mode=infer", "device=ref")
         self.assertNotIn("backward\n", text)
         self.assertIn("workspace", text)
-        self.refuse(1, "known are resnet8", "explain", "student=resnet9")
+        self.refuse(2, 'did you mean "resnet8"', "explain", "student=resnet9")
+        self.refuse(2, "known are resnet8", "explain", "student=inception")
         self.refuse(2, "teacher", "explain", *self.SMALL, "method=kd")
 
     def test_diff(self):

@@ -211,7 +211,7 @@ class BadWeights(ImportCase):
                            height=8, width=8, mean="0,0,0", deviation="1,1,1")
 
     def test_options(self):
-        self.refuse_import(1, "resnet9", architecture="resnet9")
+        self.refuse_import(2, "resnet9", architecture="resnet9")
         self.refuse_import(2, "height is required", dataset=None)
         self.refuse_import(2, "mean is required", dataset=None, height=8, width=8)
         self.refuse_import(2, "deviation is required", dataset=None, height=8, width=8, mean="0,0,0")

@@ -77,11 +77,11 @@ class Recipes(Case):
                 self.assertIn(source, path.read_text())
 
     def test_each_is_read(self):
-        """What is wrong is only the data set, which is looked at after all arguments."""
+        """What is wrong is only a file, which is looked for after all arguments."""
+        missing = self.folder / "missing"
         for path in RECIPES:
             with self.subTest(path.name):
-                teacher = {} if path.name.startswith("ce-") else {"teacher": self.folder}
-                missing = self.folder / "missing"
+                teacher = {} if path.name.startswith("ce-") else {"teacher": missing}
                 done = self.train(recipe=path, dataset=missing, out=self.folder / "out", **teacher)
                 self.assertIn(str(missing), done.stderr)
                 self.assertNotEqual(done.returncode, USAGE, done.stderr)
@@ -174,7 +174,7 @@ class Reading(Case):
         self.assertIn("beta", self.error(text))
         text = text.replace("-1", "1")
         self.assertIn("teacher is required", self.error(text, temperature=3))
-        self.assertIn("missing", self.error(text, temperature=3, teacher=self.folder))
+        self.assertIn("missing", self.error(text, temperature=3, teacher=self.folder / "missing"))
         self.assertIn("epochs", self.error(text, epochs=0, teacher=self.folder))
 
     def test_no_such_file(self):

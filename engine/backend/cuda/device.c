@@ -237,6 +237,7 @@ static const struct backend backend_gpu = {
     .name = "cuda",
     .sentence = "an NVIDIA GPU: cuDNN, cuBLASLt and own kernels, steps as CUDA graphs",
     .bf16 = true,
+    .tf32 = true,
     .open = gpu_open,
     .close = gpu_close,
     .alloc = gpu_alloc,

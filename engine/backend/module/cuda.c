@@ -69,5 +69,6 @@ const struct backend backend_cuda = {
     .name = "cuda",
     .sentence = "an NVIDIA GPU: cuDNN, cuBLASLt and own kernels, a step as one CUDA graph",
     .bf16 = true,
+    .tf32 = true,
     .open = module_open,
 };

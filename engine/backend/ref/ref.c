@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct kernel ref_kernels[OP_COUNT] = {
     [OP_GATHER] = {.run = ref_gather},
@@ -53,12 +52,9 @@ static const struct kernel ref_kernels[OP_COUNT] = {
     [OP_ADAMW] = {.run = ref_adamw},
 };
 
-/* The mathematical functions of the C library are all that results depend on beside this code. */
 static enum status ref_open(struct device *device, struct error *err) {
-    char library[64] = "";
     (void)err;
-    confstr(_CS_GNU_LIBC_VERSION, library, sizeof library);
-    snprintf(device->identity, sizeof device->identity, "ref %s", library);
+    snprintf(device->identity, sizeof device->identity, "ref");
     return STATUS_OK;
 }
 

@@ -111,6 +111,7 @@ static const struct backend backend_emulated = {
     .name = "cuda",
     .sentence = "the kernels of cuda, emulated on the host",
     .bf16 = true,
+    .tf32 = true,
     .open = emulated_open,
     .close = emulated_close,
     .alloc = emulated_alloc,

@@ -249,6 +249,17 @@ static void test_distance(void) {
     T_CHECK(str_distance("a", longer) > 1000);
 }
 
+static void test_nearer(void) {
+    const char *best = NULL;
+    str_nearer(&best, "resnet9", "vgg8");
+    T_CHECK(best == NULL);
+    str_nearer(&best, "resnet9", "resnet14");
+    T_STR(best, "resnet14");
+    str_nearer(&best, "resnet9", "resnet8");
+    str_nearer(&best, "resnet9", "resnet56");
+    T_STR(best, "resnet8");
+}
+
 /* The examples of RFC 4648, and bytes that use its last two digits. */
 static void test_base64(void) {
     static const char *const expected[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
@@ -279,6 +290,7 @@ int main(void) {
     T_RUN(test_parsing_doubles);
     T_RUN(test_other_locales);
     T_RUN(test_distance);
+    T_RUN(test_nearer);
     T_RUN(test_base64);
     return t_done();
 }

@@ -228,11 +228,12 @@ static void a_checkpoint_of_another_run_is_refused(void) {
     struct run run = whole;
     run.spec.learning_rate = 0.03;
     T_INT(run_again(&run, true), STATUS_CONFLICT);
-    T_CONTAINS(run.err.message, "another run");
+    T_CONTAINS(run.err.message, "another run: learning_rate differs");
     run = whole;
     path_in(run.data, root, "other_data");
     fixture_write_data(run.data, TRAIN_COUNT + 1);
     T_INT(run_again(&run, true), STATUS_CONFLICT);
+    T_CONTAINS(run.err.message, "another run: pictures or labels differs");
     run = whole;
     run.spec.priority = 5; /* does not change the result */
     T_INT(run_again(&run, true), STATUS_OK);
@@ -321,7 +322,8 @@ static void wrong_inputs_are_named(void) {
     T_CONTAINS(run.err.message, "nowhere");
     run_init(&run, "wrong");
     str_copy(run.spec.student, sizeof run.spec.student, "resnet9");
-    T_INT(run_again(&run, false), STATUS_NOT_FOUND);
+    T_INT(run_again(&run, false), STATUS_INVALID);
+    T_STR(run.err.field, "student");
     T_CONTAINS(run.err.message, "resnet9");
     run_init(&run, "wrong");
     run_teach(&run, METHOD_TTM, "nowhere");

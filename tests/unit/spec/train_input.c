@@ -46,7 +46,7 @@ static void test_channels(void) {
     } cases[] = {
         {{.rand_augment = 2}, 3, NULL}, {{.rand_augment = 2, .erase = 0.25}, 1, NULL},
         {{.erase = 0}, 4, NULL},        {{.rand_augment = 1}, 4, "rand_augment"},
-        {{.erase = 0.25}, 2, "erase"},
+        {{.erase = 0.25}, 2, "erase"},  {{.image_size = 32}, 2, "image_size"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct error err = {0};

@@ -62,7 +62,7 @@ static void print_usage(const struct command *command) {
 
 static int print_command_help(const struct command *command) {
     struct str text = STR_INIT;
-    fields_add_help(command->table, command->refused, &text);
+    fields_add_help(command->table, command->refused, command->required, &text);
     print_usage(command);
     printf("%s\n\n%s", command->sentence, str_text(&text));
     str_release(&text);

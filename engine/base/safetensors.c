@@ -167,7 +167,9 @@ enum status safetensors_header_bytes(const uint8_t *bytes, size_t file_bytes, si
                          "one of it: python3 -m distilld convert");
     memcpy(&declared, bytes, sizeof declared);
     if (declared > file_bytes - LENGTH_BYTES)
-        return error_set(err, STATUS_CORRUPT, "a header of %llu bytes does not fit into %zu bytes",
+        return error_set(err, STATUS_CORRUPT,
+                         "no safetensors file, or a cut one: a header of %llu bytes does not fit "
+                         "into %zu bytes",
                          (unsigned long long)declared, file_bytes);
     if (declared > SAFETENSORS_MAX_HEADER_BYTES)
         return error_set(err, STATUS_CORRUPT, "a header of %llu bytes, at most %d are allowed",

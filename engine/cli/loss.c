@@ -87,7 +87,7 @@ static enum status read_input(struct loss_tensors *tensors, const char *path, bo
     if (!status)
         status = tensors_labels(label, tensors->k, &tensors->label, err);
     safetensors_close(&file);
-    return error_wrap(err, status, "%s", path);
+    return status;
 }
 
 static enum status allocate_output(struct loss_tensors *tensors, struct error *err) {

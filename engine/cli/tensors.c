@@ -11,7 +11,7 @@ enum status tensors_find(const struct safetensors *file, const char *name, int r
                          const struct tensor **out, struct error *err) {
     const struct tensor *tensor = safetensors_find(file, name);
     if (!tensor)
-        return error_set(err, STATUS_INVALID, "there is no tensor \"%s\"", name);
+        return error_set(err, STATUS_INVALID, "in= has no tensor \"%s\"", name);
     if (tensor->rank != rank)
         return error_set(err, STATUS_INVALID, "%s has %d dimensions, expected %d", name,
                          tensor->rank, rank);

@@ -147,8 +147,10 @@ enum status field_refuse_both(const struct field *field, const struct field *oth
 void field_add_range(const struct field *field, struct str *out);
 
 /* Appends the help text of a table: each field with type, range, default and sentence. Rows with
- * any of the hidden flags are left out. */
-void fields_add_help(const struct field_table *table, unsigned hidden, struct str *out);
+ * any of the hidden flags are left out; those in required (names with a space between; NULL: none)
+ * are required beside those that the table says. */
+void fields_add_help(const struct field_table *table, unsigned hidden, const char *required,
+                     struct str *out);
 
 /* Appends a JSON Schema of the table's objects; defaults is an object that fields_default filled.
  * Rows with any of the hidden flags are left out. */

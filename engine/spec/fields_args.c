@@ -53,11 +53,22 @@ void field_add_range(const struct field *field, struct str *out) {
         str_add(out, " characters");
 }
 
-static void add_help(const struct field *field, struct str *out) {
+static bool is_listed(const char *names, const char *name) {
+    size_t len = strlen(name);
+    for (const char *at = names; at && *at; at += strspn(at, " ")) {
+        size_t part = strcspn(at, " ");
+        if (part == len && memcmp(at, name, len) == 0)
+            return true;
+        at += part;
+    }
+    return false;
+}
+
+static void add_help(const struct field *field, bool required, struct str *out) {
     struct str range = STR_INIT;
     field_add_range(field, &range);
     str_addf(out, "  %-18s %s (", field->name, str_text(&range));
-    if (field->flags & FIELD_REQUIRED)
+    if (required || field->flags & FIELD_REQUIRED)
         str_add(out, "required");
     else
         str_addf(out, "default %s", field->fallback ? field->fallback : "none");
@@ -65,10 +76,13 @@ static void add_help(const struct field *field, struct str *out) {
     str_release(&range);
 }
 
-void fields_add_help(const struct field_table *table, unsigned hidden, struct str *out) {
-    for (int i = 0; i < table->count; i++)
-        if (!(table->fields[i].flags & hidden))
-            add_help(&table->fields[i], out);
+void fields_add_help(const struct field_table *table, unsigned hidden, const char *required,
+                     struct str *out) {
+    for (int i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
+        if (!(field->flags & hidden))
+            add_help(field, is_listed(required, field->name), out);
+    }
 }
 
 static const char *nearest_name(const struct field_table *table, const char *name,

@@ -174,7 +174,7 @@ enum status config_parse(struct config *config, int argc, char *const *argv, str
 }
 
 void config_add_help(struct str *out) {
-    fields_add_help(&config_table, 0, out);
+    fields_add_help(&config_table, 0, NULL, out);
 }
 
 bool config_redis_is_private(const struct config *config) {

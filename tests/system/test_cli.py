@@ -39,8 +39,10 @@ class Usage(Case):
         for command, usage in [("train", "student=... dataset=... out=... [key=value ...]"),
                                ("predict", "[FILE ...] model=... [key=value ...]"),
                                ("bench", "[key=value ...]")]:
-            first = self.succeed(command, "help=1").splitlines()[0]
+            first, *rest = self.succeed(command, "help=1").splitlines()
             self.assertEqual(first, f"usage: distill {command} {usage}")
+            required = {line.split()[0] for line in rest if line.endswith("(required)")}
+            self.assertEqual(required, set(re.findall(r"(\w+)=\.\.\.", usage)))
 
     def test_help_of_train_names_every_field(self):
         text = self.succeed("train", "help=1")

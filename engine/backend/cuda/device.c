@@ -31,7 +31,9 @@ static bool is_lost(cudaError_t code) {
                                        cudaErrorIllegalInstruction,  cudaErrorMisalignedAddress,
                                        cudaErrorECCUncorrectable,    cudaErrorDevicesUnavailable,
                                        cudaErrorNvlinkUncorrectable, cudaErrorAssert,
-                                       cudaErrorInvalidAddressSpace, cudaErrorInvalidPc};
+                                       cudaErrorInvalidAddressSpace, cudaErrorInvalidPc,
+                                       cudaErrorContained,           cudaErrorTensorMemoryLeak,
+                                       cudaErrorMpsClientTerminated};
     for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
         if (code == lost[i])
             return true;

@@ -238,17 +238,28 @@ static int64_t ask(const struct dnn *dnn, struct bag *bag, cudnnBackendDescripto
     return count < CANDIDATES ? count : CANDIDATES;
 }
 
-/* The first candidate of a mode that is allowed and becomes a plan, in the order of the library. */
+/* What is asked of an engine, what is wanted most first: no kernel that must be compiled, tensor
+ * cores. In bf16 and tf32 the library often names one without them first, which moves all operands
+ * into another layout, and one with them behind it. */
+static const struct wish {
+    bool late, tensor_cores;
+} wishes[] = {{false, true}, {false, false}, {true, true}, {true, false}};
+
+static bool fulfils(const struct engine *engine, const struct wish *wish) {
+    bool has = engine->notes >> CUDNN_NUMERICAL_NOTE_TENSOR_CORE & 1;
+    return engine->allowed && engine->compiled_late == wish->late && has == wish->tensor_cores;
+}
+
+/* The first candidate of a mode that fulfils a wish and becomes a plan, in the library's order. */
 static bool choose(const struct dnn *dnn, cudnnBackendDescriptor_t graph,
-                   cudnnBackendHeurMode_t mode, bool late, struct dnn_plan *out) {
+                   cudnnBackendHeurMode_t mode, const struct wish *wish, struct dnn_plan *out) {
     struct bag bag = {.api = &dnn->api};
     cudnnBackendDescriptor_t config[CANDIDATES];
     int64_t count = ask(dnn, &bag, graph, mode, config);
     bool found = false;
     for (int64_t i = 0; i < count && !found; i++) {
         struct engine engine = engine_of(dnn, config[i], &out->state->problem);
-        found = engine.allowed && engine.compiled_late == late &&
-                try_plan(dnn, config[i], &engine, out);
+        found = fulfils(&engine, wish) && try_plan(dnn, config[i], &engine, out);
     }
     bag_release(&bag);
     return found;
@@ -259,9 +270,10 @@ static void make_plan(const struct dnn *dnn, struct dnn_plan *out) {
     struct bag bag = {.api = &dnn->api};
     cudnnBackendDescriptor_t graph = dnn_graph(&bag, &out->state->problem, dnn->handle);
     bool found = false;
-    for (int late = 0; late < 2 && bag.status == CUDNN_STATUS_SUCCESS; late++)
+    for (size_t w = 0; w < sizeof wishes / sizeof *wishes && bag.status == CUDNN_STATUS_SUCCESS;
+         w++)
         for (size_t i = 0; i < sizeof modes / sizeof *modes && !found; i++)
-            found = choose(dnn, graph, modes[i], late, out);
+            found = choose(dnn, graph, modes[i], &wishes[w], out);
     bag_release(&bag);
 }
 

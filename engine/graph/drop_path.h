@@ -14,6 +14,8 @@
 /* What the branch is multiplied by: 0 with probability drop, else 1 / (1 - drop). */
 RNG_FUNCTION float drop_path_keep(uint64_t seed, uint64_t step, int layer, int picture,
                                   float drop) {
+    if (drop <= 0)
+        return 1;
     struct rng_block block =
         rng_philox(seed, (uint32_t)picture, (uint32_t)step, RNG_DROP_PATH, (uint32_t)layer);
     return rng_unit(block.word[0]) < drop ? 0.0f : 1 / (1 - drop);

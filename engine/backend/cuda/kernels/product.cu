@@ -15,7 +15,7 @@ template <int MICRO> __global__ void __launch_bounds__(SIDE *SIDE) product(produ
     constexpr int TILE = SIDE * MICRO;
     __shared__ float a[STEP][TILE + 1], b[STEP][TILE + 1];
     int row = threadIdx.x / SIDE, column = threadIdx.x % SIDE;
-    int first_row = blockIdx.y * TILE, first_column = blockIdx.x * TILE;
+    int first_row = blockIdx.x * TILE, first_column = blockIdx.y * TILE;
     float sum[MICRO][MICRO] = {{0}};
     for (int first = 0; first < args.inner; first += STEP) {
         for (int i = threadIdx.x; i < STEP * TILE; i += SIDE * SIDE) {
@@ -61,8 +61,8 @@ template <int MICRO> __global__ void __launch_bounds__(SIDE *SIDE) product(produ
 template <int MICRO>
 static void launch(const struct queue *queue, const struct product_args *args) {
     constexpr int TILE = SIDE * MICRO;
-    dim3 grid((unsigned)(args->columns + TILE - 1) / TILE,
-              (unsigned)(args->rows + TILE - 1) / TILE);
+    dim3 grid((unsigned)(args->rows + TILE - 1) / TILE, /* y takes 65,535 blocks only */
+              (unsigned)(args->columns + TILE - 1) / TILE);
     LAUNCH_BLOCK(product<MICRO>, grid, SIDE * SIDE, queue, *args);
 }
 

@@ -96,23 +96,39 @@ extern "C" void launch_first_token_bwd(const struct queue *queue, const struct t
 
 /* --- layer norm: a warp has a token --- */
 
-template <class T>
+template <class T, int V>
 __global__ void __launch_bounds__(BLOCK) layer_norm(token_args args, const T *in, T *out) {
-    uint32_t token = blockIdx.x * (BLOCK / WARP) + threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    uint32_t token = blockIdx.x * (BLOCK / WARP) + threadIdx.x / WARP;
+    int first = threadIdx.x % WARP * V;
     if (token >= (uint32_t)(args.n * args.tokens))
         return;
     const T *x = in + (size_t)token * args.c;
     T *y = out + (size_t)token * args.c;
-    float sum = 0, square = 0;
-    for (int i = lane; i < args.c; i += WARP)
-        sum += load(x[i]);
+    float sum = 0, square = 0, at[V], gamma[V], beta[V];
+    for (int i = first; i < args.c; i += WARP * V) {
+        load_pack(at, x + i);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            sum += at[v];
+    }
     float mean = warp_sum(sum) / (float)args.c;
-    for (int i = lane; i < args.c; i += WARP)
-        square = fmaf(load(x[i]) - mean, load(x[i]) - mean, square);
+    for (int i = first; i < args.c; i += WARP * V) {
+        load_pack(at, x + i);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            square = fmaf(at[v] - mean, at[v] - mean, square);
+    }
     float rstd = 1.0f / sqrtf(warp_sum(square) / (float)args.c + args.eps);
-    for (int i = lane; i < args.c; i += WARP)
-        store(y[i], fmaf((load(x[i]) - mean) * rstd, args.gamma[i], args.beta[i]));
-    if (lane == 0) {
+    for (int i = first; i < args.c; i += WARP * V) {
+        load_pack(at, x + i);
+        load_pack(gamma, args.gamma + i);
+        load_pack(beta, args.beta + i);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            at[v] = fmaf((at[v] - mean) * rstd, gamma[v], beta[v]);
+        store_pack(y + i, at);
+    }
+    if (first == 0) {
         args.mean_out[token] = mean;
         args.rstd_out[token] = rstd;
     }
@@ -123,10 +139,10 @@ static unsigned token_blocks(const struct token_args *args) {
 }
 
 extern "C" void launch_layer_norm(const struct queue *queue, const struct token_args *args) {
-    with_number(args->x.bf16, [&](auto number) {
-        typedef decltype(number) T;
-        LAUNCH_BLOCK(layer_norm, token_blocks(args), BLOCK, queue, *args, (const T *)args->x.data,
-                     (T *)args->y.data);
+    with_type(args->x.bf16, (uint32_t)args->c, [&](auto type) {
+        using T = typename decltype(type)::type;
+        LAUNCH_BLOCK((layer_norm<T, decltype(type)::width>), token_blocks(args), BLOCK, queue,
+                     *args, (const T *)args->x.data, (T *)args->y.data);
     });
 }
 
@@ -149,25 +165,38 @@ __global__ void __launch_bounds__(COLUMN_THREADS)
     store_sums((float *)args.workspace, dbeta, dgamma, t, at, extent.channels);
 }
 
-template <class T>
+template <class T, int V>
 __global__ void __launch_bounds__(BLOCK)
     layer_norm_dx(token_args args, const T *dy, const T *x, const T *dx2, T *dx) {
-    uint32_t token = blockIdx.x * (BLOCK / WARP) + threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    uint32_t token = blockIdx.x * (BLOCK / WARP) + threadIdx.x / WARP;
     if (token >= (uint32_t)(args.n * args.tokens))
         return;
-    size_t first = (size_t)token * args.c;
+    size_t begin = (size_t)token * args.c, end = begin + args.c;
+    size_t first = begin + threadIdx.x % WARP * V;
     float mean = args.mean[token], rstd = args.rstd[token], sum = 0, sum_n = 0;
-    for (int i = lane; i < args.c; i += WARP) {
-        float g = args.gamma[i] * load(dy[first + i]);
-        sum += g;
-        sum_n = fmaf(g, (load(x[first + i]) - mean) * rstd, sum_n);
+    float g[V], n[V], gamma[V], other[V] = {0};
+    for (size_t i = first; i < end; i += WARP * V) {
+        load_pack(g, dy + i);
+        load_pack(n, x + i);
+        load_pack(gamma, args.gamma + (i - begin));
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+            sum += gamma[v] * g[v];
+            sum_n = fmaf(gamma[v] * g[v], (n[v] - mean) * rstd, sum_n);
+        }
     }
     sum = warp_sum(sum) / (float)args.c;
     sum_n = warp_sum(sum_n) / (float)args.c;
-    for (int i = lane; i < args.c; i += WARP) {
-        float g = args.gamma[i] * load(dy[first + i]), n = (load(x[first + i]) - mean) * rstd;
-        float value = rstd * (g - sum - n * sum_n);
-        store(dx[first + i], dx2 ? value + load(dx2[first + i]) : value);
+    for (size_t i = first; i < end; i += WARP * V) {
+        load_pack(g, dy + i);
+        load_pack(n, x + i);
+        load_pack(gamma, args.gamma + (i - begin));
+        if (dx2)
+            load_pack(other, dx2 + i);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            g[v] = rstd * (gamma[v] * g[v] - sum - (n[v] - mean) * rstd * sum_n) + other[v];
+        store_pack(dx + i, g);
     }
 }
 
@@ -182,7 +211,7 @@ extern "C" void launch_layer_norm_bwd(const struct queue *queue, const struct to
                      extent, t);
         launch_finish(queue, (const float *)args->workspace, t.chunks, 2 * extent.channels,
                       column_sums{args->dbeta, args->dgamma, extent.channels});
-        LAUNCH_BLOCK(layer_norm_dx, token_blocks(args), BLOCK, queue, *args,
+        LAUNCH_BLOCK((layer_norm_dx<T, V>), token_blocks(args), BLOCK, queue, *args,
                      (const T *)args->dy.data, (const T *)args->x.data, (const T *)args->dx2.data,
                      (T *)args->dx.data);
     });
@@ -190,34 +219,52 @@ extern "C" void launch_layer_norm_bwd(const struct queue *queue, const struct to
 
 /* --- GELU --- */
 
-template <class T> __global__ void gelu_forward(const T *x, T *y, uint32_t count) {
-    GRID_LOOP(i, count)
-    store(y[i], gelu(load(x[i])));
+template <class T, int V> __global__ void gelu_forward(const T *x, T *y, uint32_t packs) {
+    GRID_LOOP(i, packs) {
+        float at[V];
+        load_pack(at, x + (size_t)i * V);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            at[v] = gelu(at[v]);
+        store_pack(y + (size_t)i * V, at);
+    }
 }
 
-template <class T> __global__ void gelu_backward(const T *dy, const T *x, T *dx, uint32_t count) {
-    GRID_LOOP(i, count) {
-        float at = load(x[i]), density = 0.39894228f * expf(-0.5f * at * at);
-        float slope = fmaf(at, density, 0.5f * erfcf(-at * 0.70710678f));
-        store(dx[i], load(dy[i]) * slope);
+__device__ static float gelu_slope(float x) {
+    float density = 0.39894228f * expf(-0.5f * x * x);
+    return fmaf(x, density, 0.5f * erfcf(-x * 0.70710678f));
+}
+
+template <class T, int V>
+__global__ void gelu_backward(const T *dy, const T *x, T *dx, uint32_t packs) {
+    GRID_LOOP(i, packs) {
+        float g[V], at[V];
+        load_pack(g, dy + (size_t)i * V);
+        load_pack(at, x + (size_t)i * V);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            g[v] *= gelu_slope(at[v]);
+        store_pack(dx + (size_t)i * V, g);
     }
 }
 
 extern "C" void launch_gelu(const struct queue *queue, const struct token_args *args) {
-    uint32_t count = (uint32_t)(args->n * args->tokens * args->c);
-    with_number(args->x.bf16, [&](auto number) {
-        typedef decltype(number) T;
-        LAUNCH(gelu_forward, loop_blocks(queue, count), BLOCK, queue, (const T *)args->x.data,
-               (T *)args->y.data, count);
+    with_type(args->x.bf16, (uint32_t)args->c, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        uint32_t packs = (uint32_t)(args->n * args->tokens * args->c) / V;
+        LAUNCH((gelu_forward<T, V>), loop_blocks(queue, packs), BLOCK, queue,
+               (const T *)args->x.data, (T *)args->y.data, packs);
     });
 }
 
 extern "C" void launch_gelu_bwd(const struct queue *queue, const struct token_args *args) {
-    uint32_t count = (uint32_t)(args->n * args->tokens * args->c);
-    with_number(args->x.bf16, [&](auto number) {
-        typedef decltype(number) T;
-        LAUNCH(gelu_backward, loop_blocks(queue, count), BLOCK, queue, (const T *)args->dy.data,
-               (const T *)args->x.data, (T *)args->dx.data, count);
+    with_type(args->x.bf16, (uint32_t)args->c, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        uint32_t packs = (uint32_t)(args->n * args->tokens * args->c) / V;
+        LAUNCH((gelu_backward<T, V>), loop_blocks(queue, packs), BLOCK, queue,
+               (const T *)args->dy.data, (const T *)args->x.data, (T *)args->dx.data, packs);
     });
 }
 
@@ -228,20 +275,28 @@ __device__ static float keep_of(const token_args &args, uint32_t picture) {
     return drop_path_keep(step->seed, step->index, args.layer, (int)picture, args.drop);
 }
 
-template <class T> __global__ void residual(token_args args, const T *x, const T *branch, T *y) {
-    GRID_LOOP(i, (uint32_t)(args.n * args.tokens * args.c)) {
-        float factor = keep_of(args, i / (args.tokens * args.c));
+template <class T, int V>
+__global__ void residual(token_args args, const T *x, const T *branch, T *y) {
+    GRID_LOOP(i, (uint32_t)(args.n * args.tokens * args.c) / V) {
+        uint32_t first = i * V;
+        float keep = keep_of(args, first / (args.tokens * args.c)), at[V], more[V], scale[V];
+        load_pack(at, x + first);
+        load_pack(more, branch + first);
         if (args.scale)
-            factor *= args.scale[i % args.c];
-        store(y[i], fmaf(factor, load(branch[i]), load(x[i])));
+            load_pack(scale, args.scale + first % args.c);
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            at[v] = fmaf(args.scale ? keep * scale[v] : keep, more[v], at[v]);
+        store_pack(y + first, at);
     }
 }
 
 extern "C" void launch_residual(const struct queue *queue, const struct token_args *args) {
-    unsigned blocks = loop_blocks(queue, (uint32_t)(args->n * args->tokens * args->c));
-    with_number(args->x.bf16, [&](auto number) {
-        typedef decltype(number) T;
-        LAUNCH(residual, blocks, BLOCK, queue, *args, (const T *)args->x.data,
+    with_type(args->x.bf16, (uint32_t)args->c, [&](auto type) {
+        using T = typename decltype(type)::type;
+        constexpr int V = decltype(type)::width;
+        unsigned blocks = loop_blocks(queue, (uint32_t)(args->n * args->tokens * args->c) / V);
+        LAUNCH((residual<T, V>), blocks, BLOCK, queue, *args, (const T *)args->x.data,
                (const T *)args->branch.data, (T *)args->y.data);
     });
 }

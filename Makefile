@@ -71,7 +71,7 @@ bench-http: setup-test build
 
 # On a machine with a GPU: beside PyTorch, in the python3 on PATH.
 bench-gpu:
-	@tests/gpu/run build bench-steps bench-imagenet bench-loss
+	@tests/gpu/run build bench-resnet32x4 bench-resnet56 bench-imagenet bench-loss
 
 lint: setup-test
 	@tests/lint/run

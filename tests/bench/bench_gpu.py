@@ -3,8 +3,8 @@
     bench_gpu.py [rows=NAME,...] [rounds=3] [out=FILE]
 
 Every participant of a row is a process of its own; they take turns `rounds` times and the fastest
-median counts. One JSON line a row, printed and added to `out`; a participant that fails is told as
-`failed` and the others go on. Times are of a step as a program sees it: all participants wait once for
+median counts. What each measured is printed at once; one JSON line a row is printed and added to `out`.
+A participant that never succeeds is told as `failed` and the others go on. Times are of a step as a program sees it: all participants wait once for
 as many steps as our trainer has in a launch, with the data set in the GPU's memory.
 """
 import functools
@@ -19,7 +19,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("DISTILL_BUILD", "build"))
 COPY_FLOATS = 256 << 20
 STEPS_PER_LAUNCH = 8  # STEP_SLOTS of engine/backend/backend.h
-SECONDS = 500  # of one participant: compiling may take minutes
+SECONDS = 240  # of one participant: compiling may take minutes
+EAGER = ("torch_eager", "torch_paper")  # PyTorch as the papers' code has it
 
 STEPS = {
     "resnet32x4": {"teacher": "resnet32x4", "student": "resnet8x4", "batch_size": 64},
@@ -62,14 +63,17 @@ def torch(kind, **fields):
 
 def take_turns(participants, rounds):
     """name -> the result with the smallest median of all rounds; one that failed is not repeated."""
-    best = {}
+    best, failed = {}, set()
     for _ in range(rounds):
         for name, command in participants.items():
-            if "failed" in best.get(name, {}):
+            if name in failed:
                 continue
             result = run_json(command)
-            if name not in best or "failed" in result or \
-                    result["ms_median"] < best[name]["ms_median"]:
+            print(json.dumps({"participant": name, **result}), flush=True)
+            if "failed" in result:
+                failed.add(name)
+                best.setdefault(name, result)
+            elif name not in best or result["ms_median"] < best[name]["ms_median"]:
                 best[name] = result
     return best
 
@@ -81,9 +85,15 @@ def row_of(name, result):
     row = {"row": name, "participants": result}
     if mine and peers:
         row["ms"] = mine
-        row["ratio_to_eager"] = next(iter(peers.values())) / mine
+        row.update({"ratio_to_eager": peers[peer] / mine for peer in EAGER if peer in peers})
         row["ratio_to_best"] = min(peers.values()) / mine
     return row
+
+
+def check_launches(result):
+    for name, found in result.items():
+        if found.get("steps_per_launch", STEPS_PER_LAUNCH) != STEPS_PER_LAUNCH:
+            raise SystemExit(f"bench_gpu: {name} had {found['steps_per_launch']} steps a launch")
 
 
 def step_row(name, precision, rounds):
@@ -96,9 +106,7 @@ def step_row(name, precision, rounds):
         "torch_eager": torch("step", style="eager", **theirs),
         "torch_compiled": torch("step", style="compiled", **theirs),
     }, rounds)
-    for name_of, found in result.items():
-        if found.get("steps_per_launch", STEPS_PER_LAUNCH) != STEPS_PER_LAUNCH:
-            raise SystemExit(f"bench_gpu: {name_of} had {found['steps_per_launch']} steps a launch")
+    check_launches(result)
     return row_of(f"{name}_{precision}", result)
 
 
@@ -111,13 +119,16 @@ def copy():
 def loss_row(name, precision, rounds):
     """Two logits are read and one gradient is written; compiling is told as compile_s."""
     rows, classes = LOSSES[name]
-    size = {"rows": rows, "classes": classes, "precision": precision}
+    size = {"rows": rows, "classes": classes, "precision": precision, "steps": 100 * STEPS_PER_LAUNCH,
+            "steps_per_launch": STEPS_PER_LAUNCH}
     result = take_turns({
-        "distill": ours(loss=f"{rows}x{classes}", method="wttm", precision=precision, steps=100),
+        "distill": ours(loss=f"{rows}x{classes}", method="wttm", precision=precision,
+                        steps=100 * STEPS_PER_LAUNCH),
         "torch_paper": torch("loss", style="paper", **size),
         "torch_tuned": torch("loss", style="tuned", **size),
         "torch_compiled": torch("loss", style="compiled", **size),
     }, rounds)
+    check_launches(result)
     result["copy"] = copy()
     row = row_of(f"{name}_{precision}", result)
     if "first_step_s" in result["torch_compiled"]:
@@ -142,8 +153,9 @@ def op_times(command):
 def pointwise_row(name, precision, rounds):
     """A training step with all 1x1 convolutions by either library, and each of them alone."""
     network = {"student": name, "batch_size": 64, "precision": precision}
-    commands = {library: ["env", f"DISTILL_CUDA_POINTWISE={library}", *ours(steps=50, **network)]
-                for library in LIBRARIES}
+    # fed by the host, as the program is that explain numbers
+    commands = {library: ["env", f"DISTILL_CUDA_POINTWISE={library}",
+                          *ours(steps=50, feed="host", **network)] for library in LIBRARIES}
     result = take_turns(commands, rounds)
     row = {"row": f"pointwise_{name}_{precision}", "participants": result}
     if any("failed" in one for one in result.values()):

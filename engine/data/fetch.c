@@ -80,7 +80,7 @@ static const struct curl_code curl_codes[] = {
 };
 
 static enum status curl_status(const struct child_result *result) {
-    if (strstr(result->output, "416")) /* there is nothing behind what we have */
+    if (result->exit_code == 22 && strstr(result->output, "error: 416")) /* nothing follows */
         return STATUS_CORRUPT;
     for (size_t i = 0; i < sizeof curl_codes / sizeof curl_codes[0]; i++)
         if (curl_codes[i].code == result->exit_code)

@@ -121,6 +121,36 @@ static void test_wrong_part(void) {
     }
 }
 
+/* Half of the file is there, and curl always fails so. Returns the bytes left of that half. */
+static int64_t left_after_curl(int exit_code, const char *message, enum status expected) {
+    struct place place;
+    struct error err = {0};
+    char half[2048] = {1}, script[256], path[2 * FILE_PATH_BYTES],
+         *before = xstrdup(getenv("PATH"));
+    int len = snprintf(script, sizeof script, "#!/bin/sh\necho 'curl: (%d) %s' >&2\nexit %d\n",
+                       exit_code, message, exit_code);
+    place_with_file(&place);
+    put(place.folder, "small.bin.part", half, sizeof half);
+    put(place.mirror, "curl", script, (size_t)len);
+    shell("chmod +x '%s/curl'", place.mirror);
+    snprintf(path, sizeof path, "%s:%s", place.mirror, before);
+    setenv("PATH", path, 1);
+    T_INT(get(&place, NULL, &err), expected);
+    T_CONTAINS(err.message, message);
+    setenv("PATH", before, 1);
+    free(before);
+    return size_in(&place, "small.bin.part");
+}
+
+/* Only the server's answer 416 says that nothing follows what is there. */
+static void test_part_outlives_failures(void) {
+    T_INT(left_after_curl(18, "transfer closed with 41600000 bytes remaining to read",
+                          STATUS_UNAVAILABLE),
+          2048);
+    T_INT(left_after_curl(22, "The requested URL returned error: 404", STATUS_UNAVAILABLE), 2048);
+    T_INT(left_after_curl(22, "The requested URL returned error: 416", STATUS_CORRUPT), -1);
+}
+
 static void test_wrong_checksum(void) {
     struct place place;
     struct error err = {0};
@@ -254,6 +284,7 @@ int main(void) {
     T_RUN(test_resumed);
     T_RUN(test_resumed_when_whole);
     T_RUN(test_wrong_part);
+    T_RUN(test_part_outlives_failures);
     T_RUN(test_wrong_checksum);
     T_RUN(test_second_checksum);
     T_RUN(test_unreachable);

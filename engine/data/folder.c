@@ -85,28 +85,49 @@ static enum status walk_entry(struct walk *walk, const struct stat *info, struct
     return offer(list, walk->name, NULL, (size_t)info->st_size, err);
 }
 
+/* The next entry that is not hidden, or NULL at the end. */
+static enum status next_entry(const struct walk *walk, DIR *dir, const struct dirent **entry,
+                              struct error *err) {
+    do {
+        errno = 0;
+        *entry = readdir(dir);
+    } while (*entry && (*entry)->d_name[0] == '.');
+    return *entry || !errno
+               ? STATUS_OK
+               : error_set_errno(err, errno, "read %s/%s", walk->list->place, walk->name);
+}
+
+/* Puts an entry's name behind that of the folder, which ends at stem. */
+static enum status enter(struct walk *walk, size_t stem, const char *name, struct error *err) {
+    size_t len = strlen(name), slash = stem > 0;
+    if (stem + slash + len >= sizeof walk->name)
+        return error_set(err, STATUS_CORRUPT, "%s/%.100s...: the name is too long",
+                         walk->list->place, walk->name);
+    if (slash)
+        walk->name[stem] = '/';
+    memcpy(walk->name + stem + slash, name, len + 1);
+    return STATUS_OK;
+}
+
 /* Everything in an open folder; the walk's name gets each entry's name for as long as it takes. */
 static enum status walk_entries(struct walk *walk, DIR *dir, struct error *err) {
     size_t stem = strlen(walk->name);
-    enum status status = STATUS_OK;
-    struct dirent *entry;
-    while (!status && (entry = readdir(dir))) {
+    for (;;) {
+        const struct dirent *entry;
         struct stat info;
-        if (entry->d_name[0] == '.')
-            continue;
-        size_t len = strlen(entry->d_name), slash = stem > 0;
-        if (stem + slash + len >= sizeof walk->name)
-            return error_set(err, STATUS_CORRUPT, "%s/%.100s...: the name is too long",
-                             walk->list->place, walk->name);
-        if (slash)
-            walk->name[stem] = '/';
-        memcpy(walk->name + stem + slash, entry->d_name, len + 1);
+        enum status status = next_entry(walk, dir, &entry, err);
+        if (status || !entry)
+            return status;
+        status = enter(walk, stem, entry->d_name, err);
+        if (status)
+            return status;
         status = fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0
                      ? error_set_errno(err, errno, "read %s/%s", walk->list->place, walk->name)
                      : walk_entry(walk, &info, err);
         walk->name[stem] = '\0';
+        if (status)
+            return status;
     }
-    return status;
 }
 
 static enum status walk_folder(struct walk *walk, struct error *err) {
@@ -119,8 +140,12 @@ static enum status walk_folder(struct walk *walk, struct error *err) {
         return status;
     int fd = open_to_read(path, O_DIRECTORY);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir)
-        return open_failed(errno, path, err);
+    if (!dir) {
+        status = open_failed(errno, path, err);
+        if (fd >= 0)
+            close(fd);
+        return status;
+    }
     status = walk_entries(walk, dir, err);
     closedir(dir);
     return status;

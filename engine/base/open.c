@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -47,8 +48,13 @@ static int open_at_once(const char *path, int flags) {
     return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
+static bool is_strict(const char *path) {
+    return path[0] == '/' && path[1] == '/';
+}
+
+/* Where links are followed, such errors tell of none. */
 enum status open_failed(int reason, const char *path, struct error *err) {
-    if (reason == ELOOP || reason == ENOTDIR)
+    if (is_strict(path) && (reason == ELOOP || reason == ENOTDIR))
         return error_set(err, STATUS_CORRUPT,
                          "%s is a link or lies behind one; put what it leads to in its place",
                          path);
@@ -59,7 +65,7 @@ enum status open_failed(int reason, const char *path, struct error *err) {
 
 int open_to_read(const char *path, int flags) {
     struct stat info;
-    if (path[0] != '/' || path[1] != '/')
+    if (!is_strict(path))
         return open(path, READ_FLAGS | flags);
     int fd = open_at_once(path, flags);
     if (fd < 0 && (errno == ENOSYS || errno == EPERM))

@@ -6,8 +6,8 @@
  * where the bytes come from, also while somebody else moves files about. Everywhere else Linux
  * takes two slashes for one, and what is joined to a strict path is strict in any thread.
  *
- * Errors:  -1 and errno; ELOOP or ENOTDIR for a link, EINVAL for a device, pipe or socket: CORRUPT
- *          by open_failed, as what somebody handed over holds what it must not.
+ * Errors:  -1 and errno; of a strict path ELOOP or ENOTDIR for a link, EINVAL for a device, pipe or
+ *          socket: CORRUPT by open_failed, as what somebody handed over holds what it must not.
  * Threads: pure functions.
  */
 #ifndef ENGINE_BASE_OPEN_H

@@ -94,6 +94,8 @@ static void test_what_failures_mean(void) {
     T_INT(file_read(strict("in/pipe"), 100, &data, &len, &err), STATUS_CORRUPT);
     T_CONTAINS(err.message, "is neither a file nor a folder");
     T_INT(file_read(strict("in/none"), 100, &data, &len, &err), STATUS_NOT_FOUND);
+    T_INT(file_read(plain("in/deep/file/none"), 100, &data, &len, &err), STATUS_IO);
+    T_CONTAINS(err.message, "in/deep/file/none: Not a directory");
 }
 
 static atomic_bool stopping;

@@ -87,6 +87,13 @@ static bool read_fraction(const char **at, int *ms) {
     return *at > first;
 }
 
+/* Seconds from 1970 to a day (year, month, day) that the calendar has. */
+static bool day_begin(const int part[3], int64_t *seconds) {
+    struct tm day = {.tm_year = part[0] - 1900, .tm_mon = part[1] - 1, .tm_mday = part[2]};
+    *seconds = timegm(&day);
+    return day.tm_mday == part[2]; /* 31 February has become 3 March */
+}
+
 bool clock_parse(const char *text, int64_t *wall_ms) {
     static const char *const marks[] = {"-", "-", "Tt ", ":", ":", ""};
     static const int most[] = {9999, 12, 31, 23, 59, 60}; /* 60: a leap second */
@@ -97,15 +104,12 @@ bool clock_parse(const char *text, int64_t *wall_ms) {
             (*marks[i] && !read_mark(&text, marks[i])))
             return false;
     }
-    if (!read_fraction(&text, &ms) || !read_offset(&text, &offset_minutes) || *text)
+    int64_t seconds;
+    if (!read_fraction(&text, &ms) || !read_offset(&text, &offset_minutes) || *text ||
+        !day_begin(part, &seconds))
         return false;
-    struct tm utc = {.tm_year = part[0] - 1900,
-                     .tm_mon = part[1] - 1,
-                     .tm_mday = part[2],
-                     .tm_hour = part[3],
-                     .tm_min = part[4] - offset_minutes,
-                     .tm_sec = part[5]};
-    *wall_ms = (int64_t)timegm(&utc) * 1000 + ms;
+    seconds += 3600 * part[3] + 60 * (part[4] - offset_minutes) + part[5];
+    *wall_ms = seconds * 1000 + ms;
     return true;
 }
 

@@ -331,6 +331,16 @@ enum status file_remove_all(const char *path, struct error *err) {
     return failure ? error_set_errno(err, failure, "remove %s", path) : STATUS_OK;
 }
 
+void path_name(char out[FILE_PATH_BYTES], const char *path) {
+    size_t end = strlen(path);
+    while (end > 0 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    snprintf(out, FILE_PATH_BYTES, "%.*s", (int)(end - begin), path + begin);
+}
+
 bool file_exists(const char *path) {
     struct stat info;
     return lstat(path, &info) == 0;

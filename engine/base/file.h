@@ -59,6 +59,9 @@ MUST_CHECK enum status file_make_dirs(const char *path, struct error *err);
 /* Removes a file or a directory with all it holds; a missing one is fine; no link is followed. */
 MUST_CHECK enum status file_remove_all(const char *path, struct error *err);
 
+/* The last part of a path, without the slashes behind it: "c" of "a/b/c//"; "" of "/". */
+void path_name(char out[FILE_PATH_BYTES], const char *path);
+
 bool file_exists(const char *path);  /* Anything of that name. */
 bool file_is_dir(const char *path);  /* A directory (links followed). */
 int64_t file_size(const char *path); /* Bytes, or -1. */

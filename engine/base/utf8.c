@@ -1,5 +1,7 @@
 #include "engine/base/utf8.h"
 
+#include <string.h>
+
 /* Bytes of the character that begins with this byte, and the range of its second byte, which
  * is where overlong forms, surrogates and code points over U+10FFFF show. */
 static size_t lead_bytes(uint8_t lead, uint8_t *low, uint8_t *high) {
@@ -38,6 +40,20 @@ bool utf8_is_valid(const char *text, size_t len) {
         at += n;
     }
     return true;
+}
+
+void utf8_copy(char *out, size_t out_bytes, const char *text) {
+    size_t len = strlen(text), at = 0;
+    while (len > 0) {
+        size_t valid = utf8_char_bytes(text, len), n = valid ? valid : 1;
+        if (at + n >= out_bytes)
+            break;
+        memcpy(out + at, valid ? text : "?", n);
+        at += n;
+        text += n;
+        len -= n;
+    }
+    out[at] = '\0';
 }
 
 size_t utf8_encode(uint32_t code_point, char out[UTF8_MAX_BYTES]) {

@@ -204,13 +204,10 @@ static enum status name_classes(struct dataset *dataset, const char *folder, con
 static const struct known_set *recognise(const struct dataset *dataset, const char *folder,
                                          const char *name, const struct format *format) {
     char own[FILE_PATH_BYTES];
-    str_copy(own, sizeof own, folder);
-    for (size_t len = strlen(own); len > 1 && own[len - 1] == '/'; len--)
-        own[len - 1] = '\0';
-    const char *slash = strrchr(own, '/');
+    path_name(own, folder);
     const struct known_set *known = name ? known_find(name) : NULL;
     if (!known)
-        known = known_find(slash ? slash + 1 : own);
+        known = known_find(own);
     if (!known && format->known)
         known = known_find(format->known);
     return known && known->channels == dataset->channels ? known : NULL;

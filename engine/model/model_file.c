@@ -2,6 +2,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/str.h"
+#include "engine/base/utf8.h"
 #include "engine/spec/train_spec.h"
 
 #include <math.h>
@@ -23,6 +24,12 @@ void model_info_copy(struct model_info *to, const struct model_info *from) {
     to->class_names = xcalloc((size_t)from->classes, sizeof *to->class_names);
     for (int i = 0; i < from->classes; i++)
         to->class_names[i] = xstrdup(from->class_names[i]);
+}
+
+void model_info_set_dataset(struct model_info *info, const char *path) {
+    char name[FILE_PATH_BYTES];
+    path_name(name, path);
+    utf8_copy(info->dataset, sizeof info->dataset, name);
 }
 
 enum status model_weights_path(char out[FILE_PATH_BYTES], const char *path, struct error *err) {

@@ -29,6 +29,10 @@ extern const char *const interpolation_names[]; /* "bilinear", by enum interpola
 
 void model_info_release(struct model_info *info); /* Zeroed or filled. */
 
+/* Notes the last part of a data set's path, as UTF-8 whatever the name is: the same data set gives
+ * the same bytes wherever its folder lies. */
+void model_info_set_dataset(struct model_info *info, const char *path);
+
 /* The .safetensors of a path that names it or its directory. */
 MUST_CHECK enum status model_weights_path(char out[FILE_PATH_BYTES], const char *path,
                                           struct error *err);

@@ -16,12 +16,6 @@ static void copy_names(struct model_info *info, const char *const *names) {
         info->class_names[i] = xstrdup(names[i]);
 }
 
-/* The last part of a path, as a training run notes it. */
-static void set_dataset(struct model_info *info, const char *path) {
-    const char *slash = strrchr(path, '/');
-    str_copy(info->dataset, sizeof info->dataset, slash ? slash + 1 : path);
-}
-
 /* What torchvision's models are evaluated with. */
 void import_info_set_middle(struct model_info *info) {
     info->height = info->width = IMAGE_SIZE_DEFAULT;
@@ -33,7 +27,7 @@ void import_info_of_known(struct model_info *info, const char *dataset) {
     memset(info, 0, sizeof *info);
     if (!set)
         return;
-    set_dataset(info, dataset);
+    model_info_set_dataset(info, dataset);
     info->height = info->width = set->side;
     if (!set->side)
         import_info_set_middle(info);
@@ -69,7 +63,7 @@ enum status import_info_find(struct model_info *info, const char *dataset, struc
         import_info_of_known(info, dataset);
     if (info->channels || !dataset[0])
         return STATUS_OK;
-    set_dataset(info, dataset);
+    model_info_set_dataset(info, dataset);
     return take_folder(info, dataset, err);
 }
 

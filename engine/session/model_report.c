@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The last part: the same data set gives the same bytes wherever its folder lies. */
-static const char *dataset_name(const struct trainer *trainer) {
-    const char *slash = strrchr(trainer->spec->dataset, '/');
-    return slash ? slash + 1 : trainer->spec->dataset;
-}
-
 void model_report_info(const struct trainer *trainer, struct model_info *info) {
     const struct dataset *dataset = &trainer->dataset;
     const struct input *input = &trainer->input;
@@ -25,7 +19,7 @@ void model_report_info(const struct trainer *trainer, struct model_info *info) {
                                 .classes = dataset->classes,
                                 .class_names = dataset->class_names};
     str_copy(info->architecture, sizeof info->architecture, trainer->spec->student);
-    str_copy(info->dataset, sizeof info->dataset, dataset_name(trainer));
+    model_info_set_dataset(info, trainer->spec->dataset);
     memcpy(info->mean, dataset->mean, sizeof info->mean);
     memcpy(info->deviation, dataset->deviation, sizeof info->deviation);
 }

@@ -88,6 +88,8 @@ class WeightsIn(ImportCase):
         for name in ("architecture", "dataset", "input", "classes", "sha256", "parameters"):
             self.assertEqual(card[name], own[name], name)
         self.assertEqual(sorted(os.listdir(self.out)), ["model.json", "model.safetensors"])
+        self.take(dataset=f"{self.data}/")
+        self.assertEqual(read(self.out / "model.safetensors")[1], self.notes)
 
     def test_types_of_16_bits_are_converted_exactly(self):
         for kind in ("F16", "BF16"):

@@ -298,6 +298,17 @@ static void test_join(void) {
     T_INT(file_join(out, "", longest, NULL), STATUS_OK);
 }
 
+static void test_name_of_a_path(void) {
+    static const char *const cases[][2] = {{"c", "c"},       {"a/b/c", "c"}, {"/c", "c"},
+                                           {"a/b/c//", "c"}, {"c/", "c"},    {"a/..", ".."},
+                                           {"/", ""},        {"", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[FILE_PATH_BYTES];
+        path_name(out, cases[i][0]);
+        T_STR(out, cases[i][1]);
+    }
+}
+
 static void test_long_paths(void) {
     char path[2 * FILE_PATH_BYTES];
     struct error err = {0};
@@ -306,6 +317,9 @@ static void test_long_paths(void) {
     T_INT(file_write(path, "x", 1, &err), STATUS_TOO_LARGE);
     T_INT(file_make_dirs(path, &err), STATUS_TOO_LARGE);
     T_INT(file_remove_all(path, &err), STATUS_TOO_LARGE);
+    char name[FILE_PATH_BYTES];
+    path_name(name, path);
+    T_INT(strlen(name), FILE_PATH_BYTES - 1);
     path[FILE_PATH_BYTES - 1] = '\0';
     path[FILE_PATH_BYTES - 8] = '/'; /* fits, but not with the temporary name */
     T_CHECK(file_write(path, "x", 1, &err) != STATUS_OK);
@@ -331,6 +345,7 @@ int main(void) {
     T_RUN(test_remove_all_follows_no_link);
     T_RUN(test_remove_all_refuses_strange_paths);
     T_RUN(test_join);
+    T_RUN(test_name_of_a_path);
     T_RUN(test_long_paths);
     T_INT(file_remove_all(root, NULL), STATUS_OK);
     return t_done();

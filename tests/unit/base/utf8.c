@@ -43,6 +43,25 @@ static void test_texts(void) {
     T_CHECK(utf8_is_valid("a\xC3", 1));
 }
 
+static void test_copies(void) {
+    static const struct {
+        const char *text, *copy;
+    } cases[] = {{"", ""},
+                 {"name", "name"},
+                 {"1234567", "1234567"},
+                 {"12345678", "1234567"},
+                 {"12345\xC3\xA9", "12345\xC3\xA9"},
+                 {"123456\xC3\xA9", "123456"},
+                 {"1234\xF0\x9F\x98\x80", "1234"},
+                 {"a\xFF\xC3z\xE2\x82", "a??z??"},
+                 {"123456\xFF\xFF", "123456?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[8];
+        utf8_copy(out, sizeof out, cases[i].text);
+        T_STR(out, cases[i].copy);
+    }
+}
+
 static void test_every_code_point_round_trips(void) {
     for (uint32_t code = 0; code <= 0x10FFFF; code++) {
         char out[UTF8_MAX_BYTES];
@@ -60,6 +79,7 @@ int main(void) {
     T_RUN(test_valid_characters);
     T_RUN(test_invalid_characters);
     T_RUN(test_texts);
+    T_RUN(test_copies);
     T_RUN(test_every_code_point_round_trips);
     return t_done();
 }

@@ -58,6 +58,31 @@ static void the_same_spec_gives_the_same_bytes(void) {
     T_STR(run.result.weights_sha256, whole.result.weights_sha256);
 }
 
+static void check_dataset(const char *path, const char *name) {
+    struct run run;
+    struct loaded_model model = {0};
+    run_init(&run, "named");
+    run.spec.epochs = 1;
+    str_copy(run.spec.dataset, sizeof run.spec.dataset, path);
+    T_INT(run_again(&run, false), STATUS_OK);
+    T_STR(run.err.message, "");
+    T_INT(model_load(&model, run.out, NULL), STATUS_OK);
+    T_STR(model.info.dataset, name);
+    loaded_model_release(&model);
+}
+
+/* A name that a model's file cannot hold would cost the whole run, at its end. */
+static void any_folder_has_a_name(void) {
+    check_dataset("sets/squares//", "squares");
+    check_dataset("sets/K\xC3\xA4se\xE9", "K\xC3\xA4se?");
+    char path[80], name[63];
+    memset(path, 'a', sizeof path);
+    str_copy(path + 62, sizeof path - 62, "\xC3\xA9");
+    memcpy(name, path, sizeof name);
+    name[62] = '\0';
+    check_dataset(path, name);
+}
+
 static void another_seed_gives_others(void) {
     struct run run;
     run_init(&run, "seed");
@@ -397,6 +422,7 @@ int main(void) {
     T_RUN(a_run_reports_and_leaves_its_files);
     T_RUN(the_files_say_what_the_run_was);
     T_RUN(the_same_spec_gives_the_same_bytes);
+    T_RUN(any_folder_has_a_name);
     T_RUN(another_seed_gives_others);
     T_RUN(a_stop_after_any_step_changes_nothing);
     T_RUN(an_end_without_checkpoint_changes_nothing);

@@ -19,13 +19,6 @@ void model_info_release(struct model_info *info) {
     memset(info, 0, sizeof *info);
 }
 
-void model_info_copy(struct model_info *to, const struct model_info *from) {
-    *to = *from;
-    to->class_names = xcalloc((size_t)from->classes, sizeof *to->class_names);
-    for (int i = 0; i < from->classes; i++)
-        to->class_names[i] = xstrdup(from->class_names[i]);
-}
-
 void model_info_set_dataset(struct model_info *info, const char *path) {
     char name[FILE_PATH_BYTES];
     path_name(name, path);

@@ -46,9 +46,6 @@ struct model_notes {
 void model_notes_init(struct model_notes *notes, const struct model_info *info); /* Fills it. */
 void model_notes_release(struct model_notes *notes);                             /* Frees it. */
 
-/* A deep copy, released by the caller. */
-void model_info_copy(struct model_info *to, const struct model_info *from);
-
 /* Reads the metadata of an open weights file; INVALID when it is missing or contradictory. */
 MUST_CHECK enum status model_info_read(struct model_info *info, const struct safetensors *file,
                                        struct error *err);

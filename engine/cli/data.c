@@ -9,7 +9,7 @@
 #include "engine/base/file.h"
 #include "engine/data/dataset.h"
 #include "engine/data/download.h"
-#include "engine/data/encoded.h"
+#include "engine/data/sample.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -130,22 +130,6 @@ static enum status import(const struct data_command *command, const char *folder
 
 /* ---- sample ---- */
 
-/* One picture of a split, to be released; pixels are copied, encoded ones decoded. */
-static enum status take_picture(const struct dataset *dataset, const struct split *split,
-                                int64_t index, struct picture *picture, struct error *err) {
-    if (split->encoded)
-        return encoded_decode(split->encoded, index, picture, err);
-    size_t bytes = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
-    if (dataset->channels != 1 && dataset->channels != 3)
-        return error_set(err, STATUS_UNSUPPORTED, "pictures of %d channels cannot be a PNG file",
-                         dataset->channels);
-    *picture = (struct picture){dataset->height, dataset->width, dataset->channels, NULL};
-    enum status status = mem_alloc_large((void **)&picture->pixels, bytes, "a picture", err);
-    if (!status)
-        memcpy(picture->pixels, split->images + (size_t)index * bytes, bytes);
-    return status;
-}
-
 static enum status write_sample(const struct data_command *command, const struct dataset *dataset,
                                 struct error *err) {
     const struct split *split = command->split == DATA_TEST ? &dataset->test : &dataset->train;
@@ -153,7 +137,7 @@ static enum status write_sample(const struct data_command *command, const struct
     if (command->index >= split->count)
         return error_set_field(err, STATUS_INVALID, "index", "index must be below %lld, not %lld",
                                (long long)split->count, (long long)command->index);
-    enum status status = take_picture(dataset, split, command->index, &picture, err);
+    enum status status = sample_whole(dataset, split, command->index, &picture, err);
     if (!status)
         status = picture_write_png(&picture, command->out, err);
     picture_release(&picture);

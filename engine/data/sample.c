@@ -49,13 +49,18 @@ static enum status shrink(struct picture *picture, struct error *err) {
     return status;
 }
 
-enum status sample_picture(const struct dataset *dataset, const struct split *split, int64_t index,
-                           struct picture *picture, struct error *err) {
+enum status sample_whole(const struct dataset *dataset, const struct split *split, int64_t index,
+                         struct picture *picture, struct error *err) {
     *picture = (struct picture){0};
     if (index < 0 || index >= split->count)
         return error_set(err, STATUS_INVALID, "there is no picture %lld", (long long)index);
-    enum status status = split->encoded ? encoded_decode(split->encoded, index, picture, err)
-                                        : copy_pixels(dataset, split, index, picture, err);
+    return split->encoded ? encoded_decode(split->encoded, index, picture, err)
+                          : copy_pixels(dataset, split, index, picture, err);
+}
+
+enum status sample_picture(const struct dataset *dataset, const struct split *split, int64_t index,
+                           struct picture *picture, struct error *err) {
+    enum status status = sample_whole(dataset, split, index, picture, err);
     if (!status)
         status = shrink(picture, err);
     if (status)

@@ -14,8 +14,12 @@
 
 enum { SAMPLE_MAX_SIDE = 256 };
 
-/* A picture of a split: upright, without augmentation, made smaller if a side is longer than
- * SAMPLE_MAX_SIDE. Of two channels the first is shown, of four the first three. */
+/* A picture of a split: upright, without augmentation. Of two channels the first is shown, of four
+ * the first three. */
+MUST_CHECK enum status sample_whole(const struct dataset *dataset, const struct split *split,
+                                    int64_t index, struct picture *picture, struct error *err);
+
+/* The same, made smaller if a side is longer than SAMPLE_MAX_SIDE. */
 MUST_CHECK enum status sample_picture(const struct dataset *dataset, const struct split *split,
                                       int64_t index, struct picture *picture, struct error *err);
 

@@ -51,6 +51,10 @@ static void test_large_pictures_become_smaller(void) {
     for (int i = 0; i < SAMPLE_MAX_SIDE * 2; i++)
         T_INT(picture.pixels[i], 7);
     picture_release(&picture);
+    must(sample_whole(&dataset, &split, 0, &picture, &why), "sample");
+    T_INT(picture.height, 1024);
+    T_INT(picture.width, 10);
+    picture_release(&picture);
     free(images);
 }
 

@@ -125,6 +125,21 @@ out:
     return status;
 }
 
+enum status file_write_fd(int fd, const void *data, size_t len, const char *name,
+                          struct error *err) {
+    const char *at = data;
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set_errno(err, errno, "write %s", name);
+        at += n;
+        len -= (size_t)n;
+    }
+    return STATUS_OK;
+}
+
 enum status file_write(const char *path, const void *data, size_t len, struct error *err) {
     struct file_writer writer;
     enum status status = file_writer_open(&writer, path, err);
@@ -178,23 +193,12 @@ enum status file_writer_open(struct file_writer *writer, const char *path, struc
 /* After a failed add the writer is abandoned, so that a later commit cannot publish a part. */
 enum status file_writer_add(struct file_writer *writer, const void *data, size_t len,
                             struct error *err) {
-    const char *at = data;
     if (writer->fd < 0)
         return error_set(err, STATUS_IO, "write %s: nothing is open", writer->path);
-    while (len > 0) {
-        ssize_t n = write(writer->fd, at, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            enum status status = error_set_errno(err, errno, "write %s", writer->path);
-            file_writer_abandon(writer);
-            return status;
-        }
-        at += n;
-        len -= (size_t)n;
-        writer->written_bytes += (size_t)n;
-    }
-    return STATUS_OK;
+    enum status status = file_write_fd(writer->fd, data, len, writer->path, err);
+    if (status != STATUS_OK)
+        file_writer_abandon(writer);
+    return status;
 }
 
 /* A rename is durable only when the directory is. Some file systems cannot sync one (EINVAL). */

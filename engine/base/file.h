@@ -36,11 +36,15 @@ MUST_CHECK enum status file_read(const char *path, size_t max, char **data, size
 MUST_CHECK enum status file_write(const char *path, const void *data, size_t len,
                                   struct error *err);
 
-/* The same in pieces: open, add as often as needed, then exactly one of commit or abandon. */
+/* Writes all of it to an open file; name is for messages. */
+MUST_CHECK enum status file_write_fd(int fd, const void *data, size_t len, const char *name,
+                                     struct error *err);
+
+/* A whole file as file_write does, in pieces: open, add as often as needed, then exactly one of
+ * commit or abandon. */
 struct file_writer {
     int fd;
     char tmp_path[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
-    uint64_t written_bytes;
 };
 MUST_CHECK enum status file_writer_open(struct file_writer *writer, const char *path,
                                         struct error *err);

@@ -9,20 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum status write_all(int fd, const uint8_t *bytes, size_t len, const char *name,
-                             struct error *err) {
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "unpack %s", name);
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return STATUS_OK;
-}
-
 /* What is there already, or lies below a file, was in the archive before. */
 static enum status refuse(const char *name, int failure, struct error *err) {
     if (failure == EEXIST || failure == EISDIR)
@@ -56,7 +42,7 @@ static enum status unpack_file(const char *folder, const struct tar_entry *entry
     }
     if (fd < 0)
         return refuse(entry->name, errno, err);
-    status = write_all(fd, entry->data, entry->len, entry->name, err);
+    status = file_write_fd(fd, entry->data, entry->len, entry->name, err);
     if (close(fd) != 0 && !status)
         status = error_set_errno(err, errno, "unpack %s", entry->name);
     return status;

@@ -2,7 +2,6 @@
 
 #include "engine/base/file.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -78,19 +77,6 @@ enum status gzip_read(const char *path, void *out, size_t bytes, size_t *got, bo
     return error_wrap(err, status, "%s", path);
 }
 
-static enum status write_all(int fd, const uint8_t *bytes, size_t len, struct error *err) {
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "unpack into a temporary file");
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return STATUS_OK;
-}
-
 static enum status unpack(struct inflater *inflater, int fd, struct error *err) {
     size_t most = GZIP_MAP_BYTES + GZIP_MAP_RATIO * inflater->in_bytes, total = 0, got;
     uint8_t *buffer = xmalloc(UNPACK_BYTES);
@@ -102,7 +88,7 @@ static enum status unpack(struct inflater *inflater, int fd, struct error *err) 
         status = total > most
                      ? error_set(err, STATUS_TOO_LARGE,
                                  "it unpacks to more than %zu bytes; unpack it first", most)
-                     : write_all(fd, buffer, got, err);
+                     : file_write_fd(fd, buffer, got, "a temporary file", err);
     }
     free(buffer);
     return status ? status : check_end(inflater, result, err);

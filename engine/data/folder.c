@@ -158,10 +158,6 @@ enum status images_list_folder(struct encoded *list, struct error *err) {
 
 /* ---- archives ---- */
 
-static bool is_hidden(const char *name) {
-    return name[0] == '.' || strstr(name, "/.");
-}
-
 /* An archive may hold the folder itself or what is in it. */
 static const char *without_top(const char *name, const char *top) {
     size_t len = strlen(top);
@@ -180,7 +176,7 @@ enum status images_list_archive(struct encoded *list, const void *bytes, size_t 
         status = tar_next(&tar, &entry, &more, err);
         if (status)
             return error_wrap(err, status, "%s", list->place);
-        if (more && !is_hidden(entry.name))
+        if (more && !tar_is_hidden(&entry))
             status = offer(list, without_top(entry.name, top), entry.data, entry.len, err);
     }
     return status;

@@ -296,3 +296,7 @@ enum status tar_next(struct tar *tar, struct tar_entry *entry, bool *more, struc
     *more = kind == TAR_FILE;
     return STATUS_OK;
 }
+
+bool tar_is_hidden(const struct tar_entry *entry) {
+    return entry->name[0] == '.' || strstr(entry->name, "/.");
+}

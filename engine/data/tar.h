@@ -45,6 +45,9 @@ void tar_init(struct tar *tar, const void *bytes, size_t len);
 MUST_CHECK enum status tar_next(struct tar *tar, struct tar_entry *entry, bool *more,
                                 struct error *err);
 
+/* The file, or a folder that it lies in, has a name that begins with a dot. */
+bool tar_is_hidden(const struct tar_entry *entry);
+
 /* ---- header by header ---- */
 
 enum { TAR_BLOCK = 512 };

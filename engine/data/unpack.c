@@ -48,10 +48,6 @@ static enum status unpack_file(const char *folder, const struct tar_entry *entry
     return status;
 }
 
-static bool is_hidden(const char *name) {
-    return name[0] == '.' || strstr(name, "/.");
-}
-
 static enum status unpack_all(const struct file_map *map, const char *folder, struct error *err) {
     struct tar tar;
     struct tar_entry entry;
@@ -60,7 +56,7 @@ static enum status unpack_all(const struct file_map *map, const char *folder, st
     tar_init(&tar, map->data, map->len);
     while (!status && more) {
         status = tar_next(&tar, &entry, &more, err);
-        if (!status && more && !is_hidden(entry.name))
+        if (!status && more && !tar_is_hidden(&entry))
             status = unpack_file(folder, &entry, err);
     }
     return status;

@@ -86,6 +86,15 @@ static void test_long_names(void) {
     }
 }
 
+static void test_hidden_names(void) {
+    static const char *const hidden[] = {".a", ".a/b", "a/.b", "a/.b/c"};
+    static const char *const others[] = {"a", "a/b.c", "a./b"};
+    for (int i = 0; i < 4; i++)
+        T_CHECK(tar_is_hidden(&(struct tar_entry){.name = hidden[i]}));
+    for (int i = 0; i < 3; i++)
+        T_CHECK(!tar_is_hidden(&(struct tar_entry){.name = others[i]}));
+}
+
 static void check_refused(const struct file_map *map, size_t len, const char *reason) {
     struct tar tar;
     struct tar_entry entry;
@@ -143,6 +152,7 @@ int main(void) {
     root = t_temp_dir();
     T_RUN(test_formats);
     T_RUN(test_long_names);
+    T_RUN(test_hidden_names);
     T_RUN(test_refused);
     T_RUN(test_damaged);
     CHECK(file_remove_all(root, NULL) == STATUS_OK);

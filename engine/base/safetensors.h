@@ -99,6 +99,9 @@ const char *tensor_type_name(enum tensor_type type); /* "F32". */
 /* Converts an F32, F16, BF16 or F64 tensor to floats; UNSUPPORTED for other types. */
 MUST_CHECK enum status tensor_to_f32(const struct tensor *tensor, float *out, struct error *err);
 
+/* An integer of an I32 or I64 tensor, at any address. */
+int64_t tensor_integer(enum tensor_type type, const void *at);
+
 /* One key and value of the metadata. */
 struct safetensors_note {
     const char *key, *value;

@@ -104,3 +104,14 @@ enum status tensor_to_f32(const struct tensor *tensor, float *out, struct error 
                          tensor_type_name(tensor->type));
     }
 }
+
+int64_t tensor_integer(enum tensor_type type, const void *at) {
+    int64_t wide;
+    int32_t narrow;
+    if (type == TENSOR_I64) {
+        memcpy(&wide, at, sizeof wide);
+        return wide;
+    }
+    memcpy(&narrow, at, sizeof narrow);
+    return narrow;
+}

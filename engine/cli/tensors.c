@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
-#include <string.h>
 
 enum status tensors_find(const struct safetensors *file, const char *name, int rank,
                          const struct tensor **out, struct error *err) {
@@ -48,16 +47,9 @@ enum status tensors_floats(const struct tensor *tensor, float **out, struct erro
     return STATUS_OK;
 }
 
-/* The data may be unaligned. */
 static int64_t label_at(const struct tensor *tensor, int64_t i) {
-    int64_t wide;
-    int32_t narrow;
-    if (tensor->type == TENSOR_I32) {
-        memcpy(&narrow, (const uint8_t *)tensor->data + i * 4, sizeof narrow);
-        return narrow;
-    }
-    memcpy(&wide, (const uint8_t *)tensor->data + i * 8, sizeof wide);
-    return wide;
+    const uint8_t *bytes = tensor->data;
+    return tensor_integer(tensor->type, bytes + (size_t)i * tensor_type_bytes(tensor->type));
 }
 
 enum status tensors_labels(const struct tensor *tensor, int classes, int32_t **out,

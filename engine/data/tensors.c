@@ -5,8 +5,6 @@
 #include "engine/data/formats.h"
 #include "engine/data/images.h"
 
-#include <string.h>
-
 static enum status find(const struct safetensors *file, const char *name, int rank,
                         const struct tensor **out, struct error *err) {
     const struct tensor *tensor = safetensors_find(file, name);
@@ -43,20 +41,9 @@ static enum status check_labels(const struct tensor *labels, int64_t count, stru
     return STATUS_OK;
 }
 
-static int64_t widen(const struct tensor *labels, const uint8_t *bytes) {
-    int64_t wide;
-    int32_t narrow;
-    if (labels->type == TENSOR_I64) {
-        memcpy(&wide, bytes, sizeof wide);
-        return wide;
-    }
-    memcpy(&narrow, bytes, sizeof narrow);
-    return narrow;
-}
-
 enum status tensors_read_label(const struct tensor *labels, const uint8_t *bytes, int64_t index,
                                int32_t *label, struct error *err) {
-    int64_t wide = widen(labels, bytes);
+    int64_t wide = tensor_integer(labels->type, bytes);
     if (wide < 0 || wide >= DATASET_MAX_CLASSES)
         return error_set(err, STATUS_CORRUPT, "label %lld of picture %lld is not in 0..%d",
                          (long long)wide, (long long)index, DATASET_MAX_CLASSES - 1);

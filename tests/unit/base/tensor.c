@@ -98,6 +98,16 @@ static void test_other_types_are_refused(void) {
     T_STR(err.message, "tensor t: I32 cannot become F32");
 }
 
+static void test_integers(void) {
+    const int32_t narrow = -3;
+    const int64_t wide = -5000000000;
+    uint8_t bytes[9];
+    memcpy(bytes + 1, &narrow, sizeof narrow); /* unaligned, as in a file */
+    T_INT(tensor_integer(TENSOR_I32, bytes + 1), -3);
+    memcpy(bytes + 1, &wide, sizeof wide);
+    T_INT(tensor_integer(TENSOR_I64, bytes + 1), wide);
+}
+
 static void test_empty_tensor(void) {
     struct tensor tensor = {.name = "t", .type = TENSOR_F32, .rank = 1, .dim = {0}};
     T_INT(tensor_to_f32(&tensor, NULL, NULL), STATUS_OK);
@@ -112,6 +122,7 @@ int main(void) {
     T_RUN(test_bf16);
     T_RUN(test_f64);
     T_RUN(test_other_types_are_refused);
+    T_RUN(test_integers);
     T_RUN(test_empty_tensor);
     return t_done();
 }

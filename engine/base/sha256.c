@@ -126,6 +126,13 @@ void sha256_finish_hex(struct sha256 *sha, char out[SHA256_HEX_BYTES]) {
     out[2 * SHA256_BYTES] = '\0';
 }
 
+void sha256_of(const void *bytes, size_t len, uint8_t out[SHA256_BYTES]) {
+    struct sha256 sha;
+    sha256_init(&sha);
+    sha256_add(&sha, bytes, len);
+    sha256_finish(&sha, out);
+}
+
 void sha256_hex(const void *bytes, size_t len, char out[SHA256_HEX_BYTES]) {
     struct sha256 sha;
     sha256_init(&sha);

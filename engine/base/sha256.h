@@ -25,7 +25,8 @@ void sha256_add(struct sha256 *sha, const void *bytes, size_t len);     /* Adds 
 void sha256_finish(struct sha256 *sha, uint8_t out[SHA256_BYTES]);      /* Ends it. */
 void sha256_finish_hex(struct sha256 *sha, char out[SHA256_HEX_BYTES]); /* Ends it, as text. */
 
-/* Digest of some bytes as lower-case hex text. */
+/* Digest of some bytes; the same as lower-case hex text. */
+void sha256_of(const void *bytes, size_t len, uint8_t out[SHA256_BYTES]);
 void sha256_hex(const void *bytes, size_t len, char out[SHA256_HEX_BYTES]);
 
 /* Digest of a whole file as lower-case hex text. */

@@ -49,10 +49,7 @@ static enum status read_item(const struct encoded *encoded, const struct encoded
 static enum status check_digest(const struct encoded *encoded, int64_t index,
                                 const struct encoded_load *load, struct error *err) {
     uint8_t digest[SHA256_BYTES];
-    struct sha256 sha;
-    sha256_init(&sha);
-    sha256_add(&sha, load->bytes, load->len);
-    sha256_finish(&sha, digest);
+    sha256_of(load->bytes, load->len, digest);
     if (memcmp(digest, encoded->digest + index * SHA256_BYTES, SHA256_BYTES) == 0)
         return STATUS_OK;
     return error_set(err, STATUS_CORRUPT, "its bytes have changed: their digest is another one");

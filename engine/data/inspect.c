@@ -48,12 +48,8 @@ static enum status look_at(const struct inspection *inspection, int64_t index, s
     enum status status = encoded_read(list, index, &load, err);
     if (status)
         return status;
-    if (list->own_digest) {
-        struct sha256 sha;
-        sha256_init(&sha);
-        sha256_add(&sha, load.bytes, load.len);
-        sha256_finish(&sha, list->own_digest + index * SHA256_BYTES);
-    }
+    if (list->own_digest)
+        sha256_of(load.bytes, load.len, list->own_digest + index * SHA256_BYTES);
     status = picture_decode(&picture, load.bytes, load.len, err);
     encoded_unload(&load);
     if (!status && inspection->brightness)

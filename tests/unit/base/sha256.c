@@ -57,10 +57,7 @@ static void digest_with(void (*blocks)(uint32_t *, const uint8_t *, size_t), con
 static void check_same(const uint8_t *bytes, size_t len) {
     uint32_t generic[8], instructions[8];
     uint8_t digest[SHA256_BYTES];
-    struct sha256 sha;
-    sha256_init(&sha);
-    sha256_add(&sha, bytes, len);
-    sha256_finish(&sha, digest);
+    sha256_of(bytes, len, digest);
     digest_with(sha256_blocks_generic, bytes, len, generic);
     for (int i = 0; i < 32; i++)
         T_INT(digest[i], generic[i / 4] >> (24 - 8 * (i % 4)) & 255);

@@ -40,12 +40,8 @@ static int chunk_begin(const struct job *job, int chunk) {
     return (int)((long)job->blocked.n * chunk / job->chunks);
 }
 
-static size_t padded_channels(const struct blocked *blocked) {
-    return (size_t)blocked->blocks * (size_t)blocked->lanes;
-}
-
 static size_t part_count(const struct blocked *blocked) {
-    return padded_channels(blocked) * (size_t)chunks_of(blocked->n) * 2;
+    return blocked_channels(blocked) * (size_t)chunks_of(blocked->n) * 2;
 }
 
 static double *part_at(const struct job *job, int block, int chunk) {
@@ -57,14 +53,14 @@ static enum status prepare(const struct kernel_context *context, const struct va
                            size_t *workspace_bytes, struct error *err) {
     struct blocked blocked = blocked_of(context, x);
     *workspace_bytes =
-        part_count(&blocked) * sizeof(double) + 5 * padded_channels(&blocked) * sizeof(float);
+        part_count(&blocked) * sizeof(double) + 5 * blocked_channels(&blocked) * sizeof(float);
     return cpu_check_types(context, err);
 }
 
 static struct job job_of(const struct kernel_args *args, const struct value *x) {
     struct job job = {
         .args = args, .vec = cpu_of(args->context)->vec, .blocked = blocked_of(args->context, x)};
-    size_t channels = padded_channels(&job.blocked);
+    size_t channels = blocked_channels(&job.blocked);
     job.chunks = chunks_of(job.blocked.n);
     job.part = args->workspace;
     job.by_channel = (float *)(job.part + part_count(&job.blocked));
@@ -175,7 +171,7 @@ static void finish_moments(const struct job *job, int c) {
     const struct kernel_args *args = job->args;
     const float *gamma = args->in[1], *beta = args->in[2];
     float *mean = args->out[1], *var = args->out[2];
-    size_t channels = padded_channels(&job->blocked);
+    size_t channels = blocked_channels(&job->blocked);
     combine_moments(job, c, &mean[c], &var[c]);
     job->by_channel[c] = mean[c];
     job->by_channel[channels + (size_t)c] =
@@ -245,7 +241,7 @@ static void finish_sums(const struct job *job, int c) {
     const struct kernel_args *args = job->args;
     const float *var = args->in[7];
     float *dgamma = args->out[1], *dbeta = args->out[2];
-    size_t channels = padded_channels(&job->blocked);
+    size_t channels = blocked_channels(&job->blocked);
     double count = (double)blocked_count(&job->blocked) / (double)channels, sum[2];
     double inverse = inverse_deviation(var[c], args->context->op->attr.norm.eps);
     combine_sums(job, c, sum);
@@ -265,7 +261,7 @@ void cpu_bn_act_bwd(void *state, const struct kernel_args *args) {
     const struct norm_attr *attr = &args->context->op->attr.norm;
     struct job job = job_of(args, context_in(args->context, 2));
     const float *gamma = args->in[4], *beta = args->in[5], *mean = args->in[6], *var = args->in[7];
-    size_t channels = padded_channels(&job.blocked);
+    size_t channels = blocked_channels(&job.blocked);
     (void)state;
     job.measure = chunk_sums;
     job.finish = finish_sums;

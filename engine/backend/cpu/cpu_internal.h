@@ -42,6 +42,11 @@ static inline size_t blocked_count(const struct blocked *blocked) {
     return blocked_at(blocked, blocked->n, 0);
 }
 
+/* Channels of a NATIVE value, padding included. */
+static inline size_t blocked_channels(const struct blocked *blocked) {
+    return (size_t)blocked->blocks * (size_t)blocked->lanes;
+}
+
 /* Channels of a block that are not padding. */
 static inline int blocked_width(const struct blocked *blocked, int block) {
     int rest = blocked->channels - block * blocked->lanes;

@@ -13,10 +13,6 @@ struct job {
     struct vec_norm norm;
 };
 
-static size_t padded_channels(const struct blocked *blocked) {
-    return (size_t)blocked->blocks * (size_t)blocked->lanes;
-}
-
 void cpu_scale_act_formats(const struct kernel_context *context, enum format *in,
                            enum format *out) {
     (void)context;
@@ -27,7 +23,7 @@ enum status cpu_scale_act_prepare(const struct kernel_context *context, void **s
                                   size_t *workspace_bytes, struct error *err) {
     struct blocked blocked = blocked_of(context, context_in(context, 0));
     (void)state;
-    *workspace_bytes = 3 * padded_channels(&blocked) * sizeof(float);
+    *workspace_bytes = 3 * blocked_channels(&blocked) * sizeof(float);
     return cpu_check_types(context, err);
 }
 
@@ -43,7 +39,7 @@ static void scale_planes(const void *context, int worker, int begin, int end) {
 /* A batch norm whose mean is zero; scale and shift are padded with zeros, as channels are. */
 void cpu_scale_act(void *state, const struct kernel_args *args) {
     struct blocked blocked = blocked_of(args->context, context_in(args->context, 0));
-    size_t padded = padded_channels(&blocked), bytes = (size_t)blocked.channels * sizeof(float);
+    size_t padded = blocked_channels(&blocked), bytes = (size_t)blocked.channels * sizeof(float);
     float *zero = args->workspace, *scale = zero + padded, *shift = scale + padded;
     struct job job = {.vec = cpu_of(args->context)->vec,
                       .blocked = blocked,

@@ -47,8 +47,8 @@ const struct op_info op_table[OP_COUNT] = {
 #define ROW_TOKEN_LINEAR                                                                           \
     .infer = token_linear_infer, .grad = token_linear_grad, .flops = token_linear_flops,           \
     .inplace = {4}
-#define ROW_TOKEN_LINEAR_DX .flops = token_linear_dx_flops
-#define ROW_TOKEN_LINEAR_DW .flops = token_linear_dw_flops
+#define ROW_TOKEN_LINEAR_DX .flops = token_linear_bwd_flops
+#define ROW_TOKEN_LINEAR_DW .flops = token_linear_bwd_flops
 #define ROW_GELU .infer = like_input, .grad = gelu_grad, .flops = per_element_flops
 #define ROW_GELU_BWD .infer = like_input, .flops = per_element_flops, .inplace = {1}
 #define ROW_ATTENTION .infer = attention_infer, .grad = attention_grad, .flops = attention_flops

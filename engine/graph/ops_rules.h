@@ -55,7 +55,7 @@ op_infer_fn embed_infer, first_token_infer, layer_norm_infer, layer_norm_bwd_inf
 op_infer_fn token_linear_infer, attention_infer, residual_infer, fold_scale_infer;
 op_grad_fn embed_grad, first_token_grad, layer_norm_grad, token_linear_grad, gelu_grad;
 op_grad_fn attention_grad, residual_grad;
-op_flops_fn token_linear_flops, token_linear_dx_flops, token_linear_dw_flops;
+op_flops_fn token_linear_flops, token_linear_bwd_flops;
 op_flops_fn attention_flops, attention_bwd_flops;
 
 op_infer_fn loss_infer;

@@ -121,11 +121,8 @@ double token_linear_flops(const struct program *program, const struct op *op) {
     return 2 * product(in_shape(program, op, 0)) * in_shape(program, op, 1).n;
 }
 
-double token_linear_dx_flops(const struct program *program, const struct op *op) {
-    return 2 * product(in_shape(program, op, 0)) * in_shape(program, op, 1).c;
-}
-
-double token_linear_dw_flops(const struct program *program, const struct op *op) {
+/* Both gradients: their second inputs, weight and x, have as many channels. */
+double token_linear_bwd_flops(const struct program *program, const struct op *op) {
     return 2 * product(in_shape(program, op, 0)) * in_shape(program, op, 1).c;
 }
 

@@ -5,8 +5,10 @@
  * is a run of numbers for which n is a multiple of lanes. Arrays by lane hold one number for each
  * channel of the block. Functions that exist for both types are arrays: [0] f32, [1] bf16.
  *
- * All loops compute in f32 and sum in f32 over short stretches, then in double. Results depend on
- * the instruction set but on nothing else.
+ * All loops compute in f32. Sums of batch norms, means of planes and the loss go on in double after
+ * short stretches in f32, those of squares are in double; all others stay in f32 over their whole
+ * length: products, sums over columns, tokens and pictures, layer norm, attention. Results depend
+ * on the instruction set but on nothing else.
  *
  * Threads: pure functions; the caller cuts the work into ranges.
  */

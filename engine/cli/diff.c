@@ -1,18 +1,10 @@
 /*
  * diff.c - `distill diff`: runs two backends in lock-step and names the first op that differs.
- *
- * Both run the same program on the same input, op by op; after each op its outputs are compared
- * by the root of the mean square of the difference, relative to that of the first backend's
- * output, because single elements may differ by much: where an input of a ReLU is nearly zero, a
- * rounding error decides about a whole gradient. Memory is filled with NaN before, so that what a
- * kernel forgets to write is found too.
  */
 #include "engine/cli/line.h"
-#include "engine/cli/rig.h"
+#include "engine/cli/lockstep.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 struct diff_command {
     struct rig_options rig;
@@ -44,106 +36,6 @@ static enum status find_device(const char *name, enum device_kind *kind, struct 
                            name);
 }
 
-/* Element i of a PLAIN buffer. */
-static double element(const void *data, enum dtype dtype, int64_t i) {
-    switch (dtype) {
-    case DTYPE_U8:
-        return ((const uint8_t *)data)[i];
-    case DTYPE_I32:
-        return ((const int32_t *)data)[i];
-    case DTYPE_F64:
-        return ((const double *)data)[i];
-    default:
-        return (double)((const float *)data)[i];
-    }
-}
-
-struct difference {
-    double relative, largest; /* relative: NaN where an output is not finite */
-};
-
-static struct difference compare(const struct value *value, const void *a, const void *b) {
-    int64_t count = shape_elements(value->shape);
-    double square = 0, difference = 0, largest = 0;
-    for (int64_t i = 0; i < count; i++) {
-        double x = element(a, value->dtype, i), d = element(b, value->dtype, i) - x;
-        square += x * x;
-        difference += d * d;
-        largest = fabs(d) > largest ? fabs(d) : largest;
-    }
-    double relative = difference == 0 ? 0 : sqrt(difference / square);
-    return (struct difference){relative, largest};
-}
-
-/* The two sides and the worst op so far. */
-struct lockstep {
-    struct rig rig[2];
-    void *buffer[2]; /* room for the largest value */
-    double tolerance, worst;
-    int worst_op, compared;
-};
-
-/* Do both sides have it? One may compute several ops at once. */
-static bool both_have(const struct lockstep *lockstep, int value) {
-    return exec_has(lockstep->rig[0].exec, value) && exec_has(lockstep->rig[1].exec, value);
-}
-
-static enum status compare_value(struct lockstep *lockstep, int op, int index, struct error *err) {
-    const struct program *program = &lockstep->rig[0].plan->run.program;
-    const struct value *value = &program->value[index];
-    for (int side = 0; side < 2; side++) {
-        exec_read(lockstep->rig[side].exec, index, lockstep->buffer[side]);
-        enum status status = exec_synchronize(lockstep->rig[side].exec, err);
-        if (status)
-            return status;
-    }
-    struct difference difference = compare(value, lockstep->buffer[0], lockstep->buffer[1]);
-    lockstep->compared++;
-    if (difference.relative > lockstep->worst) {
-        lockstep->worst = difference.relative;
-        lockstep->worst_op = op;
-    }
-    if (difference.relative <= lockstep->tolerance) {
-        /* the second side goes on from the first one's value: each op is judged by itself */
-        exec_write(lockstep->rig[1].exec, index, lockstep->buffer[0]);
-        return exec_synchronize(lockstep->rig[1].exec, err);
-    }
-    return error_set(err, STATUS_CONFLICT,
-                     "op %d (%s) differs in %s: %.3g relative, at most %.3g in an element; the "
-                     "tolerance is %.3g",
-                     op, op_table[program->op[op].code].name, value->name, difference.relative,
-                     difference.largest, lockstep->tolerance);
-}
-
-/* The prologue has run with exec_refresh, all of it. */
-static enum status step_op(struct lockstep *lockstep, int index, struct error *err) {
-    const struct op *op = &lockstep->rig[0].plan->run.program.op[index];
-    for (int side = 0; side < 2; side++)
-        if (op->section != SECTION_PROLOGUE)
-            exec_run_op(lockstep->rig[side].exec, index, &lockstep->rig[side].step);
-    for (int i = 0; i < OP_MAX_OUT; i++) {
-        if (op->out[i] == NO_VALUE || !both_have(lockstep, op->out[i]))
-            continue;
-        enum status status = compare_value(lockstep, index, op->out[i], err);
-        if (status)
-            return status;
-    }
-    return STATUS_OK;
-}
-
-static enum status allocate_buffers(struct lockstep *lockstep, const struct program *program,
-                                    struct error *err) {
-    size_t most = 0;
-    enum status status = STATUS_OK;
-    for (int i = 0; i < program->n_values; i++) {
-        size_t bytes = plain_bytes(&program->value[i]);
-        most = bytes > most ? bytes : most;
-    }
-    for (int side = 0; side < 2 && !status; side++)
-        status = mem_alloc_large(&lockstep->buffer[side], most, "values to compare", err);
-    return status;
-}
-
 static void print_result(const struct lockstep *lockstep) {
     const struct program *program = &lockstep->rig[0].plan->run.program;
     struct line line = {0};
@@ -158,21 +50,16 @@ static void print_result(const struct lockstep *lockstep) {
 
 static enum status compare_devices(const struct rig_plan *plan, const enum device_kind *kinds,
                                    double tolerance, struct error *err) {
-    struct lockstep lockstep = {.tolerance = tolerance};
-    enum status status = allocate_buffers(&lockstep, &plan->run.program, err);
-    for (int side = 0; side < 2 && !status; side++) {
-        status = rig_open(&lockstep.rig[side], plan, kinds[side], err);
+    struct lockstep lockstep = {0};
+    enum status status = lockstep_open(&lockstep, plan, kinds, tolerance, err);
+    for (int op = 0; op < plan->run.program.n_ops && !status; op++) {
+        status = lockstep_run(&lockstep, op, err);
         if (!status)
-            exec_poison(lockstep.rig[side].exec);
+            status = lockstep_compare(&lockstep, op, err);
     }
-    for (int op = 0; op < plan->run.program.n_ops && !status; op++)
-        status = step_op(&lockstep, op, err);
     if (!status)
         print_result(&lockstep);
-    for (int side = 0; side < 2; side++) {
-        rig_close(&lockstep.rig[side]);
-        mem_free_large(lockstep.buffer[side]);
-    }
+    lockstep_close(&lockstep);
     return status;
 }
 

@@ -305,6 +305,17 @@ class Programs(Case):
         self.assertGreater(json.loads(result.stdout)["largest"], 0)
         self.refuse(1, "differs in", *arguments, "tolerance=1e-12")
 
+    def test_diff_of_sums_that_are_zero(self):
+        """Biases in front of batch norms, means of what has none, depthwise convolutions."""
+        for student in ("vgg8", "mobilenetv1", "mobilenetv2", "mobilenetv2_cifar", "shufflenetv1",
+                        "shufflenetv2"):
+            result = self.distill("diff", f"student={student}", "batch_size=2", "height=32",
+                                  "width=32")
+            if "has no cpu backend" in result.stderr:
+                self.skipTest("this build has no cpu backend")
+            self.assertEqual((result.returncode, result.stderr), (0, ""), student)
+            self.assertLess(json.loads(result.stdout)["largest"], 1e-4)
+
     def test_bench(self):
         result = self.succeed("bench", *self.SMALL, "device=ref", "steps=2", "warmup=1", "ops=1")
         *table, last = result.splitlines()

@@ -225,7 +225,7 @@ class BadWeights(ImportCase):
 
     def test_what_is_no_safetensors_file(self):
         self.bare.write_bytes(b"no weights")
-        self.refuse_import(1, f"import: {self.bare}: a header of")
+        self.refuse_import(1, f"import: {self.bare}: no safetensors file, or a cut one: a header of")
         of_today, before = b"PK\3\4", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
         for head in (of_today, before):
             self.bare.write_bytes(head + bytes(1000))

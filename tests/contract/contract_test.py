@@ -15,8 +15,11 @@ import unittest
 
 import yaml
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import contract  # noqa: E402
+
 DUMP, OPENAPI = sys.argv[1], pathlib.Path(sys.argv[2])
-API = yaml.safe_load(OPENAPI.read_text())
+API = contract.parse(OPENAPI.read_text())
 CODE = json.loads(subprocess.run([DUMP], check=True, capture_output=True).stdout)
 SCHEMAS = API["components"]["schemas"]
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -329,6 +332,13 @@ class Examples(unittest.TestCase):
 
 
 class Document(unittest.TestCase):
+    def test_a_key_that_stands_twice_is_refused(self):
+        text = OPENAPI.read_text()
+        line = "        '401': {$ref: '#/components/responses/Unauthorized'}\n"
+        self.assertIn(line, text)
+        with self.assertRaisesRegex(yaml.YAMLError, "found the key '401' twice"):
+            contract.parse(text.replace(line, 2 * line, 1))
+
     def test_references_resolve_and_nothing_is_unused(self):
         used = set(all_refs(API))
         used |= {f"#/components/securitySchemes/{scheme}" for *_, operation, _ in operations()

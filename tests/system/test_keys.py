@@ -6,18 +6,21 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import unittest
 
-import yaml
 from material import job, write_dataset
 from service import (PATIENCE, ROOT, Redis, Service, ServiceCase, command_lines, executable,
                      make_key, wait_until)
 
+sys.path.append(str(ROOT / "tests/support"))
+import contract  # noqa: E402
+
 ROLES = ("read", "predict", "submit", "admin")
 SECRET = re.compile("distilld_[0-9a-f]{64}")
 SEEN_WITHIN_S = PATIENCE
-API = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+API = contract.load()
 
 
 def operations():

@@ -3,5 +3,5 @@
 # onnx.sh MODEL FILE [NORMALIZE]
 set -eu
 . "$(dirname "$0")/common"
-curl -sS --fail -o "${2:?onnx.sh MODEL FILE [NORMALIZE]}" \
+download "${2:?onnx.sh MODEL FILE [NORMALIZE]}" \
     "$url/models/$1/weights?format=onnx&normalize=${3:-false}"

@@ -2,5 +2,5 @@
 # Downloads what a job has predicted: predictions.sh JOB FILE [jsonl | csv | safetensors]
 set -eu
 . "$(dirname "$0")/common"
-curl -sS --fail-with-body -o "${2:?predictions.sh JOB FILE [jsonl | csv | safetensors]}" \
+download "${2:?predictions.sh JOB FILE [jsonl | csv | safetensors]}" \
     "$url/jobs/$1/predictions?format=${3:-jsonl}"

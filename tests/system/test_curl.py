@@ -102,6 +102,7 @@ class CurlTest(unittest.TestCase):
         self.assertEqual([item["step"] for item in kept], [16])
         self.run_script("checkpoint", kept[0]["id"], folder / "checkpoint.safetensors")
         self.assertEqual((folder / "checkpoint.safetensors").stat().st_size, kept[0]["bytes"])
+        self.check_refused_download("checkpoint", job["id"], folder / "checkpoint.safetensors")
         again = self.json("rerun", job["id"])
         self.assertEqual([again["identical"], again["job"]["rerun_of"]], [True, job["id"]])
         self.assertEqual(self.json("job", again["job"]["id"], 20)["spec"], lines[-1]["spec"])
@@ -197,7 +198,17 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(path.read_text().count("\n"), shown["count"] + 1)
         self.run_script("predictions", job["id"], path)
         self.assertEqual(json.loads(path.read_text().splitlines()[0])["offset"], 0)
-        self.run_script("predictions", model, path, status=REFUSED)
+        self.check_refused_download("predictions", model, path)
+
+    def check_refused_download(self, name, thing, path):
+        """It prints what is wrong, and a file of that name stays as it was, alone in its folder."""
+        before, beside = path.read_bytes(), sorted(path.parent.iterdir())
+        self.assertEqual(self.json(name, thing, path, status=REFUSED)["status"], 404)
+        self.assertEqual((path.read_bytes(), sorted(path.parent.iterdir())), (before, beside))
+        path.unlink()
+        self.assertEqual(self.json(name, thing, path, status=REFUSED)["status"], 404)
+        self.assertFalse(path.exists())
+        path.write_bytes(before)
 
     def check_removal(self, model):
         job = self.json("submit", json.dumps({**SPEC, "epochs": 100000, "init": model}))
@@ -216,13 +227,19 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("datasets")["items"], [])
 
     def check_weights(self, model, path):
-        """Whole, and going on with the first part of it."""
+        """Whole, again, going on with the first part of it, and with what is no part of it."""
         self.run_script("weights", model, path)
         whole = path.read_bytes()
         self.assertEqual(len(whole), self.json("models", model)["weights_bytes"])
         path.write_bytes(whole[:1000])
-        self.run_script("weights", model, path)
-        self.assertEqual(path.read_bytes(), whole)
+        for _ in range(2):
+            self.run_script("weights", model, path)
+            self.assertEqual(path.read_bytes(), whole)
+        path.write_bytes(whole + b"x")
+        self.run_script("weights", model, path, status=REFUSED)
+        self.assertEqual(path.read_bytes(), whole + b"x")
+        path.write_bytes(whole)
+        self.check_refused_download("weights", "none", path)
 
     def check_upload(self, model, path):
         """The same weights as another model, and that one as ONNX."""
@@ -236,6 +253,7 @@ class CurlTest(unittest.TestCase):
         for normalize in ((), ("true",)):
             self.run_script("onnx", taken["id"], path, *normalize)
             files.append(path.read_bytes())
+        self.check_refused_download("onnx", "none", path)
         self.assertTrue(len(files[0]) < len(files[1]))
 
     def check_changes(self):

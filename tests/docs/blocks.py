@@ -105,17 +105,39 @@ def parameters():
         for parameter in map(resolve, operation.get("parameters", [])):
             rows.append([f"`{method} {path}`", f"`{parameter['name']}` ({parameter['in']})",
                          range_of(resolve(parameter["schema"])),
-                         default_of(resolve(parameter["schema"])),
+                         "required" if parameter.get("required")
+                         else default_of(resolve(parameter["schema"])),
                          sentence(parameter["description"])])
     return table(["route", "parameter", "range", "default", ""], rows)
 
 
 def fields(name):
+    """A schema's members; of a request, also which are required (an answer has all of them)."""
     schema = resolve(API["components"]["schemas"][name])
+    required = schema.get("required", []) if name.endswith("Request") else []
     return table(["field", "range", "default", ""],
-                 [[f"`{field}`", range_of(resolve(row)), default_of(resolve(row)),
+                 [[f"`{field}`", range_of(resolve(row)),
+                   "required" if field in required else default_of(resolve(row)),
                    sentence(resolve(row).get("description", ""))]
                   for field, row in schema["properties"].items()])
+
+
+KINDS_OF_SETTING = {"INT": "integer", "FLOAT": "number", "TEXT": "text", "BOOL": "true, false"}
+
+
+def settings():
+    """The rows of the table in service/common/config.c; all but what up tells its children."""
+    text = (ROOT / "service/common/config.c").read_text()
+    rows = []
+    for name, kind, more, doc in re.findall(
+            r'\{ROW\((\w+)\), \.type = FIELD_(\w+),(.*?)\.doc =\s*((?:"[^"]*"\s*)+)\}', text, re.DOTALL):
+        said = dict(re.findall(r'\.(\w+) = (".*?"|[^,]+),', more))
+        kind = KINDS_OF_SETTING.get(kind) or said["choices"].strip('"').replace(" ", ", ")
+        if name != "ready_fd":
+            rows.append([f"`{name}`", kind, said.get("fallback", "").strip('"'),
+                         sentence("".join(re.findall('"([^"]*)"', doc)))])
+    assert len(rows) + 1 == text.count("ROW(") - 1, "a setting that is not read"
+    return table(["setting", "values", "default", ""], rows)
 
 
 def transitions():
@@ -279,7 +301,7 @@ def fuzzing():
     return table(["target", "reader", "lines reached", "", "inputs run", "processor minutes"], rows)
 
 
-MAKERS = {"routes": routes, "parameters": parameters, "transitions": transitions,
+MAKERS = {"routes": routes, "parameters": parameters, "settings": settings, "transitions": transitions,
           "statuses": statuses, "networks": networks, "speed": speed, "gpu": gpu,
           "http": http, "fuzzing": fuzzing,
           "job": lambda: fields("TrainSpec"),

@@ -61,6 +61,12 @@ class Pages(unittest.TestCase):
                 with self.subTest(f"{page.name}: {target}"):
                     self.assertTrue("://" in target or (page.parent / target).exists())
 
+    def test_anchors_are_headings(self):
+        for page in PAGES:
+            for path, anchor in re.findall(r"\]\(([\w./]*)#([^)]+)\)", page.read_text()):
+                with self.subTest(f"{page.name}: {path}#{anchor}"):
+                    self.assertIn(anchor, headings(page.parent / path if path else page))
+
     def test_files_that_are_named_exist(self):
         """Names in backquotes that begin with a folder of the project."""
         folders = "api|clients|cmake|docker|docs|engine|recipes|service|tests"
@@ -68,6 +74,12 @@ class Pages(unittest.TestCase):
             for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", page.read_text()):
                 with self.subTest(f"{page.name}: {name}"):
                     self.assertTrue((blocks.ROOT / name).exists())
+
+
+def headings(page):
+    """The anchors of a page, as GitHub makes them of its headings."""
+    return [re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+            for line in page.read_text().splitlines() if line.startswith("#")]
 
 
 @unittest.skipUnless("DISTILLD" in os.environ and shutil.which("jq"), "needs the service and jq")

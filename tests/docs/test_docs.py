@@ -20,7 +20,7 @@ from material import write_dataset  # noqa: E402
 from service import Service, executable  # noqa: E402
 
 PAGES = [*blocks.PAGES, blocks.ROOT / "CONTRIBUTING.md", blocks.ROOT / "CHANGELOG.md",
-         blocks.ROOT / "docker/README.md"]
+         *(blocks.ROOT / name / "README.md" for name in ("docker", "recipes", "clients/curl", "clients/python"))]
 
 
 def shape(value):

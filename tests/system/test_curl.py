@@ -81,6 +81,8 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("schema")["required"], ["dataset"])
         self.assertEqual(self.json("estimate", json.dumps(SPEC))["estimate"]["steps"], 16)
 
+        self.check_recipe()
+
         job = self.json("submit", json.dumps(SPEC))
         lines = [json.loads(line) for line in self.run_script("watch", job["id"]).splitlines()]
         self.assertEqual(lines[-1]["state"], "succeeded")
@@ -134,6 +136,18 @@ class CurlTest(unittest.TestCase):
         self.check_keys()
         self.check_routes()
         self.assertEqual(self.used, {script.stem for script in SCRIPTS.glob("*.sh")})
+
+    def check_recipe(self):
+        """A recipe is the JSON that its lines say, by the types of the fields."""
+        recipe = SCRIPTS.parents[1] / "recipes/imagenet/ce-deit_tiny"
+        more = ("student=resnet8", "dataset=quadrants", "drop_path=0", "flip=0", "milestones=1,2", "tags=a")
+        spec = self.json("estimate", recipe, *more)["spec"]
+        self.assertEqual([spec[name] for name in ("method", "epochs", "epsilon", "decay_all", "flip",
+                                                  "milestones", "tags", "optimizer")],
+                         ["ce", 300, 1e-8, False, False, [1, 2], ["a"], "adamw"])
+        problem = self.json("submit", recipe, *more[1:], "gamma=0.5", "seed=x", status=REFUSED)
+        self.assertEqual({error["field"] for error in problem["errors"]}, {"seed"})
+        self.assertEqual(self.run_script("submit", recipe / "none", status=1), "")
 
     def check_service(self):
         self.assertEqual(self.json("health"), {"status": "ok"})

@@ -20,6 +20,7 @@ import httpx
 from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
 from .events import Event, read_events
 from .progress import ProgressLine
+from .recipes import spec_of_recipe
 from .transport import COME_BACK_LATER, Transport, pause_s
 from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Evaluation, Job, JobEvent,
                     Key, Model, NewKey, Point, PredictedPicture, Prediction, Rerun, Sample, Upload,
@@ -48,18 +49,27 @@ class Client(Transport):
 
     # Jobs
 
-    def submit(self, *, idempotency_key: Optional[str] = None, **spec: Any) -> Job:
+    def submit(self, *, recipe: Optional[Union[str, "os.PathLike[str]"]] = None,
+               idempotency_key: Optional[str] = None, **spec: Any) -> Job:
         """Launches a job; the keywords are its fields (method, student, dataset, teacher, ...).
 
+        recipe is a file of name=value lines, whose fields those of the keywords replace.
         Repeating it with the same key and fields gives the job that exists. Without a key each call
         is a job of its own, however often it has to be sent.
         """
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
-        return cast(Job, self._json("POST", "/jobs", json=spec, headers=headers))
+        return cast(Job, self._json("POST", "/jobs", json=self._spec(recipe, spec),
+                                    headers=headers))
 
-    def estimate(self, **spec: Any) -> DryRun:
+    def estimate(self, *, recipe: Optional[Union[str, "os.PathLike[str]"]] = None,
+                 **spec: Any) -> DryRun:
         """What a job would cost, and its fields with all defaults, without launching it."""
-        return cast(DryRun, self._json("POST", "/jobs", json=spec, params={"dry_run": "true"}))
+        return cast(DryRun, self._json("POST", "/jobs", json=self._spec(recipe, spec),
+                                       params={"dry_run": "true"}))
+
+    def _spec(self, recipe: Optional[Union[str, "os.PathLike[str]"]],
+              said: Dict[str, Any]) -> Dict[str, Any]:
+        return said if recipe is None else spec_of_recipe(recipe, self.schema(), said)
 
     def job(self, job_id: str, wait_s: int = 0) -> Job:
         """The job as it is now, or as soon as its state changes, within so many seconds."""

@@ -14,7 +14,8 @@ import pictures
 from distilld import Client, JobFailed, ProblemError, ServiceUnreachable
 from distilld.__main__ import main
 from distilld.progress import ProgressLine, describe
-from service import wait_until
+from distilld.recipes import spec_of_recipe
+from service import ROOT, wait_until
 from tensor_files import load
 
 
@@ -48,6 +49,39 @@ def test_estimate_creates_nothing(client, fields):
     assert estimate["estimate"]["steps"] == 16
     assert estimate["spec"]["momentum"] == 0.9
     assert [job["id"] for job in client.jobs()] == before
+
+
+def test_recipe(client, trained, fields):
+    recipe = ROOT / "recipes/cifar100/wttm-resnet56-resnet20"
+    more = {name: fields[name] for name in ("dataset", "student", "batch_size", "threads", "device")}
+    job = client.submit(recipe=recipe, teacher=trained["model"], epochs=1, temperature=2, **more)
+    spec = client.wait(job["id"], progress=False, timeout=120)["spec"]
+    assert [spec[name] for name in ("method", "temperature", "beta", "epochs", "milestones", "flip")] \
+        == ["wttm", 2, 1.5, 1, [150, 180, 210], True]
+    assert client.estimate(recipe=str(recipe), teacher=trained["model"], **more)["spec"]["gamma"] == 0.3
+
+
+def test_every_recipe_has_the_types_of_the_schema(client):
+    properties = client.schema()["properties"]
+    kinds = {"integer": int, "number": (int, float), "boolean": bool, "string": str, "array": list}
+    recipes = [path for path in (ROOT / "recipes").glob("*/*") if path.suffix != ".md"]
+    assert len(recipes) > 70
+    for path in recipes:
+        for name, value in spec_of_recipe(path, client.schema(), {}).items():
+            kind = properties[name]["type"]
+            assert isinstance(value, kinds[kind if isinstance(kind, str) else kind[0]]), (path, name)
+
+
+def test_wrong_recipes(client, tmp_path):
+    recipe = tmp_path / "recipe"
+    for text, words in (("epochs", "not name=value"), ("epochs=1\nepochs=2", "twice")):
+        recipe.write_text(text)
+        with pytest.raises(ValueError, match=words):
+            client.submit(recipe=recipe)
+    recipe.write_text("# all wrong\n\n epochs=x \nflip=maybe\ncolour=red\nstudent=resnet8\ndataset=a")
+    with pytest.raises(ProblemError) as caught:
+        client.submit(recipe=recipe)
+    assert {error["field"] for error in caught.value.errors} == {"epochs", "flip", "colour"}
 
 
 def test_idempotency_key(client, fields):

@@ -178,11 +178,6 @@ def measured():
 KINDS = ("train", "infer_1", "infer_64")
 
 
-def ratios(row, precision):
-    """Of a step, of one picture and of 64."""
-    return " / ".join(f"{row[f'{precision}_{kind}']['ratio']:.2f}" for kind in KINDS) if row else ""
-
-
 def speed():
     """Milliseconds, ours and PyTorch's, and their ratio."""
     rows = []
@@ -198,7 +193,7 @@ def speed():
 
 
 def networks():
-    """Names from the zoo, numbers from `distill explain`, ratios from the bench's records."""
+    """Names from the zoo, numbers from `distill explain`, a step's ratio from the bench's records."""
     distill = os.environ.get("DISTILL", str(ROOT / "build/distill"))
     zoo = (ROOT / "engine/model/zoo.c").read_text()
     speeds = measured()
@@ -213,9 +208,9 @@ def networks():
         side = re.search(r"x(\d+)x3:u8", text).group(1)
         rows.append([f"`{name}`", origin, f"{side} x {side}", f"{parameters_:,}",
                      f"{multiply_adds / 1e6:,.1f} M",
-                     *[ratios(speeds.get(name), precision) for precision in ("f32", "bf16")]])
+                     f"{speeds[name]['f32_train']['ratio']:.2f}" if name in speeds else ""])
     return table(["name", "names of tensors as in", "pictures", "parameters", "multiply-adds",
-                  "f32", "bf16"], rows)
+                  "step, times PyTorch"], rows)
 
 
 # Of the SXM card by its datasheet, dense: TFLOP/s by precision, TB/s.

@@ -9,7 +9,9 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 
 import blocks
@@ -95,6 +97,21 @@ class Session(unittest.TestCase):
         for (command, said), real in zip(steps, outputs):
             with self.subTest(command):
                 self.assertEqual(shapes(real), shapes(said))
+
+    def test_what_comes_after_it_without_the_service(self):
+        text = blocks.ROOT.joinpath("README.md").read_text()
+        script = re.search(r"## The same without the service\n\n((?:    .*\n)+)", text)[1]
+        distill = str(pathlib.Path(executable("distill")).resolve())
+        with tempfile.TemporaryDirectory(prefix="distill-readme-") as folder:
+            dataset = write_dataset(pathlib.Path(folder) / "tiny", train=64, test=32)
+            for paper, place in ((session.PAPER["dataset"], dataset), ("build/distill", distill)):
+                self.assertIn(paper, script)
+                script = script.replace(paper, str(place))
+            done = subprocess.run(["sh", "-euc", script], cwd=folder, capture_output=True, text=True,
+                                  timeout=240)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual((said["file"], len(said["predictions"])), ("boot.png", 4))
 
     def test_the_service_starts_as_the_readme_says(self):
         text = blocks.ROOT.joinpath("README.md").read_text()

@@ -8,7 +8,7 @@ static const struct field rows[] = {
      .doc = "When it happened."},
     {ROW(event), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .max = 15,
      .doc = "What happened: an event of the table of transitions, epoch (one has been evaluated) "
-            "or checkpoint (one has been written)."},
+            "or checkpoint (the newest that has been written)."},
     {ROW(state), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .max = 15,
      .doc = "State of the job afterwards."},
     {ROW(requested), .type = FIELD_TEXT, .max = 15, .doc = "The wish that was pending then."},

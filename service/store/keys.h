@@ -12,6 +12,7 @@
  *     {distill}:state:<slug>  zset    ids in that state, score 0
  *     {distill}:waiting       zset    queued ids by priority, then order of arrival
  *     {distill}:blocked       zset    queued jobs that wait for others
+ *     {distill}:blocked_seen  text    of them, the one that the reaper looked at last
  *     {distill}:ends          zset    id -> time in ms at which it must have ended
  *     {distill}:dependants:<id>  set  jobs that wait for that one
  *     {distill}:active:<owner>  set   jobs of a key that have not ended

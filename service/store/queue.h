@@ -63,8 +63,9 @@ struct reaped {
     int repaired;                /* index entries that did not agree with the job */
 };
 
-/* Takes jobs away from workers whose lease ran out, and repairs running jobs without a lease and
- * queued ones that do not wait. Any number of reapers may run. */
+/* Takes jobs away from workers whose lease ran out, and repairs running jobs without a lease,
+ * queued ones that do not wait, and those that wait for a job that has ended. Any number of reapers
+ * may run. */
 MUST_CHECK enum status queue_reap(struct redis_pool *pool, int64_t max_lost, struct reaped *reaped,
                                   struct error *err);
 

@@ -243,26 +243,43 @@ local function stop_waiting(id)
     redis.call('HSET', key('job', id), 'waits_for', '')
 end
 
--- A job has ended: those that wait for it go on, or fail as well.
+-- A job has ended: one that waits for it goes on, or fails as well.
+local function hear_of_end(other, id, state)
+    local job = key('job', other)
+    local message = 'job ' .. id .. ', on which it depends, is ' .. state
+    if state ~= 'succeeded' then
+        transition(other, 'forsake', {}, {'message', message},
+            error_json(other, 'conflict', message, 'depends_on'))
+    elseif standing(other) ~= 'absent' then
+        redis.call('HSET', job, 'waits_for', remove_word(redis.call('HGET', job, 'waits_for'), id))
+        if standing(other) == 'queued' then
+            redis.call('ZREM', key('blocked'), other)
+            wait_in_line(other)
+        end
+        notify(other)
+    end
+end
+
+-- Ends of which those that wait have not heard yet: a list, as a chain of jobs may be longer than Lua's
+-- stack is deep.
+local ended, is_settling = {}, false
+
 local function settle(id, state)
-    local dependants = redis.call('SMEMBERS', key('dependants', id))
-    redis.call('DEL', key('dependants', id))
-    table.sort(dependants)
-    for _, other in ipairs(dependants) do
-        local job = key('job', other)
-        local message = 'job ' .. id .. ', on which it depends, is ' .. state
-        if state ~= 'succeeded' then
-            transition(other, 'forsake', {}, {'message', message},
-                error_json(other, 'conflict', message, 'depends_on'))
-        elseif standing(other) ~= 'absent' then
-            redis.call('HSET', job, 'waits_for', remove_word(redis.call('HGET', job, 'waits_for'), id))
-            if standing(other) == 'queued' then
-                redis.call('ZREM', key('blocked'), other)
-                wait_in_line(other)
-            end
-            notify(other)
+    ended[#ended + 1] = {id, state}
+    if is_settling then
+        return
+    end
+    is_settling = true
+    while #ended > 0 do
+        local last = table.remove(ended)
+        local dependants = redis.call('SMEMBERS', key('dependants', last[1]))
+        redis.call('DEL', key('dependants', last[1]))
+        table.sort(dependants)
+        for _, other in ipairs(dependants) do
+            hear_of_end(other, last[1], last[2])
         end
     end
+    is_settling = false
 end
 
 -- Carries out an event with changes (a list of fields and values) to the hash, notes for the record

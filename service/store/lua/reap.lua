@@ -1,4 +1,5 @@
--- Takes jobs away from workers whose lease ran out, and repairs indexes that lost an entry.
+-- Takes jobs away from workers whose lease ran out, and repairs indexes that lost an entry and jobs that
+-- wait for one that has ended.
 -- Answers 'ok' and the numbers of jobs that wait again, failed, ended as wished, were repaired.
 -- ARGV: '', rules, max_lost
 local now = now_ms()
@@ -44,5 +45,24 @@ if in_line ~= redis.call('ZCARD', key('state', 'queued')) then
             count.repaired = count.repaired + 1
         end
     end
+end
+
+-- Each call looks at the next few of those that stand aside.
+local from = redis.call('GET', key('blocked_seen'))
+local blocked = redis.call('ZRANGEBYLEX', key('blocked'), from and '(' .. from or '-', '+', 'LIMIT', 0, 1000)
+for _, id in ipairs(blocked) do
+    local waits = redis.call('HGET', key('job', id), 'waits_for')
+    for other in string.gmatch(waits or '', '%S+') do
+        local state = standing(other)
+        if finished[state] or state == 'absent' then
+            hear_of_end(id, other, state)
+            count.repaired = count.repaired + 1
+        end
+    end
+end
+if #blocked == 1000 then
+    redis.call('SET', key('blocked_seen'), blocked[#blocked])
+elseif from then
+    redis.call('DEL', key('blocked_seen'))
 end
 return {'ok', count.queued, count.failed, count.ended, count.repaired}

@@ -1,4 +1,5 @@
 /* Jobs that wait for others and jobs whose time is limited, against a real Redis. */
+#include "service/store/keys.h"
 #include "tests/support/queue_case.h"
 
 static struct job submit_after(const char *const *ids_before, int count, int64_t priority) {
@@ -66,6 +67,52 @@ static void test_a_failure_runs_down_the_chain(void) {
         must(jobs_change(fixture.pool, JOB_EVENT_RETRY, chain[i].id, NULL, &why), "retry");
     for (int i = 0; i < 3; i++)
         finish_next(chain[i].id);
+}
+
+enum { LONG_CHAIN = 9000 }; /* calls that deep overflow Lua's stack */
+
+static void test_a_failure_runs_down_a_long_chain(void) {
+    fresh();
+    FIXTURE_DO(&fixture, "CONFIG", "SET", "appendfsync", "no");
+    struct job first = submit(0), last = first;
+    for (int i = 1; i < LONG_CHAIN; i++) {
+        const char *const before[] = {last.id};
+        last = submit_after(before, 1, 0);
+    }
+    must(jobs_change(fixture.pool, JOB_EVENT_CANCEL, first.id, NULL, &why), "cancel");
+    T_INT(get(last.id).state, JOB_FAILED);
+    int64_t count[JOB_STATE_COUNT];
+    must(jobs_count(fixture.pool, count, &why), "count");
+    T_INT(count[JOB_FAILED], LONG_CHAIN - 1);
+    T_INT(count[JOB_QUEUED], 0);
+    FIXTURE_DO(&fixture, "CONFIG", "SET", "appendfsync", "always");
+}
+
+static void forget_dependants(const char *id) {
+    char key[128];
+    snprintf(key, sizeof key, KEY_PREFIX "dependants:%s", id);
+    FIXTURE_DO(&fixture, "DEL", key);
+}
+
+/* The end of a job was not told to those that wait for it. */
+static void test_an_end_that_nobody_heard_of(void) {
+    fresh();
+    struct job done = submit(0), gone = submit(0);
+    const char *const after_done[] = {done.id}, *const after_gone[] = {gone.id};
+    struct job goes_on = submit_after(after_done, 1, 0), falls = submit_after(after_gone, 1, 0);
+    const char *const after_falls[] = {falls.id};
+    struct job falls_too = submit_after(after_falls, 1, 0);
+    forget_dependants(done.id);
+    forget_dependants(gone.id);
+    finish_next(done.id);
+    must(jobs_change(fixture.pool, JOB_EVENT_CANCEL, gone.id, NULL, &why), "cancel");
+    T_INT(get(falls.id).state, JOB_QUEUED);
+    T_INT(reap().repaired, 2);
+    T_INT(get(falls.id).state, JOB_FAILED);
+    T_CONTAINS(get(falls.id).error.message, gone.id);
+    T_INT(get(falls_too.id).state, JOB_FAILED);
+    finish_next(goes_on.id);
+    T_INT(reap().repaired, 0);
 }
 
 static void test_dependencies_that_cannot_be(void) {
@@ -148,6 +195,8 @@ int main(void) {
     fixture_open(&fixture);
     T_RUN(test_a_job_waits_for_those_it_depends_on);
     T_RUN(test_a_failure_runs_down_the_chain);
+    T_RUN(test_a_failure_runs_down_a_long_chain);
+    T_RUN(test_an_end_that_nobody_heard_of);
     T_RUN(test_dependencies_that_cannot_be);
     T_RUN(test_time_that_runs_out);
     T_RUN(test_a_deadline_ends_what_waits_and_what_runs);

@@ -88,6 +88,19 @@ static void log_outcome(struct run *run, const struct outcome *outcome) {
         job_log_add(&run->log, "predictions are there: top1 %.4f", outcome->top1);
 }
 
+static void end_badly(struct run *run, enum status status, const struct error *err) {
+    struct job_error error = {
+        .code = status, .step = run->progress.step, .attempt = run->claim->job.attempt};
+    str_copy(error.field, sizeof error.field, err->field);
+    str_copy(error.message, sizeof error.message, err->message);
+    job_log_add(&run->log, "failed: %s: %s", status_slug(status), err->message);
+    log_warn("job_failed", log_text("job", run->claim->job.id),
+             log_text("code", status_slug(status)), log_error_field(err));
+    if (insist(run, points_published, NULL) == STATUS_OK)
+        insist(run, fail, &error);
+}
+
+/* A result that is there and cannot be read would come back with every claim. */
 static void end_well(struct run *run) {
     struct outcome outcome;
     struct error err = {0};
@@ -95,6 +108,7 @@ static void end_well(struct run *run) {
     enum status status = run->errand->describe(run, &outcome, &err);
     if (status) {
         log_fail("result_vanished", log_text("job", id), log_error_field(&err));
+        end_badly(run, status, &err);
         return;
     }
     log_outcome(run, &outcome);
@@ -106,18 +120,6 @@ static void end_well(struct run *run) {
     if (!status)
         log_info("job_succeeded", log_text("job", id), log_text("model", outcome.model),
                  log_double("top1", outcome.top1));
-}
-
-static void end_badly(struct run *run, enum status status, const struct error *err) {
-    struct job_error error = {
-        .code = status, .step = run->progress.step, .attempt = run->claim->job.attempt};
-    str_copy(error.field, sizeof error.field, err->field);
-    str_copy(error.message, sizeof error.message, err->message);
-    job_log_add(&run->log, "failed: %s: %s", status_slug(status), err->message);
-    log_warn("job_failed", log_text("job", run->claim->job.id),
-             log_text("code", status_slug(status)), log_error_field(err));
-    if (insist(run, points_published, NULL) == STATUS_OK)
-        insist(run, fail, &error);
 }
 
 static void give_back(struct run *run) {

@@ -404,6 +404,28 @@ static void test_a_model_that_is_there_already_ends_the_job(void) {
     stop_worker(worker);
 }
 
+/* Published and damaged before the end was told: once told, the next job has its turn. */
+static void test_a_model_that_cannot_be_read_fails_the_job(void) {
+    char id[ID_BYTES], next[ID_BYTES], model_id[ID_BYTES], path[FILE_PATH_BYTES];
+    struct train_spec spec;
+    fill_spec(&spec);
+    spec.epochs = 1;
+    submit_spec(&spec, id);
+    submit(next);
+    model_id_of_job(model_id, id);
+    must(folder_path(path, config.data, "models", model_id, &why), "folder");
+    must(file_make_dirs(path, &why), "folder");
+    strcat(path, "/model.json");
+    must(file_write(path, "{", 1, &why), "card");
+    pid_t worker = start_worker();
+    struct job job = wait_until(id, has_ended, 0);
+    T_INT(job.state, JOB_FAILED);
+    T_INT(job.attempt, 1);
+    T_CONTAINS(job.error.message, model_id);
+    expect_success(next);
+    stop_worker(worker);
+}
+
 int main(void) {
     id_source_init(&ids);
     fixture_open(&fixture);
@@ -433,6 +455,7 @@ int main(void) {
     T_RUN(test_what_is_missing_fails_the_job);
     T_RUN(test_leftovers_of_successes_go);
     T_RUN(test_a_model_that_is_there_already_ends_the_job);
+    T_RUN(test_a_model_that_cannot_be_read_fails_the_job);
     fixture_close(&fixture);
     id_source_release(&ids);
     return t_done();

@@ -34,6 +34,7 @@ struct creation {
     enum status status; /* of the estimate */
     struct error err;
     char key[IDEMPOTENCY_KEY_BYTES]; /* or empty */
+    char fingerprint[SHA256_HEX_BYTES];
 };
 
 static void creation_free(void *state) {
@@ -99,19 +100,23 @@ static void refuse_inputs(const struct creation *creation, struct reply *reply,
     str_release(&range);
 }
 
+static void reply_made(struct reply *reply, const struct job *made) {
+    reply_job(reply, HTTP_CREATED, made);
+    reply_header(reply, "Location", "/jobs/%s", made->id);
+}
+
 static void submit(struct creation *creation, struct reply *reply) {
     struct request *request = creation->request;
-    char id[ID_BYTES], fingerprint[SHA256_HEX_BYTES];
+    char id[ID_BYTES];
     struct job job, made;
     struct error err;
     bool created;
     id_make(&request->app->ids, ID_PREFIX_JOB, id);
     job_init(&job, id, &creation->spec, clock_wall_ms());
     str_copy(job.owner, sizeof job.owner, request->holder->name);
-    sha256_hex(request->body, request->body_len, fingerprint);
     struct submission submission = {.job = &job,
                                     .idempotency_key = creation->key,
-                                    .fingerprint = fingerprint,
+                                    .fingerprint = creation->fingerprint,
                                     .active_jobs = request->holder->limits.active_jobs};
     enum status status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
     if (status) {
@@ -119,8 +124,25 @@ static void submit(struct creation *creation, struct reply *reply) {
         return;
     }
     log_info("job_submitted", log_text("job", made.id), log_int("created", created));
-    reply_job(reply, HTTP_CREATED, &made);
-    reply_header(reply, "Location", "/jobs/%s", made.id);
+    reply_made(reply, &made);
+}
+
+/* Answers a request that was made before, whatever has become of what it names; false when it is
+ * new. */
+static bool replay(struct creation *creation, struct reply *reply) {
+    struct request *request = creation->request;
+    struct job made;
+    struct error err;
+    sha256_hex(request->body, request->body_len, creation->fingerprint);
+    enum status status = jobs_made_before(request->app->pool, request->holder->name, creation->key,
+                                          creation->fingerprint, &made, &err);
+    if (status == STATUS_NOT_FOUND)
+        return false;
+    if (status)
+        request_fail(request, reply, &err, NULL);
+    else
+        reply_made(reply, &made);
+    return true;
 }
 
 /* What a teacher costs is read from its file. */
@@ -170,6 +192,8 @@ void handle_job_create(struct request *request, struct reply *reply) {
         status = request_query_bool(request, "dry_run", &dry_run, &err);
     if (!status)
         status = idempotency_key(request, creation->key, &err);
+    if (!status && !dry_run && replay(creation, reply))
+        return;
     if (!status)
         status = job_spec_decode(&creation->spec, request->body, request->body_len, &errors, &err);
     const struct config *config = request->app->config;

@@ -19,7 +19,10 @@ enum { HTTP_CREATED = 201 };
 struct rerun {
     struct task task; /* first: a task is cast to its rerun */
     struct request *request;
-    struct job job; /* that runs again */
+    char key[IDEMPOTENCY_KEY_BYTES]; /* or empty */
+    char fingerprint[SHA256_HEX_BYTES];
+    struct job job;  /* that runs again */
+    struct job made; /* by this request; its id is "" until then */
     struct job_inputs inputs;
     struct model model; /* that it made; zeroed when there is none */
     char identity[TRAINER_IDENTITY_BYTES];
@@ -67,51 +70,48 @@ static enum status find_inputs(struct rerun *rerun, struct error *err) {
                            &none, err);
 }
 
-static enum status submit(struct rerun *rerun, struct job *made, struct error *err) {
+static enum status submit(struct rerun *rerun, struct error *err) {
     struct request *request = rerun->request;
-    char id[ID_BYTES], key[IDEMPOTENCY_KEY_BYTES], fingerprint[SHA256_HEX_BYTES];
+    char id[ID_BYTES];
     struct job job;
     bool created;
     id_make(&request->app->ids, ID_PREFIX_JOB, id);
     job_init(&job, id, &rerun->job.spec, clock_wall_ms());
     str_copy(job.owner, sizeof job.owner, request->holder->name);
     str_copy(job.rerun_of, sizeof job.rerun_of, rerun->job.id);
-    sha256_hex(rerun->job.id, strlen(rerun->job.id), fingerprint);
     const struct submission submission = {.job = &job,
-                                          .idempotency_key = key,
-                                          .fingerprint = fingerprint,
+                                          .idempotency_key = rerun->key,
+                                          .fingerprint = rerun->fingerprint,
                                           .active_jobs = request->holder->limits.active_jobs};
     int guard; /* what is found stays until it is named */
     enum status status = guard_share(&guard, request->app->config->data, err);
     if (!status)
-        status = idempotency_key(request, key, err);
-    if (!status)
         status = find_inputs(rerun, err);
     if (!status)
-        status = jobs_submit(request->app->pool, &submission, made, &created, err);
+        status = jobs_submit(request->app->pool, &submission, &rerun->made, &created, err);
     guard_give(&guard);
     if (!status)
-        log_info("job_submitted", log_text("job", made->id), log_text("rerun_of", rerun->job.id));
+        log_info("job_submitted", log_text("job", rerun->made.id),
+                 log_text("rerun_of", rerun->job.id));
     return status;
 }
 
 static void reply_rerun(struct request *request, struct reply *reply) {
     struct rerun *rerun = request->state;
-    struct job made;
     struct error err;
     if (rerun->status) {
         reply_error(reply, &rerun->err);
         return;
     }
-    if (submit(rerun, &made, &err)) {
+    if (!rerun->made.id[0] && submit(rerun, &err)) {
         request_fail(request, reply, &err, NULL);
         return;
     }
     struct str *out = reply_json(reply, HTTP_CREATED);
     str_add(out, "{\"job\":");
-    job_add_json(&made, out);
+    job_add_json(&rerun->made, out);
     add_verdict(rerun, out);
-    reply_header(reply, "Location", "/jobs/%s", made.id);
+    reply_header(reply, "Location", "/jobs/%s", rerun->made.id);
 }
 
 /* ---- what it needs ---- */
@@ -148,6 +148,47 @@ static void forget_first_run(struct train_spec *spec) {
     spec->deadline[0] = '\0';
 }
 
+static enum status find_first_run(struct rerun *rerun, struct error *err) {
+    struct request *request = rerun->request;
+    enum status status = jobs_get(request->app->pool, request->arg, &rerun->job, err);
+    if (!status)
+        forget_first_run(&rerun->job.spec);
+    return status;
+}
+
+static enum status prepare(struct rerun *rerun, struct error *err) {
+    enum status status = find_first_run(rerun, err);
+    if (!status)
+        status = job_inputs_check_room(rerun->request->app->config, &rerun->job.spec, err);
+    if (!status)
+        status = find_inputs(rerun, err);
+    if (!status)
+        find_model(rerun);
+    return status;
+}
+
+/* A request that was made before: its job is there, the rest of the answer as far as that still is.
+ */
+static void recall(struct rerun *rerun) {
+    struct error ignored;
+    if (find_first_run(rerun, &ignored) != STATUS_OK)
+        rerun->job = (struct job){.spec = rerun->made.spec};
+    else if (find_inputs(rerun, &ignored) == STATUS_OK)
+        find_model(rerun);
+}
+
+static enum status prepare_or_recall(struct rerun *rerun, struct error *err) {
+    struct request *request = rerun->request;
+    sha256_hex(request->arg, strlen(request->arg), rerun->fingerprint);
+    enum status status = jobs_made_before(request->app->pool, request->holder->name, rerun->key,
+                                          rerun->fingerprint, &rerun->made, err);
+    if (status == STATUS_NOT_FOUND)
+        return prepare(rerun, err);
+    if (!status)
+        recall(rerun);
+    return status;
+}
+
 void handle_job_rerun(struct request *request, struct reply *reply) {
     struct rerun *rerun = xcalloc(1, sizeof *rerun);
     struct error err;
@@ -157,18 +198,11 @@ void handle_job_rerun(struct request *request, struct reply *reply) {
     request->release = rerun_free;
     enum status status = request_check_query(request, "", &err);
     if (!status)
-        status = jobs_get(request->app->pool, request->arg, &rerun->job, &err);
-    const struct config *config = request->app->config;
+        status = idempotency_key(request, rerun->key, &err);
     if (!status)
-        status = job_inputs_check_room(config, &rerun->job.spec, &err);
-    if (!status)
-        forget_first_run(&rerun->job.spec);
-    if (!status)
-        status = find_inputs(rerun, &err);
-    if (status) {
+        status = prepare_or_recall(rerun, &err);
+    if (status)
         request_fail(request, reply, &err, NULL);
-        return;
-    }
-    find_model(rerun);
-    start_identify(rerun);
+    else
+        start_identify(rerun);
 }

@@ -27,12 +27,17 @@ static int64_t deadline_ms(const struct train_spec *spec) {
 }
 
 /* Owners do not meet in their idempotency keys. */
-static void digest_key(const struct submission *submission, char digest[SHA256_HEX_BYTES]) {
+static void digest_key(const char *owner, const char *key, char digest[SHA256_HEX_BYTES]) {
     struct str text = STR_INIT;
-    str_addf(&text, "%s%s%s", submission->job->owner, submission->job->owner[0] ? "\n" : "",
-             submission->idempotency_key);
+    str_addf(&text, "%s%s%s", owner, owner[0] ? "\n" : "", key);
     sha256_hex(str_text(&text), text.len, digest);
     str_release(&text);
+}
+
+static enum status refuse_key(struct redisReply *reply, struct error *err) {
+    redis_reply_free(reply);
+    return error_set_field(err, STATUS_INVALID, "Idempotency-Key",
+                           "the key belongs to another request");
 }
 
 enum status jobs_submit(struct redis_pool *pool, const struct submission *submission,
@@ -40,7 +45,7 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     const struct job *job = submission->job;
     char digest[SHA256_HEX_BYTES] = "";
     if (submission->idempotency_key && submission->idempotency_key[0])
-        digest_key(submission, digest);
+        digest_key(job->owner, submission->idempotency_key, digest);
     struct str spec = STR_INIT, indexes = STR_INIT, depends_on = STR_INIT;
     train_spec_add_json(&job->spec, &spec);
     job_indexes_add_json(job, &indexes);
@@ -69,13 +74,32 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
         err->status = status = STATUS_INVALID; /* the request named what will never succeed */
     if (status)
         return status;
-    if (reply_is(reply, "mismatch")) {
-        redis_reply_free(reply);
-        return error_set_field(err, STATUS_INVALID, "Idempotency-Key",
-                               "the key belongs to another request");
-    }
+    if (reply_is(reply, "mismatch"))
+        return refuse_key(reply, err);
     *created = reply_is(reply, "ok");
     return take_job(reply, out, err);
+}
+
+enum status jobs_made_before(struct redis_pool *pool, const char *owner, const char *key,
+                             const char *fingerprint, struct job *out, struct error *err) {
+    char digest[SHA256_HEX_BYTES];
+    struct job_call call;
+    struct redisReply *reply;
+    if (!key || !key[0])
+        return error_set(err, STATUS_NOT_FOUND, "there is no idempotency key");
+    digest_key(owner, key, digest);
+    job_call_begin(&call, "", 0);
+    redis_args_text(&call.args, digest);
+    redis_args_text(&call.args, fingerprint);
+    enum status status = job_call_run(&call, pool, &script_replay, &reply, err);
+    if (status)
+        return status;
+    if (reply_is(reply, "mismatch"))
+        return refuse_key(reply, err);
+    if (reply_is(reply, "exists"))
+        return take_job(reply, out, err);
+    redis_reply_free(reply);
+    return error_set(err, STATUS_NOT_FOUND, "nothing was made with this idempotency key");
 }
 
 enum status jobs_get(struct redis_pool *pool, const char *id, struct job *out, struct error *err) {

@@ -33,6 +33,12 @@ struct submission {
 MUST_CHECK enum status jobs_submit(struct redis_pool *pool, const struct submission *submission,
                                    struct job *out, bool *created, struct error *err);
 
+/* The job that this request of this owner has made already; NOT_FOUND when there is none, or no key
+ * ("" or NULL). INVALID as above. */
+MUST_CHECK enum status jobs_made_before(struct redis_pool *pool, const char *owner, const char *key,
+                                        const char *fingerprint, struct job *out,
+                                        struct error *err);
+
 /* The job as it is now. */
 MUST_CHECK enum status jobs_get(struct redis_pool *pool, const char *id, struct job *out,
                                 struct error *err);

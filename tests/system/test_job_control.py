@@ -324,6 +324,20 @@ class RerunTest(JobCase):
         answer = self.rerun(student)
         self.assertEqual((answer.status, answer.json()["errors"][0]["field"]), (422, "teacher"))
 
+    def test_a_repetition_outlives_the_first_run(self):
+        key = {"Idempotency-Key": "for good"}
+        teacher = self.succeed(epochs=1)
+        first = self.submit(method="kd", teacher=teacher["model"], **LONG)
+        made = self.rerun(first, headers=key).json()["job"]["id"]
+        self.finish(first, made)
+        shutil.rmtree(self.service.data / "models" / teacher["model"])
+        self.assertEqual(self.rerun(first).status, 422)
+        self.assertEqual(self.rerun(first, headers=key).json()["job"]["id"], made)
+        self.assertEqual(self.service.delete(f"/jobs/{first}").status, 204)
+        answer = self.rerun(first, headers=key)
+        self.assertEqual((answer.status, answer.headers["location"]), (201, f"/jobs/{made}"))
+        self.assertEqual((answer.json()["job"]["id"], answer.json()["identical"]), (made, None))
+
 
 class LogTest(JobCase):
     def lines(self, job_id, query=""):

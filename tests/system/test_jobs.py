@@ -3,14 +3,17 @@
 
 import base64
 import csv
+import datetime
 import hashlib
 import io
 import json
 import struct
+import time
 import unittest
 
 from job_case import LONG, NO_JOB, JobCase
-from material import Stream, curve_of, job, jpeg, picture, points_of, weights_of
+from material import Stream, curve_of, job, jpeg, picture, points_of, weights_of, \
+    write_dataset
 from service import wait_until
 
 POINT_FIELDS = ["seq", "time", "phase", "epoch", "step", "loss", "ce", "distill", "top1", "top5",
@@ -336,6 +339,26 @@ class WishesTest(JobCase):
         other = self.service.post("/jobs", job(epochs=2), headers=key)
         self.assertEqual((other.status, other.json()["errors"][0]["field"]),
                          (422, "Idempotency-Key"))
+
+    def test_a_repetition_outlives_what_the_request_names(self):
+        """The deadline passes, the job that makes the teacher is cancelled, the data set goes."""
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+        folder = write_dataset(self.service.folder / "brief")
+        self.service.post("/datasets", {"name": "brief", "path": str(folder)})
+        teacher = self.submit(**LONG)
+        requests = {"late": job(**LONG, deadline=soon.isoformat(timespec="milliseconds")),
+                    "student": job(method="kd", teacher=teacher),
+                    "brief": job(**LONG, dataset="brief")}
+        made = {name: self.service.post("/jobs", body, headers={"Idempotency-Key": name}).json()["id"]
+                for name, body in requests.items()}
+        self.finish(teacher, *made.values())
+        self.assertEqual(self.service.delete("/datasets/brief").status, 204)
+        time.sleep(max(0, soon.timestamp() - time.time()))
+        for name, body in requests.items():
+            self.assertEqual(self.service.post("/jobs", body).status, 422, name)
+            again = self.service.post("/jobs", body, headers={"Idempotency-Key": name})
+            self.assertEqual((again.status, again.json().get("id")), (201, made[name]), name)
+            self.assertEqual(again.headers["location"], f"/jobs/{made[name]}")
 
     def test_two_watchers(self):
         job_id = self.submit(epochs=6)

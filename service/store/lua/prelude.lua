@@ -64,6 +64,14 @@ local function notify(id)
     redis.call('XADD', key('changes'), 'MAXLEN', '~', '@LIMIT_CHANGES@', '*', 'job', id)
 end
 
+-- What an idempotency key has made, as an answer; nil when that is nothing, or nothing any more.
+local function made_before(digest, fingerprint)
+    local known = redis.call('HMGET', key('idempotency', digest), 'id', 'fingerprint')
+    if known[1] and redis.call('EXISTS', key('job', known[1])) == 1 then
+        return known[2] == fingerprint and {'exists', job_fields(known[1])} or {'mismatch'}
+    end
+end
+
 -- Higher priority first, then order of arrival; both are exact in a double. Who waits for other jobs
 -- stands aside.
 local function wait_in_line(id)

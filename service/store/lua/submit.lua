@@ -5,12 +5,9 @@
 local id, digest = ARGV[1], ARGV[5]
 
 if digest ~= '' then
-    local known = redis.call('HMGET', key('idempotency', digest), 'id', 'fingerprint')
-    if known[1] and redis.call('EXISTS', key('job', known[1])) == 1 then
-        if known[2] ~= ARGV[6] then
-            return {'mismatch'}
-        end
-        return {'exists', job_fields(known[1])}
+    local made = made_before(digest, ARGV[6])
+    if made then
+        return made
     end
 end
 

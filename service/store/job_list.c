@@ -110,28 +110,22 @@ void job_page_release(struct job_page *page) {
     memset(page, 0, sizeof *page);
 }
 
-static void take_unfinished(const struct job_page *page, char id[ID_BYTES]) {
-    for (int i = 0; i < page->count && !id[0]; i++)
-        if (!job_state_finished(page->item[i].state))
-            str_copy(id, ID_BYTES, page->item[i].id);
-}
-
-/* Walks all jobs of the term: from state to state a job could slip past. */
 enum status jobs_find_unfinished(struct redis_pool *pool, const struct job_term *term,
                                  char id[ID_BYTES], struct error *err) {
-    const struct job_filter filter = {.state = JOB_ABSENT, .count = 1, .term = {*term}};
-    char after[ID_BYTES] = "";
-    bool more = true;
-    id[0] = '\0';
-    while (more && !id[0]) {
-        struct job_page page;
-        enum status status = jobs_list(pool, &filter, after, LIMIT_PAGE, &page, err);
-        if (status)
-            return status;
-        take_unfinished(&page, id);
-        str_copy(after, sizeof after, page.next);
-        more = page.next[0] != '\0';
-        job_page_release(&page);
-    }
+    struct job_call call;
+    struct redisReply *reply;
+    struct str name = STR_INIT;
+    str_addf(&name, "by:%s:%s", term->field, term->value);
+    job_call_begin(&call, "", 0);
+    redis_args_text(&call.args, str_text(&name));
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        if (!job_state_finished((enum job_state)state))
+            redis_args_text(&call.args, job_state_slug((enum job_state)state));
+    enum status status = job_call_run(&call, pool, &script_unfinished, &reply, err);
+    str_release(&name);
+    if (status)
+        return status;
+    str_copy(id, ID_BYTES, reply->element[1]->str);
+    redis_reply_free(reply);
     return STATUS_OK;
 }

@@ -82,7 +82,8 @@ MUST_CHECK enum status jobs_list(struct redis_pool *pool, const struct job_filte
                                  struct error *err);
 void job_page_release(struct job_page *page); /* Zeroed or filled. */
 
-/* The id of a job that has not finished and matches the term; "" when there is none. */
+/* The id of a job that has not finished and matches the term; "" when there is none. One step,
+ * which no job slips past from state to state, and which finished ones do not make longer. */
 MUST_CHECK enum status jobs_find_unfinished(struct redis_pool *pool, const struct job_term *term,
                                             char id[ID_BYTES], struct error *err);
 

@@ -305,6 +305,30 @@ static void test_a_page_looks_at_a_bounded_number_of_jobs(void) {
     job_page_release(&page);
 }
 
+static void expect_unfinished(const char *field, const char *value, const char *expected) {
+    char id[ID_BYTES];
+    const struct job_term term = {field, value};
+    must(jobs_find_unfinished(fixture.pool, &term, id, &why), "find");
+    T_STR(id, expected);
+}
+
+static void test_what_has_not_finished_is_found(void) {
+    fresh();
+    struct claim claim;
+    struct job job = submit(0);
+    expect_unfinished("dataset", "digits", job.id);
+    expect_unfinished("dataset", "letters", "");
+    must(jobs_change(fixture.pool, JOB_EVENT_PAUSE, job.id, NULL, &why), "pause");
+    expect_unfinished("dataset", "digits", job.id);
+    must(jobs_change(fixture.pool, JOB_EVENT_RESUME, job.id, NULL, &why), "resume");
+    for (int i = 0; i < 3; i++) /* the smaller index is that of the state now */
+        must(jobs_change(fixture.pool, JOB_EVENT_CANCEL, submit(0).id, NULL, &why), "cancel");
+    must(claim_as(&ALICE, LEASE_MS, &claim), "claim");
+    expect_unfinished("student", "resnet8", job.id);
+    must(queue_finish(fixture.pool, &claim, "model_X", true, &why), "finish");
+    expect_unfinished("dataset", "digits", "");
+}
+
 static void test_indexes_are_repaired(void) {
     fresh();
     struct job waiting = submit(0);
@@ -393,6 +417,7 @@ int main(void) {
     T_RUN(test_submitting_twice_creates_once);
     T_RUN(test_lists_page_through_all);
     T_RUN(test_a_page_looks_at_a_bounded_number_of_jobs);
+    T_RUN(test_what_has_not_finished_is_found);
     T_RUN(test_indexes_are_repaired);
     T_RUN(test_what_cannot_be_read_fails_and_hides_nothing);
     T_RUN(test_reapers_do_not_reap_twice);

@@ -66,7 +66,7 @@ static enum status app_open(struct app *app, const struct config *config, struct
     status = schema_prepare(config->data, app->pool, err);
     bool schema_checked = status == STATUS_OK;
     if (schema_checked || status == STATUS_UNAVAILABLE) /* Redis may also come up later */
-        status = folders_prepare(config->data, LEFTOVER_MS, err);
+        status = folders_join(config->data, LEFTOVER_MS, err);
     if (!status)
         status = blobs_sweep(config->data, err);
     if (status) {

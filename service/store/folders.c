@@ -5,8 +5,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 static const char *const KINDS[] = {"models", "aliases", "datasets", "jobs",    "checkpoints",
@@ -19,19 +21,31 @@ enum status folder_path(char out[FILE_PATH_BYTES], const char *data, const char 
     return status || !name ? status : file_join(out, folder, name, err);
 }
 
-static int64_t age_ms(const char *path) {
+/* When a file was last written; a folder's own time says nothing of the files in it. */
+static int64_t changed_ms(const char *path) {
     struct stat info;
     if (lstat(path, &info) != 0)
         return 0;
-    return clock_wall_ms() -
-           ((int64_t)info.st_mtim.tv_sec * 1000 + (int64_t)info.st_mtim.tv_nsec / 1000000);
+    int64_t newest = (int64_t)info.st_mtim.tv_sec * 1000 + (int64_t)info.st_mtim.tv_nsec / 1000000;
+    DIR *dir = S_ISDIR(info.st_mode) ? opendir(path) : NULL;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char inner[FILE_PATH_BYTES];
+        bool is_inside = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+        if (!is_inside || file_join(inner, path, entry->d_name, NULL) != STATUS_OK)
+            continue;
+        int64_t changed = changed_ms(inner);
+        newest = changed > newest ? changed : newest;
+    }
+    if (dir)
+        closedir(dir);
+    return newest;
 }
 
 static enum status remove_if_old(const char *folder, const char *name, int64_t older_than_ms,
                                  struct error *err) {
     char path[FILE_PATH_BYTES];
     enum status status = file_join(path, folder, name, err);
-    if (status || age_ms(path) < older_than_ms)
+    if (status || (older_than_ms && clock_wall_ms() - changed_ms(path) < older_than_ms))
         return status;
     return file_remove_all(path, err);
 }
@@ -78,6 +92,27 @@ enum status folders_prepare(const char *data, int64_t older_than_ms, struct erro
         }
     }
     return STATUS_OK;
+}
+
+/* The lock is shared by all that use the directory; who gets it alone is the only one. It is never
+ * closed: the kernel lets it go, however the process ends. */
+enum status folders_join(const char *data, int64_t older_than_ms, struct error *err) {
+    char path[FILE_PATH_BYTES];
+    enum status status = file_make_dirs(data, err);
+    if (!status)
+        status = file_join(path, data, "users.lock", err);
+    if (status)
+        return status;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_set_errno(err, errno, "opening %s", path);
+    bool alone = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (!alone && flock(fd, LOCK_SH) != 0)
+        return error_set_errno(err, errno, "locking %s", path);
+    status = folders_prepare(data, alone ? 0 : older_than_ms, err);
+    if (!status && alone && flock(fd, LOCK_SH) != 0)
+        status = error_set_errno(err, errno, "locking %s", path);
+    return status;
 }
 
 enum status folders_remove_job(const char *data, const char *job_id, struct error *err) {

@@ -7,7 +7,7 @@
  *     logs/             job_log.h           workers/        locks of the workers' slots
  *     blobs/<sha256>/   blobs.h             uploads/<id>/   uploads.h
  *     inputs.lock       guard.h             keys/<name>     api_keys.h
- *     predictions/<job>/  predictions.h
+ *     users.lock        folders_join        predictions/<job>/  predictions.h
  *
  * Something is written under a name that begins with FILE_TMP_PREFIX and renamed when whole.
  *
@@ -23,9 +23,13 @@
 MUST_CHECK enum status folder_path(char out[FILE_PATH_BYTES], const char *data, const char *kind,
                                    const char *name, struct error *err);
 
-/* Makes the folders above, and removes temporary files and folders that have not changed for
+/* Makes the folders above, and removes temporary files and folders in which nothing has changed for
  * older_than_ms (0: all, when no other process uses the directory). */
 MUST_CHECK enum status folders_prepare(const char *data, int64_t older_than_ms, struct error *err);
+
+/* The same for a process that uses the directory until it ends: what is younger than older_than_ms
+ * goes, too, when no other process uses it. Waits for one that is just looking after it alone. */
+MUST_CHECK enum status folders_join(const char *data, int64_t older_than_ms, struct error *err);
 
 /* Removes what a run of this job left in jobs/; a missing folder is fine. */
 MUST_CHECK enum status folders_remove_job(const char *data, const char *job_id, struct error *err);

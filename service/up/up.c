@@ -22,6 +22,7 @@ enum {
     MAX_EARLY_DEATHS = 6, /* at the start: who never gets ready will not get better */
     REDIS_START_MS = 60000,
     REDIS_END_MS = 15000,
+    LEFTOVER_MS = 60 * 60 * 1000,
     NS_PER_MS = 1000000
 };
 
@@ -83,7 +84,7 @@ static enum status set_up(struct up *up, int argc, char *const *argv, struct err
     if (!status)
         status = own_program(program, err);
     if (!status)
-        status = folders_prepare(up->config->data, 0, err);
+        status = folders_join(up->config->data, LEFTOVER_MS, err);
     if (!status && config_redis_is_private(up->config))
         status = private_redis_init(&up->child[ROLE_REDIS], up->config, err);
     add_role(&up->child[ROLE_SERVE], program, "serve", argc, argv);

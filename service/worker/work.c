@@ -70,7 +70,7 @@ static enum status worker_open(struct worker *worker, const struct config *confi
     worker->pool = pool_create(&address, CONNECTIONS);
     status = wait_for_redis(worker, err);
     if (!status)
-        status = folders_prepare(config->data, LEFTOVER_MS, err);
+        status = folders_join(config->data, LEFTOVER_MS, err);
     if (!status)
         status = slot_open(&worker->slot, config->data, err);
     if (status)

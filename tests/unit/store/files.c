@@ -1,11 +1,16 @@
 /* Models and data sets as files: publishing, listing, importing, and what is swept away. */
+#include "engine/base/clock.h"
 #include "service/store/aliases.h"
 #include "service/store/datasets.h"
 #include "service/store/folders.h"
 #include "service/store/models.h"
 #include "tests/support/t.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static char data[256];
 static struct error why;
@@ -266,6 +271,62 @@ static void test_leftovers_are_swept(void) {
     T_CHECK(!file_exists(path_of("jobs/job_X")));
 }
 
+static void set_age(const char *path, int64_t seconds) {
+    struct timespec time = {.tv_sec = clock_wall_ms() / 1000 - seconds};
+    T_INT(utimensat(AT_FDCWD, path, (const struct timespec[]){time, time}, 0), 0);
+}
+
+static void test_what_is_written_is_young(void) {
+    put(path_of("datasets/.tmp-abc/train/ant"), "1.png", "half");
+    set_age(path_of("datasets/.tmp-abc/train/ant"), 4000);
+    set_age(path_of("datasets/.tmp-abc/train"), 4000);
+    set_age(path_of("datasets/.tmp-abc"), 4000);
+    must(folders_prepare(data, 3600000, &why), "prepare");
+    T_INT(temporary_entries(data), 1);
+    set_age(path_of("datasets/.tmp-abc/train/ant/1.png"), 4000);
+    must(folders_prepare(data, 3600000, &why), "prepare");
+    T_INT(temporary_entries(data), 0);
+}
+
+/* A process that uses the data directory until it is killed. */
+static pid_t start_user(void) {
+    int ready[2];
+    char byte = 0;
+    T_INT(pipe(ready), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        must(folders_join(data, 3600000, &why), "join");
+        T_INT(write(ready[1], &byte, 1), 1);
+        pause();
+        _exit(0);
+    }
+    close(ready[1]);
+    T_INT(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void end_user(pid_t pid) {
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void test_only_who_is_alone_sweeps_what_is_young(void) {
+    pid_t first = start_user();
+    put(path_of("models/.tmp-abc"), "model.safetensors", "half");
+    pid_t second = start_user();
+    T_INT(temporary_entries(data), 1);
+    end_user(first);
+    pid_t third = start_user();
+    T_INT(temporary_entries(data), 1); /* the second is still there */
+    end_user(second);
+    end_user(third);
+    end_user(start_user());
+    T_INT(temporary_entries(data), 0);
+}
+
 int main(void) {
     snprintf(data, sizeof data, "%s", t_temp_dir());
     must(folders_prepare(data, 0, &why), "prepare");
@@ -278,6 +339,8 @@ int main(void) {
     T_RUN(test_a_withdrawn_model_is_seen_by_nobody);
     T_RUN(test_aliases);
     T_RUN(test_leftovers_are_swept);
+    T_RUN(test_what_is_written_is_young);
+    T_RUN(test_only_who_is_alone_sweeps_what_is_young);
     must(file_remove_all(data, &why), "clean up");
     return t_done();
 }

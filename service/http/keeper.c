@@ -3,6 +3,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "service/common/log.h"
+#include "service/store/reaper.h"
 #include "service/store/retention.h"
 #include "service/store/schema.h"
 #include "service/store/uploads.h"
@@ -19,6 +20,7 @@ struct keeper {
     const struct config *config;
     struct redis_pool *pool;
     struct retention retention;
+    struct reaper reaper;
     bool schema_checked, troubled;
     pthread_t thread;
     pthread_mutex_t lock; /* for what follows */
@@ -38,6 +40,13 @@ static void check_schema(struct keeper *keeper) {
     keeper->failed = status;
     keeper->why = err;
     pthread_mutex_unlock(&keeper->lock);
+}
+
+/* What failed is tried again a third of a lease later. */
+static void reap(struct keeper *keeper) {
+    struct error ignored;
+    enum status status = reaper_step(&keeper->reaper, &ignored);
+    (void)status;
 }
 
 /* Says once what is in the way, and again after it went well. */
@@ -72,8 +81,10 @@ static void *keep(void *ctx) {
     do {
         if (!keeper->schema_checked)
             check_schema(keeper);
-        if (keeper->schema_checked && !keeper->failed)
+        if (keeper->schema_checked && !keeper->failed) {
+            reap(keeper);
             retire(keeper);
+        }
     } while (rest(keeper));
     return NULL;
 }
@@ -91,6 +102,8 @@ struct keeper *keeper_create(const struct config *config, struct redis_pool *poo
         .keep_jobs_ms = config->keep_jobs_days * MS_PER_DAY,
         .keep_checkpoints_ms = config->keep_checkpoints_days * MS_PER_DAY,
     };
+    keeper->reaper =
+        (struct reaper){.pool = pool, .lease_ms = config->lease_ms, .max_lost = config->max_lost};
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&keeper->lock, NULL);

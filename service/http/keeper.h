@@ -1,8 +1,9 @@
 /*
  * keeper.h - what a server does beside answering, in a thread of its own that may wait for Redis.
  *
- * Every second: checks the schema until Redis has answered once, removes the uploads that have
- * expired, and carries out a step of the retention.
+ * Every second: checks the schema until Redis has answered once, looks after jobs whose lease or
+ * time is over (reaper.h), removes the uploads that have expired, and carries out a step of the
+ * retention.
  *
  * Ownership: keeper_create ... keeper_free; config and pool must outlive it.
  * Threads:   create, failed and free from one thread.

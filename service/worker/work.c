@@ -4,6 +4,7 @@
 #include "service/common/log.h"
 #include "service/common/signals.h"
 #include "service/store/folders.h"
+#include "service/store/reaper.h"
 #include "service/store/schema.h"
 #include "service/worker/leftovers.h"
 #include "service/worker/run.h"
@@ -17,8 +18,7 @@ enum {
     CONNECTIONS = 3, /* the run's, its reporter's, and one to spare */
     IDLE_MS = 250,   /* between looks at an empty queue, when no change wakes the worker */
     AWAY_MS = 250,   /* between tries while Redis is away */
-    LEFTOVER_MS = 60 * 60 * 1000,
-    NS_PER_MS = 1000000
+    LEFTOVER_MS = 60 * 60 * 1000
 };
 
 struct worker {
@@ -28,8 +28,8 @@ struct worker {
     struct slot slot;
     struct presence presence;
     struct notifier notifier;
-    int64_t reap_ns; /* when to look after the jobs of dead workers */
-    bool away;       /* Redis did not answer last time */
+    struct reaper reaper;
+    bool away; /* Redis did not answer last time */
 };
 
 /* Says once that Redis is away, and once that it is back. */
@@ -68,6 +68,8 @@ static enum status worker_open(struct worker *worker, const struct config *confi
     if (status)
         return status;
     worker->pool = pool_create(&address, CONNECTIONS);
+    worker->reaper = (struct reaper){
+        .pool = worker->pool, .lease_ms = config->lease_ms, .max_lost = config->max_lost};
     status = wait_for_redis(worker, err);
     if (!status)
         status = folders_join(config->data, LEFTOVER_MS, err);
@@ -107,17 +109,10 @@ static void say_ready(struct worker *worker) {
     close(fd);
 }
 
-static void reap_if_due(struct worker *worker) {
-    struct reaped reaped = {0};
+static void reap(struct worker *worker) {
     struct error err = {0};
-    if (clock_mono_ns() < worker->reap_ns)
-        return;
-    worker->reap_ns = clock_mono_ns() + worker->config->lease_ms / 3 * NS_PER_MS;
-    enum status status = queue_reap(worker->pool, worker->config->max_lost, &reaped, &err);
+    enum status status = reaper_step(&worker->reaper, &err);
     note_redis(worker, status, &err);
-    if (reaped.requeued + reaped.failed + reaped.ended + reaped.repaired > 0)
-        log_warn("reaped", log_int("requeued", reaped.requeued), log_int("failed", reaped.failed),
-                 log_int("ended", reaped.ended), log_int("repaired", reaped.repaired));
 }
 
 /* The feed only wakes: the queue itself says what there is to do. */
@@ -129,7 +124,7 @@ static void on_change(void *ctx, const char *id) {
 static void idle(struct worker *worker) {
     struct error err = {0};
     presence_tell(&worker->presence);
-    reap_if_due(worker);
+    reap(worker);
     if (feed_wait(worker->feed, IDLE_MS, on_change, NULL, &err) != STATUS_OK)
         signals_wait(AWAY_MS);
 }

@@ -105,7 +105,8 @@ class Worker(Actor):
 
 
 class Server(Actor):
-    """`environment` may give it a time of its own."""
+    """`environment` may give it a time of its own. Its lease is so long that it hardly ever reaps: the
+    workers are to come to that."""
 
     kind = "server"
 
@@ -114,7 +115,7 @@ class Server(Actor):
         self.environment = {}
         self.service = Service("serve", **{
             "redis": scene.redis.url, "device": "ref", "data": scene.data, "redis_timeout_ms": 500,
-            "threads": 2, "import_roots": scene.folder, **settings})
+            "threads": 2, "lease_ms": 3600000, "import_roots": scene.folder, **settings})
 
     def start(self):
         more = {"DISTILLD_FAULT": str(self.fault), **self.environment}

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """GET /workers: who is there, what they do, who has ended and who is lost."""
 
+import datetime
 import signal
 import socket
 import unittest
@@ -16,7 +17,8 @@ class WorkersTest(ServiceCase):
     def setUp(self):
         self.redis = Redis().start()
         self.addCleanup(self.redis.stop)
-        self.service = self.start("serve", redis=self.redis.url, device="ref")
+        self.service = self.start("serve", redis=self.redis.url, device="ref",
+                                  lease_ms=LEASE_MS)
         folder = write_dataset(self.service.folder / "tiny")
         self.service.post("/datasets", {"name": "tiny", "path": str(folder)})
 
@@ -40,6 +42,20 @@ class WorkersTest(ServiceCase):
         wait_until(lambda: [worker["state"] for worker in self.workers()] == list(states),
                    what=f"workers {states}")
         return self.workers()
+
+    def test_leases_and_deadlines_end_without_a_living_worker(self):
+        worker = self.start_worker()
+        jobs = [self.service.post("/jobs", job(**LONG)).json()["id"]]
+        self.wait_for("running")
+        worker.signal(signal.SIGSTOP)
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+        late = job(**LONG, deadline=soon.isoformat(timespec="milliseconds"))
+        jobs.append(self.service.post("/jobs", late).json()["id"])
+        self.assertEqual(self.service.post(f"/jobs/{jobs[0]}/cancel").status, 200)
+        self.assertEqual([self.service.wait_for_job(name)["state"] for name in jobs],
+                         ["cancelled", "failed"])
+        worker.signal(signal.SIGCONT)
+        self.wait_for("idle")
 
     def test_life_of_workers(self):
         self.assertEqual(self.workers(), [])

@@ -25,6 +25,7 @@
  *     {distill}:heard         zset    worker name -> the server's time at which it spoke, ms
  *     {distill}:webhooks      zset    ids of webhooks, score 0
  *     {distill}:webhook:<id>  hash    a webhook: url, kinds, tag, secret, and how it went
+ *     {distill}:hook_served   text    the webhook that messages were taken of last
  *     {distill}:outbox:<id>   zset    its messages by the time of the next try, ms
  *     {distill}:delivery:<id>:<message>  hash  one of them, with the job as it was
  *     {distill}:idempotency:<sha256>  hash  id and fingerprint of a submission; expires

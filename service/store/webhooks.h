@@ -72,7 +72,8 @@ struct take {
     const char *const *busy; /* hooks of those that it has already, one a message */
 };
 
-/* Messages whose time has come; of webhooks that have fewer than most_of_a_hook in work. */
+/* Messages whose time has come; of webhooks that have fewer than most_of_a_hook in work, or none if
+ * the last try failed. All webhooks have their turn, however few are taken. */
 MUST_CHECK enum status webhooks_take(struct redis_pool *pool, const struct take *take,
                                      struct delivery_list *list, struct error *err);
 

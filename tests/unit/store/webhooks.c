@@ -103,6 +103,43 @@ static void test_few_of_a_hook_at_once(void) {
     T_INT(count_taken(3), 3);
 }
 
+static void test_hooks_take_turns(void) {
+    fresh();
+    char hook[3][ID_BYTES], taken[4][ID_BYTES];
+    for (int i = 0; i < 3; i++)
+        make_hook(hook[i], "");
+    submit(0);
+    submit(0);
+    for (int i = 0; i < 4; i++) {
+        struct delivery_list list = take_some(1, NULL, 0);
+        T_INT(list.count, 1);
+        str_copy(taken[i], sizeof taken[i], list.item[0].hook);
+        delivery_list_release(&list);
+    }
+    for (int i = 0; i < 4; i++)
+        T_STR(taken[i], hook[i % 3]);
+}
+
+static void test_who_failed_gets_one_at_a_time(void) {
+    fresh();
+    char hook[ID_BYTES];
+    make_hook(hook, "");
+    const char *const one[] = {hook};
+    for (int i = 0; i < 10; i++)
+        submit(0);
+    struct delivery_list first = take_some(32, NULL, 0);
+    T_INT(first.count, 4);
+    settle(hook, first.item[0].message, OUTCOME_AGAIN, 100000);
+    struct delivery_list busy = take_some(32, one, 1), next = take_some(32, NULL, 0);
+    T_INT(busy.count, 0);
+    T_INT(next.count, 1);
+    settle(hook, next.item[0].message, OUTCOME_DELIVERED, 0);
+    T_INT(count_taken(32), 4); /* it is well again */
+    delivery_list_release(&first);
+    delivery_list_release(&busy);
+    delivery_list_release(&next);
+}
+
 static void test_only_what_was_asked_for(void) {
     fresh();
     char tagged[ID_BYTES], all[ID_BYTES];
@@ -147,6 +184,8 @@ int main(void) {
     T_RUN(test_a_message_is_taken_for_a_time);
     T_RUN(test_tries_are_counted);
     T_RUN(test_few_of_a_hook_at_once);
+    T_RUN(test_hooks_take_turns);
+    T_RUN(test_who_failed_gets_one_at_a_time);
     T_RUN(test_only_what_was_asked_for);
     T_RUN(test_an_outbox_has_an_end);
     fixture_close(&fixture);

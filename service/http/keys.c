@@ -89,7 +89,8 @@ void handle_key_edit(struct request *request, struct reply *reply) {
     if (!status && key_edit_ends_admin(&edit))
         status = check_not_own(request, &err);
     if (!status)
-        status = api_keys_edit(request->app->config->data, request->arg, &edit, &card, &err);
+        status = api_keys_edit(request->app->config->data, request->holder->name, request->arg,
+                               &edit, &card, &err);
     if (status) {
         request_fail(request, reply, &err, &errors);
         return;
@@ -105,7 +106,8 @@ void handle_key_remove(struct request *request, struct reply *reply) {
     if (!status)
         status = check_not_own(request, &err);
     if (!status)
-        status = api_keys_remove(request->app->config->data, request->arg, &err);
+        status =
+            api_keys_remove(request->app->config->data, request->holder->name, request->arg, &err);
     if (status) {
         request_fail(request, reply, &err, NULL);
         return;

@@ -144,13 +144,24 @@ static enum status find_key(char path[FILE_PATH_BYTES], const char *data, const 
     return status;
 }
 
-enum status api_keys_edit(const char *data, const char *name, const struct key_edit *edit,
-                          struct key_card *card, struct error *err) {
+/* Asked under the guard: what the request was let in for may be over by now. */
+static enum status check_still_admin(const char *data, const char *by, struct error *err) {
+    struct key_card card;
+    if (!by[0] || (read_key(&card, data, by, NULL) == STATUS_OK &&
+                   key_roles_allow(key_roles(&card.roles), KEY_ROLE_ADMIN)))
+        return STATUS_OK;
+    return error_set(err, STATUS_CONFLICT, "key %s, which asks for it, is no admin's any more", by);
+}
+
+enum status api_keys_edit(const char *data, const char *by, const char *name,
+                          const struct key_edit *edit, struct key_card *card, struct error *err) {
     char path[FILE_PATH_BYTES];
     int guard;
     if (!key_name_is_valid(name))
         return error_set(err, STATUS_NOT_FOUND, "there is no key %s", name);
     enum status status = guard_take(&guard, data, err);
+    if (!status)
+        status = check_still_admin(data, by, err);
     if (!status)
         status = find_key(path, data, name, err);
     if (!status)
@@ -163,12 +174,14 @@ enum status api_keys_edit(const char *data, const char *name, const struct key_e
     return status;
 }
 
-enum status api_keys_remove(const char *data, const char *name, struct error *err) {
+enum status api_keys_remove(const char *data, const char *by, const char *name, struct error *err) {
     char folder[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
     int guard;
     if (!key_name_is_valid(name))
         return error_set(err, STATUS_NOT_FOUND, "there is no key %s", name);
     enum status status = guard_take(&guard, data, err);
+    if (!status)
+        status = check_still_admin(data, by, err);
     if (!status)
         status = folder_path(folder, data, CONFIG_KEYS_FOLDER, NULL, err);
     if (!status)

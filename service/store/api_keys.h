@@ -33,12 +33,15 @@ MUST_CHECK enum status api_keys_create(const char *data, const struct key_reques
                                        struct key_card *card, char secret[SECRET_BYTES],
                                        struct error *err);
 
-/* Changes a key; card is the key afterwards. */
-MUST_CHECK enum status api_keys_edit(const char *data, const char *name,
+/* Changes a key; card is the key afterwards. `by` is the key that asks for it, "" where nobody
+ * needs one: CONFLICT when that is no admin's any more, so that two that remove each other leave
+ * one. */
+MUST_CHECK enum status api_keys_edit(const char *data, const char *by, const char *name,
                                      const struct key_edit *edit, struct key_card *card,
                                      struct error *err);
 
-/* Removes a key. */
-MUST_CHECK enum status api_keys_remove(const char *data, const char *name, struct error *err);
+/* Removes a key; `by` as above. */
+MUST_CHECK enum status api_keys_remove(const char *data, const char *by, const char *name,
+                                       struct error *err);
 
 #endif

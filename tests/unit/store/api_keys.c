@@ -56,9 +56,27 @@ static void the_file_has_only_the_digest(void) {
     secret_digest(secret, digest);
     T_CONTAINS(text, digest);
     free(text);
-    must(api_keys_remove(data, "first", &why), "remove");
-    T_INT(api_keys_remove(data, "first", NULL), STATUS_NOT_FOUND);
-    T_INT(api_keys_remove(data, "../id", NULL), STATUS_NOT_FOUND);
+    must(api_keys_remove(data, "", "first", &why), "remove");
+    T_INT(api_keys_remove(data, "", "first", NULL), STATUS_NOT_FOUND);
+    T_INT(api_keys_remove(data, "", "../id", NULL), STATUS_NOT_FOUND);
+}
+
+/* Both requests were let in before either was carried out. */
+static void two_admins_leave_one(void) {
+    char secret[SECRET_BYTES];
+    struct error err = {0};
+    const struct key_edit edit = {.given = 0};
+    struct key_card card;
+    make("one", "admin", secret);
+    make("other", "admin", secret);
+    make("third", "read", secret);
+    must(api_keys_remove(data, "one", "other", &why), "remove");
+    T_INT(api_keys_remove(data, "other", "one", &err), STATUS_CONFLICT);
+    T_CONTAINS(err.message, "key other");
+    T_INT(api_keys_edit(data, "other", "one", &edit, &card, &err), STATUS_CONFLICT);
+    T_INT(api_keys_edit(data, "third", "one", &edit, &card, &err), STATUS_CONFLICT);
+    must(api_keys_remove(data, "one", "third", &why), "remove");
+    must(api_keys_remove(data, "", "one", &why), "remove");
 }
 
 static void a_ring_follows_the_folder(void) {
@@ -73,7 +91,7 @@ static void a_ring_follows_the_folder(void) {
     make("b", "submit", b);
     clock_sleep_ms(KEY_RING_LOOK_MS + 50);
     T_CHECK(key_ring_find(ring, b, &holder) && key_ring_find(ring, a, &holder));
-    must(api_keys_remove(data, "a", &why), "remove");
+    must(api_keys_remove(data, "", "a", &why), "remove");
     key_ring_update(ring);
     T_CHECK(!key_ring_find(ring, a, &holder) && key_ring_find(ring, b, &holder));
     key_ring_free(ring);
@@ -117,6 +135,7 @@ int main(void) {
     T_RUN(secrets_are_long_and_differ);
     T_RUN(digests_are_compared_whole);
     T_RUN(the_file_has_only_the_digest);
+    T_RUN(two_admins_leave_one);
     T_RUN(a_ring_follows_the_folder);
     T_RUN(no_change_is_missed);
     T_RUN(a_ring_never_opens_again);

@@ -3,6 +3,7 @@
 #include "api/limits.h"
 #include "service/store/folders.h"
 #include "service/store/publish.h"
+#include "service/store/space.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,23 +98,6 @@ enum status aliases_find_model(struct model *model, const char *data, const char
 
 /* ---- changes ---- */
 
-static enum status count_alias(void *ctx, const char *name, struct error *err) {
-    (void)name, (void)err;
-    ++*(int *)ctx;
-    return STATUS_OK;
-}
-
-static enum status check_room(const char *data, struct error *err) {
-    char folder[FILE_PATH_BYTES];
-    int count = 0;
-    enum status status = folder_path(folder, data, KIND, NULL, err);
-    if (!status)
-        status = folder_each(folder, false, count_alias, &count, err);
-    if (!status && count >= LIMIT_ALIASES)
-        status = error_set(err, STATUS_CONFLICT, "there are %d aliases already", count);
-    return status;
-}
-
 static enum status write_alias(const char *path, const struct alias_card *card, struct error *err) {
     struct str text = STR_INIT;
     alias_card_add_json(card, &text);
@@ -140,7 +124,7 @@ enum status aliases_point(const char *data, const char *name, const char *model,
     str_copy(card->model, sizeof card->model, meant);
     clock_format(clock_wall_ms(), card->changed);
     if (*created)
-        status = check_room(data, err);
+        status = space_check_count(data, KIND, LIMIT_ALIASES, err);
     return status ? status : write_alias(path, card, err);
 }
 

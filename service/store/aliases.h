@@ -37,7 +37,7 @@ MUST_CHECK enum status aliases_find_model(struct model *model, const char *data,
                                           struct error *err);
 
 /* Makes a valid name point at a model's id, or another alias's. *created: it is new. The caller
- * holds the guard. CONFLICT when there are LIMIT_ALIASES. */
+ * holds the guard. NO_SPACE when there are LIMIT_ALIASES. */
 MUST_CHECK enum status aliases_point(const char *data, const char *name, const char *model,
                                      struct alias_card *card, bool *created, struct error *err);
 

@@ -4,6 +4,7 @@
 #include "service/common/config.h"
 #include "service/store/guard.h"
 #include "service/store/publish.h"
+#include "service/store/space.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,20 +79,6 @@ void key_list_release(struct key_list *list) {
 
 /* ---- changes ---- */
 
-static enum status count_key(void *ctx, const char *name, struct error *err) {
-    (void)name, (void)err;
-    ++*(int *)ctx;
-    return STATUS_OK;
-}
-
-static enum status check_room(const char *folder, struct error *err) {
-    int count = 0;
-    enum status status = folder_each(folder, false, count_key, &count, err);
-    if (!status && count >= LIMIT_KEYS)
-        status = error_set(err, STATUS_CONFLICT, "there are %d keys already", count);
-    return status;
-}
-
 static enum status write_key(const char *path, const struct key_card *card, struct error *err) {
     struct str text = STR_INIT;
     key_card_add_stored(card, &text);
@@ -118,7 +105,7 @@ static enum status add_key(const char *data, const struct key_card *card, struct
     if (!status && file_exists(path))
         status = error_set(err, STATUS_CONFLICT, "there is a key %s already", card->name);
     if (!status)
-        status = check_room(folder, err);
+        status = space_check_count(data, CONFIG_KEYS_FOLDER, LIMIT_KEYS, err);
     return status ? status : write_key(path, card, err);
 }
 

@@ -5,8 +5,8 @@
  * when all have been removed: nothing is opened by accident.
  *
  * Ownership: struct key_list is the caller's; release it.
- * Errors:    NOT_FOUND for an unknown key, CONFLICT for a name that is taken or one key too many,
- *            file errors as in base/file.h.
+ * Errors:    NOT_FOUND for an unknown key, CONFLICT for a name that is taken, NO_SPACE for one key
+ *            too many, file errors as in base/file.h.
  * Threads:   any; needs no Redis. Changes hold a lock of the data directory.
  */
 #ifndef SERVICE_STORE_API_KEYS_H

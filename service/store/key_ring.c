@@ -36,26 +36,40 @@ static void fill(struct key_holder *key, const struct key_card *card) {
     key->limits = card->limits;
 }
 
-static void replace(struct key_ring *ring, const struct key_list *list) {
-    struct key_holder *fresh = xcalloc((size_t)list->count + 1, sizeof *fresh);
+/* Its file is there, and could not be read. */
+static bool was_left_out(const struct key_ring *ring, const struct key_list *list,
+                         const char *name) {
+    char path[FILE_PATH_BYTES];
     for (int i = 0; i < list->count; i++)
-        fill(&fresh[i], &list->item[i]);
+        if (str_equal(list->item[i].name, name))
+            return false;
+    return file_join(path, ring->folder, name, NULL) == STATUS_OK && file_exists(path);
+}
+
+static void replace(struct key_ring *ring, const struct key_list *list, bool keep_left_out) {
+    int count = 0;
+    struct key_holder *fresh = xcalloc((size_t)(list->count + ring->count) + 1, sizeof *fresh);
+    for (int i = 0; i < list->count; i++)
+        fill(&fresh[count++], &list->item[i]);
+    for (int i = 0; keep_left_out && i < ring->count; i++)
+        if (was_left_out(ring, list, ring->key[i].name))
+            fresh[count++] = ring->key[i];
     pthread_rwlock_wrlock(&ring->lock);
     struct key_holder *old = ring->key;
     ring->key = fresh;
-    ring->count = list->count;
+    ring->count = count;
     pthread_rwlock_unlock(&ring->lock);
     free(old);
 }
 
-/* What could not be read is tried again at the next look; until then the keys of before hold. */
+/* What could not be read is tried again at the next look; until then it is as it was before. */
 static void read_keys(struct key_ring *ring) {
     struct key_list list;
     struct error err = {0};
     int skipped = 0;
     enum status status = api_keys_list(&list, ring->data, NULL, LIMIT_KEYS, &skipped, &err);
     if (!status) {
-        replace(ring, &list);
+        replace(ring, &list, skipped > 0);
         key_list_release(&list);
     }
     bool trouble = status || skipped;

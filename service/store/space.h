@@ -14,7 +14,7 @@
 /* NO_SPACE when fewer bytes are free for us than the minimum; 0: always OK. */
 MUST_CHECK enum status space_check(const char *data, int64_t min_free_bytes, struct error *err);
 
-/* NO_SPACE when one of its folders ("models", "datasets") has that many entries already. What comes
+/* NO_SPACE when one of its folders ("models", "aliases") has that many entries already. What comes
  * at the same time is not counted, so there may be a few more. */
 MUST_CHECK enum status space_check_count(const char *data, const char *kind, int most,
                                          struct error *err);

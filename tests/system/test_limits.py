@@ -197,7 +197,7 @@ class AliasesTest(ServiceCase):
             (service.data / f"aliases/a{i}").write_text(card.replace('"first"', f'"a{i}"'))
         answers = [service.request("PUT", f"/aliases/{name}", {"model": model})
                    for name in ("last", "more", "last")]
-        self.assertEqual([answer.status for answer in answers], [201, 409, 200], answers)
+        self.assertEqual([answer.status for answer in answers], [201, 507, 200], answers)
         self.assertIn(f"there are {LIMITS['ALIASES']} aliases already", answers[1].json()["detail"])
 
 
@@ -210,7 +210,7 @@ class KeysTest(ServiceCase):
             for i in range(LIMITS["KEYS"] - 2):
                 (service.data / f"keys/k{i}").write_text(card.replace('"root"', f'"k{i}"'))
             answers = [service.post("/keys", {"name": name, "roles": ["read"]}) for name in ("a", "b")]
-            self.assertEqual([answer.status for answer in answers], [201, 409], answers)
+            self.assertEqual([answer.status for answer in answers], [201, 507], answers)
             self.assertIn(f"there are {LIMITS['KEYS']} keys already", answers[1].json()["detail"])
             self.assertEqual(service.delete("/keys/k0").status, 204)
             again = service.post("/keys", {"name": "b", "roles": ["read"]})

@@ -97,6 +97,24 @@ static void a_ring_follows_the_folder(void) {
     key_ring_free(ring);
 }
 
+/* A damaged file, or none left to open, shuts nobody out who was let in before. */
+static void what_cannot_be_read_stays_as_it_was(void) {
+    char a[SECRET_BYTES], b[SECRET_BYTES], path[FILE_PATH_BYTES];
+    struct key_holder holder = {0};
+    make("kept", "read", a);
+    struct key_ring *ring = key_ring_create(data);
+    must(folder_path(path, data, "keys", "kept", &why), "path");
+    must(file_write(path, "{", 1, &why), "write");
+    make("fresh", "read", b);
+    key_ring_update(ring);
+    T_CHECK(key_ring_find(ring, b, &holder) && key_ring_find(ring, a, &holder));
+    T_STR(holder.name, "kept");
+    must(api_keys_remove(data, "", "kept", &why), "remove");
+    key_ring_update(ring);
+    T_CHECK(!key_ring_find(ring, a, &holder) && key_ring_find(ring, b, &holder));
+    key_ring_free(ring);
+}
+
 /* Both changes are within what the clock of the file system tells apart. */
 static void no_change_is_missed(void) {
     char secret[SECRET_BYTES], name[32];
@@ -137,6 +155,7 @@ int main(void) {
     T_RUN(the_file_has_only_the_digest);
     T_RUN(two_admins_leave_one);
     T_RUN(a_ring_follows_the_folder);
+    T_RUN(what_cannot_be_read_stays_as_it_was);
     T_RUN(no_change_is_missed);
     T_RUN(a_ring_never_opens_again);
     must(file_remove_all(data, &why), "remove");

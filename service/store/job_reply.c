@@ -51,6 +51,9 @@ static enum status refusal(const struct redisReply *reply, const char *id, struc
         return error_set_field(err, STATUS_CONFLICT, "depends_on",
                                "job %s, on which it depends, is %s", reply_text(reply, 1),
                                reply_text(reply, 2));
+    if (reply_is(reply, "late"))
+        return error_set(err, STATUS_CONFLICT,
+                         "its deadline has passed; a rerun launches it without");
     if (reply_is(reply, "quota"))
         return error_set(err, STATUS_QUOTA,
                          "key %s has %s jobs that have not ended, and may have "

@@ -188,6 +188,10 @@ static void test_a_deadline_ends_what_waits_and_what_runs(void) {
     T_INT(get(running.id).error.code, STATUS_TIMEOUT);
     T_STR(get(running.id).error.field, "deadline");
     T_INT(renew(&claim, LEASE_MS), STATUS_CONFLICT);
+    struct error err = {0};
+    T_INT(jobs_change(fixture.pool, JOB_EVENT_RETRY, waiting.id, NULL, &err), STATUS_CONFLICT);
+    T_CONTAINS(err.message, "its deadline has passed");
+    T_INT(get(waiting.id).state, JOB_FAILED);
 }
 
 int main(void) {

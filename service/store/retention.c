@@ -44,13 +44,23 @@ static enum status clear(struct redis_pool *pool, const char *data, const char *
     return status;
 }
 
-/* What a server that was killed meanwhile, or a disk that failed, has left. */
+/* The first of two failures; without Redis there is no use in going on. */
+static bool can_go_on(enum status *status, enum status one) {
+    *status = *status ? *status : one;
+    return one != STATUS_UNAVAILABLE;
+}
+
+/* What a server that was killed meanwhile, or a disk that failed, has left. One that withstands
+ * keeps no other. */
 static enum status clear_removed(struct redis_pool *pool, const char *data, struct error *err) {
     struct redisReply *reply = NULL;
     enum status status = ask_removed(pool, "", &reply, err);
-    const struct redisReply *found = status ? NULL : reply->element[1];
-    for (size_t i = 0; !status && i < found->elements; i++)
-        status = clear(pool, data, found->element[i]->str, err);
+    if (status)
+        return status;
+    const struct redisReply *found = reply->element[1];
+    bool go_on = true;
+    for (size_t i = 0; go_on && i < found->elements; i++)
+        go_on = can_go_on(&status, clear(pool, data, found->element[i]->str, status ? NULL : err));
     redis_reply_free(reply);
     return status;
 }
@@ -132,9 +142,11 @@ static enum status judge_some(struct retention *retention, struct error *err) {
     if (status)
         return status;
     const struct redisReply *found = reply->element[2];
-    for (size_t i = 0; i < found->elements && !status; i++)
-        status = judge(retention, found->element[i]->element[0]->str,
-                       strtoll(found->element[i]->element[1]->str, NULL, 10), err);
+    bool can = true;
+    for (size_t i = 0; can && i < found->elements; i++)
+        can = can_go_on(&status, judge(retention, found->element[i]->element[0]->str,
+                                       strtoll(found->element[i]->element[1]->str, NULL, 10),
+                                       status ? NULL : err));
     go_on(retention, reply->element[1]->str);
     redis_reply_free(reply);
     return status;

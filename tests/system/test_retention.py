@@ -4,6 +4,7 @@
 import time
 import unittest
 
+from job_case import NO_JOB
 from material import job, write_dataset
 from service import Redis, Service, ServiceCase, redis_cli, wait_until
 
@@ -84,6 +85,14 @@ class RetentionTest(RetentionCase):
         self.assertEqual(len(self.service.get(f"/jobs/{young}/checkpoints").json()["items"]), 2)
         self.assertEqual(self.status(f"/jobs/{old}/logs"), 200)
         self.assertTrue(self.service.get(f"/jobs/{old}/metrics").json()["points"])
+
+    def test_files_that_withstand_keep_no_others(self):
+        self.prepare()
+        folder = self.service.data / "jobs" / NO_JOB
+        folder.mkdir()
+        self.redis("ZADD", "{distill}:removed", "0", "a" * 2000, "0", NO_JOB)  # no path is that long
+        wait_until(lambda: not folder.exists(), what="what can be removed is")
+        wait_until(lambda: self.service.events("retention_failed"), what="the warning")
 
     def test_all_is_kept_by_default(self):
         self.prepare()

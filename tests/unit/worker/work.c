@@ -365,7 +365,7 @@ static void test_what_is_missing_fails_the_job(void) {
 
 /* Who was killed between a job's success and the removal of its folder leaves that one. */
 static void test_leftovers_of_successes_go(void) {
-    char id[ID_BYTES], done[FILE_PATH_BYTES], other[FILE_PATH_BYTES];
+    char id[ID_BYTES], done[FILE_PATH_BYTES], other[FILE_PATH_BYTES], damaged[FILE_PATH_BYTES];
     pid_t worker = start_worker();
     submit(id);
     expect_success(id);
@@ -374,11 +374,15 @@ static void test_leftovers_of_successes_go(void) {
     must(folder_path(other, config.data, "jobs", "job_01JAAAAAAAAAAAAAAAAAAAAAAA", &why), "folder");
     must(file_make_dirs(done, &why), "folder");
     must(file_make_dirs(other, &why), "folder");
+    /* and one that cannot be judged stands before them */
+    must(folder_path(damaged, config.data, "jobs", "job_00AAAAAAAAAAAAAAAAAAAAAAAA", &why), "path");
+    must(file_make_dirs(damaged, &why), "folder");
+    FIXTURE_DO(&fixture, "HSET", "{distill}:job:job_00AAAAAAAAAAAAAAAAAAAAAAAA", "state", "x");
     worker = start_worker();
     for (int tries = 0; tries < 500 && file_exists(done); tries++)
         clock_sleep_ms(10);
     T_CHECK(!file_exists(done));
-    T_CHECK(file_exists(other));
+    T_CHECK(file_exists(other) && file_exists(damaged));
     stop_worker(worker);
 }
 

@@ -46,13 +46,28 @@ static enum status parse(struct key_request *request, struct config *config, int
     return status;
 }
 
+/* The default is taken only where a service has been: a key anywhere else is one for nobody. */
+static enum status check_place(const struct config *config, int argc, char *const *argv,
+                               struct error *err) {
+    char id[FILE_PATH_BYTES];
+    enum status status = config_path(config, "id", id, err);
+    if (status || file_exists(id))
+        return status;
+    for (int i = 0; i < argc; i++)
+        if (str_has_prefix(argv[i], "data="))
+            return STATUS_OK;
+    return error_set_field(
+        err, STATUS_INVALID, "data",
+        "%s is no data directory yet; name the service's with data=", config->data);
+}
+
 int make_key_main(int argc, char *const *argv) {
     struct key_request request;
     struct config config;
     struct key_card card;
     char secret[SECRET_BYTES];
     struct error err = {0};
-    if (parse(&request, &config, argc, argv, &err)) {
+    if (parse(&request, &config, argc, argv, &err) || check_place(&config, argc, argv, &err)) {
         fprintf(stderr, "distilld key: %s\n", err.message);
         return EXIT_USAGE;
     }

@@ -7,7 +7,8 @@
 #define SERVICE_UP_MAKE_KEY_H
 
 /* `distilld key name=NAME roles=ROLE,... [settings]`: prints the secret, and nothing else, on
- * standard output. The service may run meanwhile. Returns the exit status. */
+ * standard output. The service may run meanwhile, and may come later if data= names its directory.
+ * Returns the exit status. */
 int make_key_main(int argc, char *const *argv);
 
 #endif

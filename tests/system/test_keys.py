@@ -3,10 +3,12 @@
 holder."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -311,9 +313,20 @@ class OpenOrNotTest(unittest.TestCase):
 
 
 class CommandTest(unittest.TestCase):
-    def run_key(self, *arguments):
+    def run_key(self, *arguments, cwd=None):
         return subprocess.run([executable("distilld"), "key", *arguments], capture_output=True,
-                              text=True, check=False)
+                              text=True, check=False, cwd=cwd)
+
+    def test_a_forgotten_directory_makes_no_other(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made = self.run_key("name=root", "roles=admin", cwd=folder)
+            self.assertEqual([made.returncode, made.stdout], [2, ""])
+            self.assertIn("distilld-data is no data directory yet", made.stderr)
+            self.assertEqual(os.listdir(folder), [])
+            data = pathlib.Path(folder) / "distilld-data"
+            data.mkdir()
+            (data / "id").touch()
+            self.assertEqual(self.run_key("name=root", "roles=admin", cwd=folder).returncode, 0)
 
     def test_prints_the_secret_and_nothing_else(self):
         with Service("serve") as service:  # a folder that is there

@@ -25,7 +25,10 @@ static enum status bind_address(int *out, const struct addrinfo *address, struct
     close(listener);
     if (reason == EADDRINUSE)
         return error_set_field(err, STATUS_CONFLICT, "port", "the address is in use");
-    return error_set_errno(err, reason, "cannot listen");
+    enum status status = error_set_errno(err, reason, "cannot listen");
+    if (err) /* no address of this machine, or one for root alone */
+        str_copy(err->field, sizeof err->field, reason == EACCES ? "port" : "host");
+    return status;
 }
 
 /* "http://127.0.0.1:8080", "https://[::1]:8080". */

@@ -5,6 +5,7 @@
 #include "engine/base/mem.h"
 #include "service/common/log.h"
 #include "service/common/notify.h"
+#include "service/common/ready.h"
 #include "service/common/signals.h"
 #include "service/http/app.h"
 #include "service/http/server.h"
@@ -109,16 +110,17 @@ static void announce(const struct config *config, const char *url, struct notifi
         fflush(stdout);
         return;
     }
-    dprintf((int)config->ready_fd, "%s\n", url);
-    close((int)config->ready_fd);
+    ready_say(config, url);
 }
 
 static enum status run(struct app *app, const struct config *config, struct notifier *notifier,
                        struct error *err) {
     struct server *server;
     enum status status = server_create(&server, config, app, err);
-    if (status)
+    if (status) {
+        ready_refuse(config, err);
         return status;
+    }
     announce(config, server_url(server), notifier);
     check_roots(config->import_roots);
     check_redis(app);
@@ -149,6 +151,7 @@ int serve_main(const struct config *config) {
     enum status status = app_open(&app, config, &err);
     if (status) {
         log_fail("serve_failed", log_error_field(&err));
+        ready_refuse(config, &err);
         notifier_close(&notifier);
         return EXIT_FAILURE;
     }

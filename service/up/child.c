@@ -3,6 +3,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "service/common/log.h"
+#include "service/common/ready.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,9 +95,14 @@ enum status child_start(struct child *child, struct error *err) {
     return STATUS_OK;
 }
 
+const char *child_refusal(const struct child *child) {
+    bool refuses = child->ready_fd < 0 && str_has_prefix(child->line, READY_REFUSAL);
+    return refuses ? child->line + strlen(READY_REFUSAL) : NULL;
+}
+
 bool child_is_ready(struct child *child) {
     if (child->ready_fd < 0)
-        return child->line[0] != '\0';
+        return child->line[0] != '\0' && !child_refusal(child);
     size_t len = strlen(child->line);
     ssize_t got = read(child->ready_fd, child->line + len, sizeof child->line - 1 - len);
     if (got > 0)
@@ -107,6 +113,8 @@ bool child_is_ready(struct child *child) {
     *end = '\0';
     close(child->ready_fd);
     child->ready_fd = -1;
+    if (child_refusal(child))
+        return false;
     child->early_deaths = 0;
     return true;
 }

@@ -24,7 +24,7 @@ struct child {
     pid_t pid;                   /* 0: not running */
     int ready_fd;                /* where its line comes from; -1: none, or it has come */
     bool announces;              /* gets ready_fd=N as last argument */
-    char line[CHILD_LINE_BYTES]; /* what it said when ready; "" before */
+    char line[CHILD_LINE_BYTES]; /* what it said when ready, or why it refuses; "" before */
     int64_t started_ns, restart_ns;
     int early_deaths; /* in a row, by itself, before it was ready */
     bool asked;       /* to end */
@@ -43,6 +43,9 @@ MUST_CHECK enum status child_start(struct child *child, struct error *err);
 
 /* Reads the line of a child that announces, without waiting; true once it is ready. */
 bool child_is_ready(struct child *child);
+
+/* Why it will not start with its settings (ready.h), or NULL. */
+const char *child_refusal(const struct child *child);
 
 /* Looks whether the process has ended: if so, logs it, sets when to start it again, and returns
  * true. */

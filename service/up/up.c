@@ -78,7 +78,10 @@ static enum status own_program(char out[FILE_PATH_BYTES], struct error *err) {
 
 static enum status set_up(struct up *up, int argc, char *const *argv, struct error *err) {
     char program[FILE_PATH_BYTES] = "";
-    enum status status = schema_check_data(up->config->data, err);
+    struct redis_address address; /* what is wrong with it is told before anything starts */
+    enum status status = redis_address_of(&address, up->config, err);
+    if (!status)
+        status = schema_check_data(up->config->data, err);
     if (!status)
         status = take_directory(up, err);
     if (!status)
@@ -169,6 +172,11 @@ static bool look_after(const struct up *up, struct child *child, struct error *e
     if (child->argc == 0)
         return true;
     child_has_ended(child);
+    const char *refusal = child_refusal(child);
+    if (!up->announced && refusal) {
+        error_set(err, STATUS_INVALID, "%s: %s", child->name, refusal);
+        return false;
+    }
     if (!up->announced && child->early_deaths >= MAX_EARLY_DEATHS) {
         error_set(err, STATUS_UNAVAILABLE, "%s ended %d times before it was ready; see the log",
                   child->name, child->early_deaths);
@@ -216,14 +224,15 @@ int up_main(const struct config *config, int argc, char *const *argv) {
     child_init(&up.child[ROLE_WORK], "work", true);
     bool begun = set_up(&up, argc, argv, &err) == STATUS_OK;
     bool well = begun && start_all(&up, &err) == STATUS_OK && watch(&up, &err);
-    if (!well && !signals_stop())
-        fprintf(stderr, "distilld up: %s\n", err.message);
+    bool failed = !well && !signals_stop();
     if (begun)
         end_all(&up);
+    if (failed) /* last, where it is seen */
+        fprintf(stderr, "distilld up: %s\n", err.message);
     for (int role = 0; role < ROLE_COUNT; role++)
         child_release(&up.child[role]);
     if (up.lock_fd >= 0)
         close(up.lock_fd);
     notifier_close(&up.notifier);
-    return well || signals_stop() ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "service/common/log.h"
+#include "service/common/ready.h"
 #include "service/common/signals.h"
 #include "service/store/folders.h"
 #include "service/store/reaper.h"
@@ -102,11 +103,7 @@ static void warn_of_settings(struct worker *worker) {
 static void say_ready(struct worker *worker) {
     log_info("worker_ready", log_text("worker", worker->slot.name.name));
     notifier_ready(&worker->notifier, "waiting for a job");
-    int fd = (int)worker->config->ready_fd;
-    if (fd < 0)
-        return;
-    dprintf(fd, "ready\n");
-    close(fd);
+    ready_say(worker->config, "ready");
 }
 
 static void reap(struct worker *worker) {
@@ -167,6 +164,7 @@ int work_main(const struct config *config) {
     if (status) {
         if (status != STATUS_CANCELLED)
             log_fail("worker_cannot_start", log_error_field(&err));
+        ready_refuse(config, &err);
         worker_close(&worker);
         return status == STATUS_CANCELLED ? EXIT_SUCCESS : EXIT_FAILURE;
     }

@@ -76,14 +76,26 @@ class BeginningTest(ServiceCase):
         self.assertEqual(answer.status, 422)
         self.assertIn("import_roots= is not set", answer.json()["detail"])
 
-    def test_port_in_use(self):
+    def test_settings_that_are_wrong_are_told_once(self):
+        """No restarts: the reason is the last sentence."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="distill-service-"))
         self.addCleanup(shutil.rmtree, folder)
+        key = folder / "key.pem"
+        key.touch(0o600)
         with socket.create_server(("127.0.0.1", 0)) as other:
-            result = distilld("up", f"data={folder}/data", f"port={other.getsockname()[1]}")
-        self.assertEqual((result.returncode, result.stdout), (1, ""))
-        self.assertIn("the address is in use", result.stderr)
-        self.assertIn("\ndistilld up: serve ended ", result.stderr)
+            taken = other.getsockname()[1]
+            for words, reason in (([f"port={taken}"], "serve: .*the address is in use"),
+                                  (["port=0", "host=192.0.2.1", "insecure=1"], "serve: .*cannot listen"),
+                                  (["port=0", f"tls_key={key}", "tls_cert=/nowhere"],
+                                   "serve: .*/nowhere"),
+                                  (["port=0", "redis=ftp://x"], "redis: expected unix:")):
+                result = distilld("up", f"data={folder}/data", *words)
+                self.assertEqual((result.returncode, result.stdout), (1, ""), result)
+                *log, last = result.stderr.splitlines()
+                self.assertRegex(last, f"^distilld up: {reason}")
+                started = [line["child"] for line in map(json.loads, log)
+                           if line["event"] == "child_started"]
+                self.assertEqual(len(started), len(set(started)), result)
 
 
 class LogTest(unittest.TestCase):

@@ -1,6 +1,7 @@
 #include "service/worker/run.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/parallel.h"
 #include "service/common/log.h"
 #include "service/common/signals.h"
 #include "service/store/checkpoints.h"
@@ -215,6 +216,20 @@ const struct errand errand_train = {has_model, train_and_publish, describe_model
 
 /* ---- the run ---- */
 
+/* The number of threads is part of the result, so the job keeps it; but more than there are
+ * processors wait for each other. */
+static void warn_of_threads(struct run *run) {
+    const struct train_spec *spec = &run->claim->job.spec;
+    int processors = parallel_processors();
+    bool computes_on_cpu = spec->device == DEVICE_CPU || spec->device == DEVICE_AUTO;
+    if (!computes_on_cpu || spec->threads <= processors)
+        return;
+    job_log_add(&run->log, "%lld threads on %d processors: this will be slow",
+                (long long)spec->threads, processors);
+    log_warn("many_threads", log_text("job", run->claim->job.id), log_int("threads", spec->threads),
+             log_int("processors", processors));
+}
+
 static enum status work(struct run *run, struct error *err) {
     enum status status = open_folder(run, err);
     if (status)
@@ -223,6 +238,7 @@ static enum status work(struct run *run, struct error *err) {
     job_log_add(&run->log, "claimed by %s", run->claim->job.worker);
     if (run->errand->is_done(run))
         return STATUS_OK;
+    warn_of_threads(run);
     status = find_places(run, err);
     return status ? status : run->errand->work(run, err);
 }

@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import json
+import os
 import shutil
 import time
 import unittest
@@ -381,6 +382,16 @@ class LogTest(JobCase):
         self.assertEqual(self.service.delete(f"/jobs/{job_id}").status, 204)
         self.assertEqual(self.service.get(f"/jobs/{job_id}/logs").status, 404)
         self.assertEqual(list((self.service.data / "logs").glob(f"{job_id}*")), [])
+
+    def test_threads_without_processors_are_told(self):
+        processors = len(os.sched_getaffinity(0))
+        job_id = self.submit(epochs=1, device="auto", threads=processors + 1)
+        self.service.wait_for_job(job_id)
+        words = f"{processors + 1} threads on {processors} processors"
+        self.assertIn(words, "\n".join(self.lines(job_id)))
+        warning, = self.service.events("many_threads")
+        self.assertEqual((warning["job"], warning["threads"]), (job_id, processors + 1))
+        self.assertNotIn("processors", "\n".join(self.lines(self.succeed(epochs=1)["id"])))
 
     def test_a_failure_is_told(self):
         job_id = self.submit(learning_rate=100, momentum=0, weight_decay=1, epochs=30)

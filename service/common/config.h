@@ -70,8 +70,16 @@ extern const struct field_table config_table;
 MUST_CHECK enum status config_parse(struct config *config, int argc, char *const *argv,
                                     struct error *err);
 
-/* Appends the help text of all settings. */
-void config_add_help(struct str *out);
+/* Flags of rows beside those of spec/fields.h: what a setting is for. Each role takes them all, as
+ * `up` passes its own on. */
+enum {
+    CONFIG_SERVER = 1 << 16,  /* the HTTP server alone */
+    CONFIG_SERVICE = 1 << 17, /* server and workers */
+    CONFIG_INTERNAL = 1 << 18 /* not for users */
+};
+
+/* Appends the help text of the settings without any of these flags; of internal ones never. */
+void config_add_help(struct str *out, unsigned hidden);
 
 /* True when the Redis of this configuration is the private one in the data directory. */
 bool config_redis_is_private(const struct config *config);

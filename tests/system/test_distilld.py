@@ -34,9 +34,20 @@ class UsageTest(unittest.TestCase):
         for word in ("up", "serve", "work", "data", "port", "redis", "import_roots"):
             self.assertIn(f"\n  {word} ", text)
         self.assertIn("\nDISTILLD_LOG ", text)
-        for words in (["--help"], ["up", "help=1"], ["serve", "port=1", "help=1"]):
-            result = distilld(*words)
-            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, text, ""))
+        self.assertEqual(distilld("--help").stdout, text)
+
+    def test_help_of_a_role(self):
+        """What means something to it, and nothing that is not for users."""
+        for role, has, lacks in (("up", "data port lease_ms", "name ready_fd"),
+                                 ("serve", "data port lease_ms", "name ready_fd"),
+                                 ("work", "data redis lease_ms", "port device ready_fd"),
+                                 ("key", "name roles data", "port redis lease_ms ready_fd")):
+            result = distilld(role, "port=1", "help=1")
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            names = re.findall(r"(?m)^  (\w+) ", result.stdout)
+            self.assertEqual(len(names), len(set(names)), role)
+            self.assertLessEqual(set(has.split()), set(names), role)
+            self.assertFalse(set(lacks.split()) & set(names), role)
 
     def test_wrong_arguments(self):
         for words, part in ((["up", "port=99999"], "0 to 65535"), (["work", "prot=1"], '"port"'),

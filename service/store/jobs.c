@@ -46,8 +46,9 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     char digest[SHA256_HEX_BYTES] = "";
     if (submission->idempotency_key && submission->idempotency_key[0])
         digest_key(job->owner, submission->idempotency_key, digest);
-    struct str spec = STR_INIT, indexes = STR_INIT, depends_on = STR_INIT;
+    struct str spec = STR_INIT, indexes = STR_INIT, depends_on = STR_INIT, device = STR_INIT;
     train_spec_add_json(&job->spec, &spec);
+    field_add_text(field_find(&train_spec_table, "device"), &job->spec, &device);
     job_indexes_add_json(job, &indexes);
     for (int i = 0; i < job->spec.depends_on.count; i++)
         str_addf(&depends_on, "%s%s", i ? " " : "", job->spec.depends_on.item[i]);
@@ -65,11 +66,13 @@ enum status jobs_submit(struct redis_pool *pool, const struct submission *submis
     redis_args_text(&call.args, str_text(&depends_on));
     redis_args_text(&call.args, job->owner);
     redis_args_int(&call.args, submission->active_jobs);
+    redis_args_text(&call.args, str_text(&device));
     struct redisReply *reply;
     enum status status = job_call_run(&call, pool, &script_submit, &reply, err);
     str_release(&spec);
     str_release(&indexes);
     str_release(&depends_on);
+    str_release(&device);
     if (status == STATUS_CONFLICT && err && err->field[0])
         err->status = status = STATUS_INVALID; /* the request named what will never succeed */
     if (status)

@@ -11,6 +11,7 @@
  *     {distill}:jobs          zset    all ids, score 0: the order is that of the ids
  *     {distill}:state:<slug>  zset    ids in that state, score 0
  *     {distill}:waiting       zset    queued ids by priority, then order of arrival
+ *     {distill}:waiting:<device>  zset  the same of those that ask for a device
  *     {distill}:blocked       zset    queued jobs that wait for others
  *     {distill}:blocked_seen  text    of them, the one that the reaper looked at last
  *     {distill}:ends          zset    id -> time in ms at which it must have ended

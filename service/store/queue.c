@@ -49,6 +49,8 @@ enum status queue_claim(struct redis_pool *pool, const struct worker_name *worke
     redis_args_text(&call.args, worker->instance);
     redis_args_int(&call.args, lease_ms);
     redis_args_int(&call.args, max_lost);
+    for (int i = 0; worker->devices && i < worker->devices->count; i++)
+        redis_args_text(&call.args, worker->devices->item[i]);
     enum status status = job_call_run(&call, pool, &script_claim, &reply, err);
     if (status)
         return status;

@@ -21,6 +21,7 @@
 struct worker_name {
     char name[JOB_WORKER_BYTES];
     char instance[ID_BYTES];
+    const struct text_list *devices; /* by name, of jobs that it can run; NULL: none by name */
 };
 
 struct claim {
@@ -28,7 +29,8 @@ struct claim {
     int64_t published_train_step, published_eval_step; /* the last of each phase; -1: none */
 };
 
-/* Takes the job that waits first, or NOT_FOUND when none does. A job that was lost max_lost times
+/* Takes the job that waits first and asks for no device, or for one that the worker has; NOT_FOUND
+ * when none does. A job that was lost max_lost times
  * fails instead. */
 MUST_CHECK enum status queue_claim(struct redis_pool *pool, const struct worker_name *worker,
                                    int64_t lease_ms, int64_t max_lost, struct claim *claim,

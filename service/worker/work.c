@@ -80,6 +80,7 @@ static enum status worker_open(struct worker *worker, const struct config *confi
         return status;
     worker->feed = feed_create(&address);
     presence_init(&worker->presence, config, worker->pool, &worker->slot.name, &worker->notifier);
+    worker->slot.name.devices = &worker->presence.card.devices;
     return STATUS_OK;
 }
 

@@ -12,7 +12,8 @@
 static struct redis_fixture fixture;
 static struct id_source ids;
 
-static const struct worker_name ALICE = {"alice", "worker_1"}, BOB = {"bob", "worker_2"};
+static const struct worker_name ALICE = {"alice", "worker_1", NULL},
+                                BOB = {"bob", "worker_2", NULL};
 enum { LEASE_MS = 60000, SHORT_MS = 400, MAX_LOST = 3 };
 
 static struct error why;

@@ -57,6 +57,18 @@ class WorkersTest(ServiceCase):
         worker.signal(signal.SIGCONT)
         self.wait_for("idle")
 
+    def test_a_job_waits_for_its_device(self):
+        self.start_worker()
+        (shown,) = self.wait_for("idle")
+        if "cuda" in shown["devices"]:
+            self.skipTest("there is a GPU")
+        first = self.service.post("/jobs", job(epochs=1, device="cuda")).json()["id"]
+        second = self.service.post("/jobs", job(epochs=1)).json()["id"]
+        self.assertEqual(self.service.wait_for_job(second)["state"], "succeeded")
+        found = self.service.get(f"/jobs/{first}").json()
+        self.assertEqual((found["state"], found["attempt"]), ("queued", 0))
+        self.assertEqual(self.service.post(f"/jobs/{first}/cancel").json()["state"], "cancelled")
+
     def test_life_of_workers(self):
         self.assertEqual(self.workers(), [])
         first = self.start_worker()

@@ -1,5 +1,6 @@
--- Takes the job that waits first. Answers 'ok' with the job, or 'none'.
--- ARGV: worker's name, rules, its instance, lease in ms, max_lost
+-- Takes the job that waits first of those that ask for no device or one of the worker's. Answers 'ok'
+-- with the job, or 'none'.
+-- ARGV: worker's name, rules, its instance, lease in ms, max_lost, devices that it has
 local worker, instance = ARGV[1], ARGV[3]
 
 local function lease(id)
@@ -21,8 +22,24 @@ if held then
     redis.call('HDEL', key('workers'), worker)
 end
 
+local lines = {key('waiting')}
+for i = 6, #ARGV do
+    lines[#lines + 1] = key('waiting', ARGV[i])
+end
+
+local function first_in_line()
+    local first, place, where
+    for _, line in ipairs(lines) do
+        local head = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')
+        if head[1] and (not place or tonumber(head[2]) < place) then
+            first, place, where = head[1], tonumber(head[2]), line
+        end
+    end
+    return first, where
+end
+
 while true do
-    local id = redis.call('ZRANGE', key('waiting'), 0, 0)[1]
+    local id, line = first_in_line()
     if not id then
         return {'none'}
     end
@@ -38,5 +55,5 @@ while true do
     if is_over(id, now) then
         expire(id, now)
     end
-    redis.call('ZREM', key('waiting'), id) -- an index entry without its job
+    redis.call('ZREM', line, id) -- an index entry without its job
 end

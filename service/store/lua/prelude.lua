@@ -72,6 +72,19 @@ local function made_before(digest, fingerprint)
     end
 end
 
+-- Who asks for a device waits in its line, the others in one of all devices; a new device is added here.
+local devices = {'cpu', 'ref', 'cuda'}
+
+local function line_of(id)
+    local device = redis.call('HGET', key('job', id), 'device')
+    for _, known in ipairs(devices) do
+        if known == device then
+            return key('waiting', device)
+        end
+    end
+    return key('waiting')
+end
+
 -- Higher priority first, then order of arrival; both are exact in a double. Who waits for other jobs
 -- stands aside.
 local function wait_in_line(id)
@@ -79,7 +92,7 @@ local function wait_in_line(id)
     if (place[3] or '') ~= '' then
         redis.call('ZADD', key('blocked'), 0, id)
     else
-        redis.call('ZADD', key('waiting'), place[2] - place[1] * 1e12, id)
+        redis.call('ZADD', line_of(id), place[2] - place[1] * 1e12, id)
     end
 end
 
@@ -94,7 +107,7 @@ local finished = {succeeded = true, failed = true, cancelled = true}
 
 local leave = {
     queued = function(id)
-        redis.call('ZREM', key('waiting'), id)
+        redis.call('ZREM', line_of(id), id)
         redis.call('ZREM', key('blocked'), id)
     end,
     running = function(id, now)

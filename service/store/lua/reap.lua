@@ -37,9 +37,12 @@ for _, id in ipairs(redis.call('ZRANGE', key('state', 'running'), 0, -1)) do
 end
 
 local in_line = redis.call('ZCARD', key('waiting')) + redis.call('ZCARD', key('blocked'))
+for _, device in ipairs(devices) do
+    in_line = in_line + redis.call('ZCARD', key('waiting', device))
+end
 if in_line ~= redis.call('ZCARD', key('state', 'queued')) then
     for _, id in ipairs(redis.call('ZRANGE', key('state', 'queued'), 0, -1)) do
-        if not redis.call('ZSCORE', key('waiting'), id)
+        if not redis.call('ZSCORE', line_of(id), id)
             and not redis.call('ZSCORE', key('blocked'), id) then
             wait_in_line(id)
             count.repaired = count.repaired + 1

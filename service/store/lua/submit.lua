@@ -1,7 +1,7 @@
 -- Creates a queued job, once per id and once per idempotency key.
 -- ARGV: id, rules, spec, priority, idempotency digest or '', fingerprint, its life in ms, indexes,
 -- id of the job whose spec it is or '', deadline and longest run in ms or 0, ids that it depends on,
--- owner or '', how many jobs of the owner may not have ended or 0
+-- owner or '', how many jobs of the owner may not have ended or 0, the device that it asks for
 local id, digest = ARGV[1], ARGV[5]
 
 if digest ~= '' then
@@ -26,7 +26,8 @@ if redis.call('EXISTS', key('job', id)) == 0 then
     if redis.call('ZCARD', key('jobs')) >= @LIMIT_JOBS@ then
         return {'full', '@LIMIT_JOBS@'}
     end
-    redis.call('HSET', key('job', id), 'order', redis.call('INCR', key('order')), 'priority', ARGV[4])
+    redis.call('HSET', key('job', id), 'order', redis.call('INCR', key('order')), 'priority', ARGV[4],
+        'device', ARGV[15])
 end
 local state, refusal = transition(id, 'submit', {'id', id, 'spec', ARGV[3], 'attempt', '0',
     'indexes', ARGV[8], 'rerun_of', ARGV[9], 'deadline_ms', ARGV[10], 'max_runtime_ms', ARGV[11],

@@ -30,7 +30,7 @@ static void test_higher_priority_then_order_of_arrival(void) {
     struct job low = submit(0), first = submit(5), second = submit(5), high = submit(9);
     const char *const expected[] = {high.id, first.id, second.id, low.id};
     for (int i = 0; i < 4; i++) {
-        struct worker_name worker = {"", "worker_x"};
+        struct worker_name worker = {"", "worker_x", NULL};
         struct claim claim;
         snprintf(worker.name, sizeof worker.name, "w%d", i);
         must(claim_as(&worker, LEASE_MS, &claim), "claim");
@@ -305,6 +305,51 @@ static void test_a_page_looks_at_a_bounded_number_of_jobs(void) {
     job_page_release(&page);
 }
 
+static struct job submit_for(const char *device) {
+    struct job job, out;
+    bool created;
+    make_job(&job, 0);
+    must(field_set_text(field_find(&train_spec_table, "device"), &job.spec, device, &why), device);
+    struct submission submission = {.job = &job};
+    must(jobs_submit(fixture.pool, &submission, &out, &created, &why), "submit");
+    return out;
+}
+
+static enum status claim_with(const char *device, struct claim *claim) {
+    struct text_list has = {.count = 1};
+    struct worker_name worker = {"", "worker_x", &has};
+    str_copy(has.item[0], FIELD_TEXT_BYTES, device);
+    snprintf(worker.name, sizeof worker.name, "w-%s-%lld", device, (long long)clock_mono_ns());
+    return claim_as(&worker, LEASE_MS, claim);
+}
+
+/* Each device that a job can ask for has its line; those who ask for none stand in all. */
+static void test_workers_take_what_they_have_a_device_for(void) {
+    static const char *const all[] = {"cpu", "ref", "cuda"};
+    fresh();
+    struct job job[3], any;
+    struct claim claim;
+    for (int i = 0; i < 3; i++)
+        job[i] = submit_for(all[i]);
+    any = submit_for("auto");
+    T_INT(reap().repaired, 0);
+    FIXTURE_DO(&fixture, "DEL", "{distill}:waiting:cuda");
+    T_INT(reap().repaired, 1);
+    for (int i = 2; i >= 0; i--) {
+        must(claim_with(all[i], &claim), "claim");
+        T_STR(claim.job.id, job[i].id); /* before `any`, which came later */
+    }
+    must(jobs_change(fixture.pool, JOB_EVENT_PAUSE, any.id, NULL, &why), "pause");
+    job[2] = submit_for("cuda");
+    T_INT(claim_with("cpu", &claim), STATUS_NOT_FOUND);
+    T_INT(claim_as(&ALICE, LEASE_MS, &claim), STATUS_NOT_FOUND);
+    must(jobs_change(fixture.pool, JOB_EVENT_RESUME, any.id, NULL, &why), "resume");
+    must(claim_with("cpu", &claim), "claim");
+    T_STR(claim.job.id, any.id);
+    must(jobs_change(fixture.pool, JOB_EVENT_CANCEL, job[2].id, NULL, &why), "cancel");
+    T_INT(claim_with("cuda", &claim), STATUS_NOT_FOUND);
+}
+
 static void expect_unfinished(const char *field, const char *value, const char *expected) {
     char id[ID_BYTES];
     const struct job_term term = {field, value};
@@ -381,7 +426,7 @@ static void *race_reaper(void *ctx) {
 static void test_reapers_do_not_reap_twice(void) {
     fresh();
     for (int i = 0; i < RACED_JOBS; i++) {
-        struct worker_name worker = {"", "worker_x"};
+        struct worker_name worker = {"", "worker_x", NULL};
         struct claim claim;
         submit(0);
         snprintf(worker.name, sizeof worker.name, "w%d", i);
@@ -417,6 +462,7 @@ int main(void) {
     T_RUN(test_submitting_twice_creates_once);
     T_RUN(test_lists_page_through_all);
     T_RUN(test_a_page_looks_at_a_bounded_number_of_jobs);
+    T_RUN(test_workers_take_what_they_have_a_device_for);
     T_RUN(test_what_has_not_finished_is_found);
     T_RUN(test_indexes_are_repaired);
     T_RUN(test_what_cannot_be_read_fails_and_hides_nothing);

@@ -10,7 +10,7 @@
 static struct redis_fixture fixture;
 static struct id_source ids;
 
-static const struct worker_name WORKER = {"host-1", "worker_A"};
+static const struct worker_name WORKER = {"host-1", "worker_A", NULL};
 enum { LEASE_MS = 60000, EXPIRED_MS = -1, MAX_LOST = 3 };
 
 static struct train_spec some_spec(void) {
@@ -85,7 +85,7 @@ static enum status reap_of(const char *id, int64_t max_lost) {
 
 static enum status claim_of(const char *id) {
     struct claim claim;
-    static const struct worker_name other = {"host-2", "worker_B"};
+    static const struct worker_name other = {"host-2", "worker_B", NULL};
     struct job job;
     if (queue_claim(fixture.pool, &other, LEASE_MS, MAX_LOST, &claim, NULL) == STATUS_OK)
         return strcmp(claim.job.id, id) == 0 ? STATUS_OK : STATUS_INTERNAL;

@@ -285,7 +285,7 @@ static enum status alloc_block(struct exec *exec, void **out, size_t bytes, cons
                                struct error *err) {
     enum status status =
         exec->device->backend->alloc(exec->device, out, bytes ? bytes : 64, what, err);
-    if (status == STATUS_OK)
+    if (!status)
         exec->device->backend->fill(exec->device, *out, 0, bytes ? bytes : 64);
     return status;
 }
@@ -323,11 +323,11 @@ enum status exec_place_memory(struct exec *exec, struct error *err) {
     struct plan_item *items = plan_places(exec);
     enum status status =
         alloc_block(exec, &exec->activations, exec->activation_bytes, "activations", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = alloc_block(exec, &exec->persistents, exec->persistent_bytes, "inputs", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = alloc_block(exec, &exec->workspace, exec->workspace_bytes, "workspace", err);
-    if (status == STATUS_OK) {
+    if (!status) {
         resolve_places(exec, items);
         exec_resolve_args(exec);
     }

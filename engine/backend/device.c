@@ -13,7 +13,7 @@ static enum status try_open(struct device *device, const struct backend *backend
     device->backend = backend;
     device->threads = threads;
     enum status status = backend->open(device, err);
-    if (status != STATUS_OK)
+    if (status)
         memset(device, 0, sizeof *device);
     return status;
 }
@@ -36,7 +36,7 @@ enum status device_open(struct device *device, enum device_kind kind, int thread
         if (!any && !str_equal((*row)->name, kind_names[kind]))
             continue;
         enum status status = try_open(device, *row, threads, &last);
-        if (status == STATUS_OK)
+        if (!status)
             return STATUS_OK;
         if (!is_absent(&last))
             break;

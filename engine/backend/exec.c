@@ -17,7 +17,7 @@ static enum status prepare_calls(struct exec *exec, struct error *err) {
         if (!call->kernel->prepare)
             continue;
         enum status status = call->kernel->prepare(&call->context, &call->state, &bytes, err);
-        if (status != STATUS_OK)
+        if (status)
             return error_wrap(err, status, "op %d (%s)", call->logical,
                               op_table[call->context.op->code].name);
         if (bytes > exec->workspace_bytes)
@@ -36,9 +36,9 @@ enum status exec_create(struct exec **out, struct device *device, const struct p
         exec->params[i] = params[i];
     exec_compile(exec);
     enum status status = prepare_calls(exec, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = exec_place_memory(exec, err);
-    if (status != STATUS_OK) {
+    if (status) {
         exec_free(exec);
         return status;
     }

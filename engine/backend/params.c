@@ -8,7 +8,7 @@ static enum status alloc_floats(struct params *params, float **out, size_t float
     void *ptr = NULL;
     size_t bytes = (floats + 1) * sizeof(float); /* never empty */
     enum status status = device->backend->alloc(device, &ptr, bytes, what, err);
-    if (status == STATUS_OK)
+    if (!status)
         device->backend->fill(device, ptr, 0, bytes);
     *out = ptr;
     return status;
@@ -19,16 +19,16 @@ enum status params_create(struct params *params, struct device *device,
     *params = (struct params){.device = device, .table = table};
     enum status status =
         alloc_floats(params, &params->weight, table->weight_floats, "weights", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = alloc_floats(params, &params->state, table->state_floats, "running state", err);
-    if (status == STATUS_OK && slots)
+    if (!status && slots)
         status = alloc_floats(params, &params->gradient, table->weight_floats, "gradients", err);
-    if (status == STATUS_OK && slots)
+    if (!status && slots)
         status = alloc_floats(params, &params->momentum, table->weight_floats, "momentum", err);
-    if (status == STATUS_OK && slots > 1)
+    if (!status && slots > 1)
         status = alloc_floats(params, &params->second_moment, table->weight_floats,
                               "second moments", err);
-    if (status != STATUS_OK)
+    if (status)
         params_release(params);
     return status;
 }

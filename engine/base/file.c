@@ -48,7 +48,7 @@ enum status file_map(struct file_map *map, const char *path, struct error *err) 
     int fd;
     struct stat info = {0};
     enum status status = open_file(path, &fd, &info, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     status = file_map_fd(map, fd, path, err);
     close(fd);
@@ -102,7 +102,7 @@ enum status file_read(const char *path, size_t max, char **data, size_t *len, st
     struct stat info = {0};
     struct content content = {0};
     enum status status = open_file(path, &fd, &info, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     if (max > SIZE_MAX / 4)
         max = SIZE_MAX / 4; /* so that sizes can be doubled */
@@ -113,7 +113,7 @@ enum status file_read(const char *path, size_t max, char **data, size_t *len, st
         goto out;
     }
     status = read_all(fd, path, max, &content, err);
-    if (status != STATUS_OK)
+    if (status)
         goto out;
     content.data[content.len] = '\0';
     *data = content.data;
@@ -143,9 +143,9 @@ enum status file_write_fd(int fd, const void *data, size_t len, const char *name
 enum status file_write(const char *path, const void *data, size_t len, struct error *err) {
     struct file_writer writer;
     enum status status = file_writer_open(&writer, path, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = file_writer_add(&writer, data, len, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = file_writer_commit(&writer, err);
     return status; /* a failed add or commit has removed the temporary file */
 }
@@ -196,7 +196,7 @@ enum status file_writer_add(struct file_writer *writer, const void *data, size_t
     if (writer->fd < 0)
         return error_set(err, STATUS_IO, "write %s: nothing is open", writer->path);
     enum status status = file_write_fd(writer->fd, data, len, writer->path, err);
-    if (status != STATUS_OK)
+    if (status)
         file_writer_abandon(writer);
     return status;
 }
@@ -252,7 +252,7 @@ enum status file_open_nameless(int *fd, struct error *err) {
         return STATUS_OK;
     char path[FILE_PATH_BYTES]; /* not every file system knows files without a name */
     enum status status = file_join(path, folder, FILE_TMP_PREFIX "XXXXXX", err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     *fd = mkostemp(path, O_CLOEXEC);
     if (*fd < 0)

@@ -92,7 +92,7 @@ static enum status parse_number(struct parser *parser, struct json *value) {
     size_t start = parser->at;
     bool is_integer;
     enum status status = skip_number(parser, &is_integer);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     char digits[NUMBER_MAX_BYTES + 1]; /* a copy, because the text is not NUL-terminated */
     size_t len = parser->at - start;
@@ -180,7 +180,7 @@ static enum status parse_string(struct parser *parser, const char **string) {
             return corrupt(parser, "control character in a string");
         if (skip_byte(parser, '\\')) {
             enum status status = parse_escape(parser, &out);
-            if (status != STATUS_OK)
+            if (status)
                 return status;
             continue;
         }
@@ -221,7 +221,7 @@ static const char *find_duplicate(const struct json *object) {
 
 static enum status parse_key(struct parser *parser, const char **key) {
     enum status status = parse_string(parser, key);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     skip_space(parser);
     return skip_byte(parser, ':') ? STATUS_OK : corrupt(parser, "expected ':'");
@@ -240,9 +240,9 @@ static enum status parse_children(struct parser *parser, struct json *parent, ch
         skip_space(parser);
         if (parent->type == JSON_OBJECT)
             status = parse_key(parser, &child->key);
-        if (status == STATUS_OK)
+        if (!status)
             status = parse_value(parser, child);
-        if (status != STATUS_OK)
+        if (status)
             return status;
         *link = child;
         link = &child->next;
@@ -259,7 +259,7 @@ static enum status parse_container(struct parser *parser, struct json *value, ch
     parser->depth++;
     enum status status = parse_children(parser, value, close);
     parser->depth--;
-    if (status != STATUS_OK || value->type == JSON_ARRAY)
+    if (status || value->type == JSON_ARRAY)
         return status;
     const char *duplicate = find_duplicate(value);
     if (duplicate)
@@ -302,7 +302,7 @@ enum status json_parse(struct arena *arena, const char *text, size_t len, const 
         return too_large(&parser, "bytes", JSON_MAX_BYTES);
     struct json *root = arena_alloc(arena, sizeof *root);
     enum status status = parse_value(&parser, root);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     skip_space(&parser);
     if (parser.at != len)

@@ -69,9 +69,9 @@ static enum status read_tensor(const struct json *member, struct data_range data
     if (member->type != JSON_OBJECT)
         return error_set(err, STATUS_CORRUPT, "not an object");
     enum status status = find_type(json_member(member, "dtype"), &tensor->type, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_shape(json_member(member, "shape"), tensor, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_offsets(json_member(member, "data_offsets"), data, tensor, err);
     return status;
 }
@@ -141,10 +141,10 @@ static enum status read_header(struct safetensors *file, const struct json *head
             status = check_metadata(member, err);
         } else {
             status = read_tensor(member, data, &file->tensors[file->count++], err);
-            if (status != STATUS_OK)
+            if (status)
                 error_wrap(err, status, "tensor %s", member->key);
         }
-        if (status != STATUS_OK)
+        if (status)
             return status;
     }
     sort_tensors(file);
@@ -236,13 +236,13 @@ enum status safetensors_parse(struct safetensors *file, const void *bytes, size_
     const struct json *header;
     *file = (struct safetensors){0};
     enum status status = split(bytes, len, &header_len, &data, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     const char *text = (const char *)bytes + LENGTH_BYTES;
     status = json_parse(&file->arena, text, header_len, &header, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_header(file, header, data, err);
-    if (status != STATUS_OK)
+    if (status)
         safetensors_close(file);
     return status;
 }
@@ -251,10 +251,10 @@ enum status safetensors_open(struct safetensors *file, const char *path, struct 
     struct file_map map;
     *file = (struct safetensors){0};
     enum status status = file_map(&map, path, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     status = safetensors_parse(file, map.data, map.len, err);
-    if (status != STATUS_OK) {
+    if (status) {
         error_wrap(err, status, "%s", path);
         file_unmap(&map);
         return status;

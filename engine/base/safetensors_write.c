@@ -43,11 +43,11 @@ static enum status check_tensors(const struct tensor *tensors, size_t count, str
         return error_set(err, STATUS_TOO_LARGE, "more than %d tensors", SAFETENSORS_MAX_TENSORS);
     const char **names = xmalloc(count * sizeof *names);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count && !status; i++) {
         names[i] = tensors[i].name;
         status = check_shape(&tensors[i], err);
     }
-    if (status == STATUS_OK)
+    if (!status)
         status = check_names(names, count, err);
     free(names);
     return status;
@@ -62,7 +62,7 @@ static enum status check_notes(const struct safetensors_note *notes, size_t n_no
         if (!utf8_is_valid(notes[i].value, strlen(notes[i].value)))
             status = error_set(err, STATUS_INVALID, "metadata %s is not UTF-8", notes[i].key);
     }
-    if (status == STATUS_OK)
+    if (!status)
         status = check_names(keys, n_notes, err);
     free(keys);
     return status;
@@ -100,9 +100,9 @@ static enum status make_header(struct str *header, const struct tensor *tensors,
                                struct error *err) {
     size_t offset = 0;
     enum status status = check_tensors(tensors, count, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = check_notes(notes, n_notes, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     str_add(header, "{");
     if (n_notes)
@@ -124,9 +124,9 @@ static enum status open_with(struct file_writer *writer, const char *path, const
                              struct error *err) {
     uint64_t header_len = header->len;
     enum status status = file_writer_open(writer, path, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = file_writer_add(writer, &header_len, LENGTH_BYTES, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = file_writer_add(writer, header->data, header->len, err);
     return status;
 }
@@ -135,7 +135,7 @@ enum status safetensors_begin(struct file_writer *writer, const char *path,
                               const struct tensor *tensors, size_t count, struct error *err) {
     struct str header = {.max = SAFETENSORS_MAX_HEADER_BYTES};
     enum status status = make_header(&header, tensors, count, NULL, 0, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = open_with(writer, path, &header, err);
     str_release(&header);
     return status;
@@ -147,11 +147,11 @@ enum status safetensors_write(const char *path, const struct tensor *tensors, si
     struct str header = {.max = SAFETENSORS_MAX_HEADER_BYTES};
     struct file_writer writer;
     enum status status = make_header(&header, tensors, count, notes, n_notes, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = open_with(&writer, path, &header, err);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < count && !status; i++)
         status = file_writer_add(&writer, tensors[i].data, tensors[i].bytes, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = file_writer_commit(&writer, err);
     str_release(&header);
     return status;

@@ -70,7 +70,7 @@ static void append(char *message, const char *text) {
 }
 
 enum status error_wrap(struct error *err, enum status status, const char *format, ...) {
-    if (!err || status == STATUS_OK)
+    if (!err || !status)
         return status;
     char message[ERROR_MESSAGE_BYTES];
     va_list args;

@@ -112,7 +112,7 @@ static enum status read_array(const struct safetensors *file, const char *key, i
     if (!text)
         return error_set(err, STATUS_INVALID, "the metadata has no \"%s\"", key);
     enum status status = json_parse(arena, text, strlen(text), out, err);
-    if (status != STATUS_OK)
+    if (status)
         return error_wrap(err, status, "metadata \"%s\"", key);
     if ((*out)->type != JSON_ARRAY || (*out)->count != (size_t)count)
         return error_set(err, STATUS_INVALID, "metadata \"%s\" is not a list of %d", key, count);
@@ -124,11 +124,11 @@ static enum status read_floats(const struct safetensors *file, const char *key, 
     struct arena arena = {0};
     const struct json *array;
     enum status status = read_array(file, key, count, &arena, &array, err);
-    if (status == STATUS_OK) {
+    if (!status) {
         const struct json *item = array->child;
         for (int i = 0; i < count; i++, item = item->next)
             out[i] = (float)json_number_or(item, NAN);
-        for (int i = 0; i < count && status == STATUS_OK; i++)
+        for (int i = 0; i < count && !status; i++)
             if (!isfinite(out[i]))
                 status = error_set(err, STATUS_INVALID, "metadata \"%s\" holds no number", key);
     }
@@ -141,7 +141,7 @@ static enum status read_names(const struct safetensors *file, struct model_info 
     struct arena arena = {0};
     const struct json *array;
     enum status status = read_array(file, "class_names", info->classes, &arena, &array, err);
-    if (status == STATUS_OK) {
+    if (!status) {
         info->class_names = xcalloc((size_t)info->classes, sizeof *info->class_names);
         const struct json *item = array->child;
         for (int i = 0; i < info->classes; i++, item = item->next)
@@ -175,23 +175,23 @@ static enum status read_fit(const struct safetensors *file, struct model_info *i
 static enum status read_all(struct model_info *info, const struct safetensors *file,
                             struct error *err) {
     enum status status = read_text(file, "architecture", info->architecture, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_text(file, "dataset", info->dataset, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_int(file, "height", 1024, &info->height, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_int(file, "width", 1024, &info->width, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_int(file, "channels", MODEL_MAX_CHANNELS, &info->channels, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_int(file, "classes", 65536, &info->classes, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_floats(file, "mean", info->channels, info->mean, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_floats(file, "deviation", info->channels, info->deviation, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_names(file, info, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_fit(file, info, err);
     return status;
 }
@@ -206,7 +206,7 @@ enum status model_info_read(struct model_info *info, const struct safetensors *f
                          "\"%s\"); distill import makes one of weights alone",
                          format ? format : "", MODEL_FORMAT);
     enum status status = read_all(info, file, err);
-    if (status != STATUS_OK)
+    if (status)
         model_info_release(info);
     return status;
 }

@@ -50,9 +50,9 @@ enum status network_init(struct network *network, const char *architecture,
                                 .channels = size.channels,
                                 .classes = size.classes};
     enum status status = zoo_check(architecture, "", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = check_input(network, err);
-    if (status == STATUS_OK)
+    if (!status)
         collect_params(network, decay_all);
     return status;
 }
@@ -116,7 +116,7 @@ static enum status load_param(const struct param *param, const struct tensor *te
                               struct misfits *misfits, struct error *err) {
     float *values = xmalloc((size_t)shape_elements(param->shape) * sizeof *values);
     enum status status = tensor_to_f32(tensor, values, err);
-    if (status == STATUS_OK) {
+    if (!status) {
         misfits_add_values(misfits, param, tensor, values);
         state_dict_from_file(param, values, to);
     }
@@ -132,7 +132,7 @@ enum status network_load(const struct network *network, const struct safetensors
     *misfits = (struct misfits){0};
     misfits_find(misfits, &network->table, file);
     enum status status = misfits_status(misfits, network->architecture->name, err);
-    for (int i = 0; i < network->table.count && status == STATUS_OK; i++) {
+    for (int i = 0; i < network->table.count && !status; i++) {
         const struct param *param = &network->table.param[i];
         float *to = (param->state ? state : weight) + param->offset;
         status = load_param(param, safetensors_find(file, param->name), to, misfits, err);
@@ -156,12 +156,12 @@ enum status network_save(const struct network *network, const struct model_info 
 static enum status load_file(struct loaded_model *model, const struct safetensors *file,
                              struct error *err) {
     enum status status = model_info_read(&model->info, file, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     const struct model_info *info = &model->info;
     struct network_size size = {info->height, info->width, info->channels, info->classes};
     status = network_init(&model->network, info->architecture, size, true, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     const struct param_table *table = &model->network.table;
     model->weight = xcalloc(table->weight_floats, sizeof(float));
@@ -174,15 +174,15 @@ enum status model_load(struct loaded_model *model, const char *path, struct erro
     memset(model, 0, sizeof *model);
     char weights[FILE_PATH_BYTES];
     enum status status = model_weights_path(weights, path, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     struct safetensors file;
     status = safetensors_open(&file, weights, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     status = load_file(model, &file, err);
     safetensors_close(&file);
-    if (status != STATUS_OK) {
+    if (status) {
         loaded_model_release(model);
         error_wrap(err, status, "model %s", path);
     }

@@ -119,7 +119,7 @@ static enum status read_table(const struct safetensors *file, const struct tenso
                               struct error *err) {
     const struct tensor *found;
     enum status status = find_table(file, like, &found, err);
-    if (status == STATUS_OK)
+    if (!status)
         memcpy(out, found->data, found->bytes);
     return status;
 }
@@ -132,7 +132,7 @@ static enum status read_arenas(const struct safetensors *file, struct params *pa
     for (int i = 0; i < arenas; i++) {
         struct tensor like = table_tensor(row[i].name, TENSOR_F32, 1, (int64_t)row[i].floats, NULL);
         enum status status = find_table(file, &like, &found[i], err);
-        if (status != STATUS_OK)
+        if (status)
             return status;
     }
     for (int i = 0; i < arenas; i++)
@@ -155,9 +155,9 @@ static enum status read_tables(struct checkpoint *checkpoint, const struct safet
          checkpoint->tally},
     };
     enum status status = STATUS_OK;
-    for (int i = 0; i < 3 && status == STATUS_OK; i++)
+    for (int i = 0; i < 3 && !status; i++)
         status = read_table(file, &tables[i].like, tables[i].out, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     checkpoint->step = counter[COUNTER_STEP];
     checkpoint->reproducible = counter[COUNTER_REPRODUCIBLE] != 0;
@@ -201,16 +201,16 @@ enum status checkpoint_read(struct checkpoint *checkpoint, const char *run, stru
                             const char *path, struct error *err) {
     struct safetensors file;
     enum status status = safetensors_open(&file, path, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     struct checkpoint read = {0};
     status = check_run(&read, &file, run, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_tables(&read, &file, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = read_arenas(&file, params, err);
     safetensors_close(&file);
-    if (status == STATUS_OK)
+    if (!status)
         *checkpoint = read;
     return status;
 }

@@ -21,7 +21,7 @@ enum status trainer_identity(const struct train_spec *spec, char out[TRAINER_IDE
     struct device device = {0};
     enum status status =
         device_open(&device, (enum device_kind)spec->device, (int)spec->threads, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     identity_of_device(&device, out);
     device_close(&device);

@@ -82,13 +82,13 @@ enum status model_report_write(const struct trainer *trainer, struct train_resul
                                struct error *err) {
     char path[FILE_PATH_BYTES];
     enum status status = file_join(path, trainer->job->out_folder, "model.safetensors", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = write_weights(trainer, path, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = sha256_file(path, result->weights_sha256, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = file_join(path, trainer->job->out_folder, "model.json", err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     struct str text = STR_INIT;
     add_report(trainer, result, &text);
@@ -107,7 +107,7 @@ enum status evaluation_report_write(const struct trainer *trainer, struct error 
     struct evaluation evaluation;
     struct str text = STR_INIT;
     enum status status = evaluation_report_path(trainer, path, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     scorer_end(trainer->scorer, &evaluation);
     str_copy(evaluation.precision, sizeof evaluation.precision,
@@ -125,7 +125,7 @@ enum status model_snapshot_write(const struct trainer *trainer, struct error *er
     const char *folder = trainer->job->weights_folder;
     snprintf(name, sizeof name, "%012lld.safetensors", (long long)trainer->checkpoint.step);
     enum status status = file_make_dirs(folder, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = file_join(path, folder, name, err);
-    return status == STATUS_OK ? write_weights(trainer, path, err) : status;
+    return status ? status : write_weights(trainer, path, err);
 }

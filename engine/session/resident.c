@@ -8,7 +8,7 @@ static enum status place(struct resident *resident, void **out, const void *from
                          struct error *err) {
     struct device *device = resident->device;
     enum status status = device->backend->alloc(device, out, bytes, "the data set", err);
-    if (status == STATUS_OK && from)
+    if (!status && from)
         device->backend->upload(device, *out, from, bytes);
     return status;
 }
@@ -21,11 +21,11 @@ enum status resident_create(struct resident *resident, struct device *device,
     *resident = (struct resident){.device = device, .plan = *plan, .count = (int)count};
     enum status status =
         place(resident, &resident->images, split->images, count * input_bytes(&plan->input), err);
-    if (status == STATUS_OK)
+    if (!status)
         status = place(resident, &resident->labels, split->labels, count * each, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = place(resident, &resident->order, NULL, count * each, err);
-    if (status == STATUS_OK)
+    if (!status)
         resident->host_order = xcalloc(count, each);
     else
         resident_release(resident);

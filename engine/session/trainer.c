@@ -41,14 +41,14 @@ static enum status save(struct trainer *trainer, struct error *err) {
     for (int i = 0; i < CHECKPOINT_TALLIES; i++) {
         read_tally(&trainer->runnable[i], checkpoint->tally[i]);
         enum status status = check_finite(checkpoint->tally[i], err);
-        if (status != STATUS_OK)
+        if (status)
             return status;
     }
     enum status status = checkpoint_write(checkpoint, str_text(&trainer->run),
                                           &trainer->student_params, trainer->checkpoint_path, err);
-    if (status == STATUS_OK && trainer->job->weights_folder)
+    if (!status && trainer->job->weights_folder)
         status = model_snapshot_write(trainer, err);
-    if (status == STATUS_OK && trainer->callbacks->checkpoint)
+    if (!status && trainer->callbacks->checkpoint)
         trainer->callbacks->checkpoint(trainer->callbacks->ctx, checkpoint->step);
     return status;
 }
@@ -90,7 +90,7 @@ enum status trainer_tick(struct trainer *trainer, const char *phase, struct erro
     /* before the first step a checkpoint would only replace an older, better one */
     if (wish == TRAIN_STOP && trainer->checkpoint.step > trainer->started_step) {
         enum status status = save(trainer, err);
-        if (status != STATUS_OK)
+        if (status)
             return status;
     }
     return cancelled(trainer, err);
@@ -135,7 +135,7 @@ static enum status report(struct trainer *trainer, struct error *err) {
         double tally[TALLY_FIELDS];
         read_tally(&trainer->runnable[i], tally);
         enum status status = check_finite(tally, err);
-        if (status != STATUS_OK)
+        if (status)
             return status;
         for (int k = 0; k < TALLY_BAD_STEP; k++)
             sum[k] += tally[k];
@@ -166,7 +166,7 @@ static enum status run_steps(const struct runnable *runnable, struct loader *loa
     if (loader) {
         struct loader_batch batch;
         enum status status = loader_next(loader, &batch, err);
-        if (status != STATUS_OK)
+        if (status)
             return status;
         feed(runnable, &batch);
     }
@@ -245,7 +245,7 @@ static enum status score(struct trainer *trainer, const struct step *step, struc
     size_t classes = (size_t)trainer->dataset.classes;
     exec_read(runnable->exec, runnable->program.logits, trainer->logits);
     enum status status = exec_synchronize(runnable->exec, err);
-    for (int i = 0; i < step->n_valid && status == STATUS_OK; i++)
+    for (int i = 0; i < step->n_valid && !status; i++)
         status = scorer_add(trainer->scorer, step->first + i,
                             trainer->dataset.test.labels[step->first + i],
                             trainer->logits + (size_t)i * classes, NULL, err);
@@ -264,12 +264,12 @@ static enum status evaluate_batches(struct trainer *trainer, struct loader *load
         for (; count < most && done < batches; count++)
             steps[count] = evaluation_step(trainer, done++);
         enum status status = run_steps(runnable, loader, steps, count, err);
-        if (status == STATUS_OK && trainer->scorer)
+        if (!status && trainer->scorer)
             status = score(trainer, &steps[0], err);
         /* a mere stop waits: a checkpoint at an epoch's end must hold its evaluation */
-        if (status == STATUS_OK && ask(trainer, "evaluating") == TRAIN_ABANDON)
+        if (!status && ask(trainer, "evaluating") == TRAIN_ABANDON)
             status = cancelled(trainer, err);
-        if (status != STATUS_OK)
+        if (status)
             return status;
     }
     return STATUS_OK;
@@ -294,7 +294,7 @@ static enum status begin_scoring(struct trainer *trainer, struct error *err) {
 }
 
 static enum status end_scoring(struct trainer *trainer, enum status status, struct error *err) {
-    if (status == STATUS_OK && trainer->scorer)
+    if (!status && trainer->scorer)
         status = evaluation_report_write(trainer, err);
     scorer_free(trainer->scorer);
     free(trainer->logits);
@@ -307,18 +307,18 @@ static enum status evaluate(struct trainer *trainer, struct error *err) {
     int64_t begin_ns = clock_mono_ns();
     struct loader *loader = NULL;
     enum status status = open_test(trainer, &loader, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = begin_scoring(trainer, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = evaluate_batches(trainer, loader, err);
     status = end_scoring(trainer, status, err);
     loader_free(loader);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     double tally[TALLY_FIELDS];
     read_tally(&trainer->runnable[PROGRAM_EVAL], tally);
     status = check_finite(tally, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     struct metric_point point = new_point(trainer, METRIC_EVAL);
     divide_tally(tally, &point);
@@ -341,9 +341,9 @@ static enum status after_steps(struct trainer *trainer, struct error *err) {
     enum status status = STATUS_OK;
     if (in_epoch == 0 || in_epoch % trainer->report_every == 0)
         status = report(trainer, err);
-    if (status == STATUS_OK && in_epoch == 0)
+    if (!status && in_epoch == 0)
         status = evaluate(trainer, err);
-    if (status == STATUS_OK && (step % trainer->checkpoint_every == 0 || step == trainer->steps))
+    if (!status && (step % trainer->checkpoint_every == 0 || step == trainer->steps))
         status = save(trainer, err);
     return status;
 }
@@ -355,11 +355,11 @@ static enum status train(struct trainer *trainer, struct error *err) {
     enum status status = STATUS_OK;
     if (!trainer->train_data.count)
         status = loader_create(&trainer->loader, &plan, err);
-    while (status == STATUS_OK && trainer->checkpoint.step < trainer->steps) {
+    while (!status && trainer->checkpoint.step < trainer->steps) {
         status = trainer_tick(trainer, "training", err);
-        if (status == STATUS_OK)
+        if (!status)
             status = train_steps(trainer, err);
-        if (status == STATUS_OK)
+        if (!status)
             status = after_steps(trainer, err);
     }
     return status;
@@ -386,13 +386,13 @@ enum status trainer_run(const struct train_job *job, const struct train_callback
     trainer.progress.loss = trainer.progress.top1 = NAN;
     trainer.progress.epochs = job->spec->epochs;
     enum status status = trainer_setup(&trainer, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = train(&trainer, err);
-    if (status == STATUS_OK && !has_evaluation(&trainer))
+    if (!status && !has_evaluation(&trainer))
         status = evaluate(&trainer, err); /* an older version's last checkpoint came without */
-    if (status == STATUS_OK)
+    if (!status)
         status = trainer_tick(&trainer, "saving", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = finish(&trainer, result, err);
     trainer_release(&trainer);
     return status;
@@ -408,7 +408,7 @@ enum status trainer_estimate(const struct train_job *job, struct train_estimate 
                              struct error *err) {
     struct trainer trainer = {.job = job, .spec = job->spec};
     enum status status = trainer_open_parts(&trainer, err);
-    if (status == STATUS_OK) {
+    if (!status) {
         int64_t count = trainer.dataset.train.count, batch = job->spec->batch_size;
         int rows = (int)(count < batch ? count : batch);
         struct program_plan plan = trainer_plan(&trainer, (int)batch, rows);

@@ -33,9 +33,9 @@ static enum status set_input(struct trainer *trainer, struct error *err) {
     const struct dataset *dataset = &trainer->dataset;
     struct train_input size;
     enum status status = train_input_of(&size, trainer->spec, dataset->height, dataset->width, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = train_input_check_channels(trainer->spec, dataset->channels, err);
-    if (status == STATUS_OK)
+    if (!status)
         trainer->input = (struct input){size.height, size.width, dataset->channels, size.shorter,
                                         (enum resample_filter)trainer->spec->interpolation};
     return status;
@@ -53,7 +53,7 @@ static enum status open_data(struct trainer *trainer, struct error *err) {
     const struct dataset_watch watch = {trainer, go_on};
     enum status status = dataset_open_watched(dataset, trainer->job->dataset_folder, NULL,
                                               trainer->callbacks ? &watch : NULL, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     split_limit(&dataset->train, spec->train_limit);
     split_limit(&dataset->test, spec->test_limit);
@@ -66,15 +66,14 @@ static enum status open_student(struct trainer *trainer, struct error *err) {
     struct network_size size = {input->height, input->width, input->channels,
                                 trainer->dataset.classes};
     enum status status = network_init(&trainer->student, spec->student, size, spec->decay_all, err);
-    return status == STATUS_OK ? network_check_drop_path(&trainer->student, spec->drop_path, err)
-                               : status;
+    return status ? status : network_check_drop_path(&trainer->student, spec->drop_path, err);
 }
 
 static enum status check_init(const struct trainer *trainer, struct error *err) {
     char path[FILE_PATH_BYTES];
     const char *init = trainer->job->init_path;
     enum status status = init ? model_weights_path(path, init, err) : STATUS_OK;
-    if (status != STATUS_OK || !init || file_exists(path))
+    if (status || !init || file_exists(path))
         return status;
     return error_set_field(err, STATUS_NOT_FOUND, "init", "init: there is no file %s", path);
 }
@@ -88,25 +87,25 @@ static enum status load_teacher(struct trainer *trainer, struct error *err) {
 /* What is quickly checked goes first: looking at a data set's pictures may take minutes. */
 enum status trainer_open_parts(struct trainer *trainer, struct error *err) {
     enum status status = zoo_check(trainer->spec->student, "student", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = check_init(trainer, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = load_teacher(trainer, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = open_data(trainer, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = open_student(trainer, err);
-    return status == STATUS_OK && trainer->job->teacher_path ? check_teacher(trainer, err) : status;
+    return status || !trainer->job->teacher_path ? status : check_teacher(trainer, err);
 }
 
 static enum status open_device(struct trainer *trainer, struct error *err) {
     const struct train_spec *spec = trainer->spec;
     enum status status =
         device_open(&trainer->device, (enum device_kind)spec->device, (int)spec->threads, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     status = device_check_precision(&trainer->device, (enum precision)spec->precision, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     trainer->device.eager = spec->graph == GRAPH_OFF;
     identity_of_device(&trainer->device, trainer->checkpoint.identity);
@@ -119,9 +118,9 @@ static enum status load_init(const struct trainer *trainer, float *weight, float
     char path[FILE_PATH_BYTES];
     struct safetensors file;
     enum status status = model_weights_path(path, trainer->job->init_path, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = safetensors_open(&file, path, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     status = network_load(&trainer->student, &file, weight, state, NULL, err);
     safetensors_close(&file);
@@ -133,7 +132,7 @@ static enum status fill_student(struct trainer *trainer, struct error *err) {
     int slots = optimizer_table[trainer->spec->optimizer].slots;
     enum status status =
         params_create(&trainer->student_params, &trainer->device, table, slots, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     float *weight = xcalloc(table->weight_floats + 1, sizeof *weight);
     float *state = xcalloc(table->state_floats + 1, sizeof *state);
@@ -141,7 +140,7 @@ static enum status fill_student(struct trainer *trainer, struct error *err) {
         status = load_init(trainer, weight, state, err);
     else
         network_randomise(&trainer->student, (uint64_t)trainer->spec->seed, weight, state);
-    if (status == STATUS_OK)
+    if (!status)
         params_upload(&trainer->student_params, weight, state);
     free(weight);
     free(state);
@@ -152,7 +151,7 @@ static enum status fill_teacher(struct trainer *trainer, struct error *err) {
     struct loaded_model *teacher = &trainer->teacher;
     enum status status =
         params_create(&trainer->teacher_params, &trainer->device, &teacher->network.table, 0, err);
-    if (status == STATUS_OK)
+    if (!status)
         params_upload(&trainer->teacher_params, teacher->weight, teacher->state);
     return status;
 }
@@ -229,7 +228,7 @@ static enum status build(struct trainer *trainer, int which, int batch, int rows
     struct params *params[] = {&trainer->student_params, &trainer->teacher_params};
     enum status status =
         exec_create(&runnable->exec, &trainer->device, &runnable->program.program, params, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     if (data->count)
         resident_bind(data, &runnable->program, runnable->exec);
@@ -244,11 +243,11 @@ static enum status build_programs(struct trainer *trainer, struct error *err) {
     enum status status = STATUS_OK;
     if (count >= batch)
         status = build(trainer, PROGRAM_FULL, batch, batch, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = trainer_tick(trainer, "preparing", err);
-    if (status == STATUS_OK && rest)
+    if (!status && rest)
         status = build(trainer, PROGRAM_REMAINDER, batch, (int)rest, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = build(trainer, PROGRAM_EVAL, EVAL_BATCH, EVAL_BATCH, err);
     return status;
 }
@@ -273,9 +272,9 @@ static bool wants_resident(const struct trainer *trainer) {
 static enum status build_resident(struct trainer *trainer, struct error *err) {
     struct loader_plan train = trainer_train_plan(trainer, 0), test = trainer_test_plan(trainer);
     enum status status = resident_create(&trainer->train_data, &trainer->device, &train, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = resident_create(&trainer->test_data, &trainer->device, &test, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = build_programs(trainer, err);
     return status;
 }
@@ -290,7 +289,7 @@ static enum status build_all(struct trainer *trainer, struct error *err) {
         release_programs(trainer);
         return build_programs(trainer, err);
     }
-    if (status != STATUS_OK && err)
+    if (status && err)
         *err = full;
     return status;
 }
@@ -313,9 +312,9 @@ static enum status add_weights(struct str *run, const char *name, const char *pa
     if (!path)
         return STATUS_OK;
     enum status status = model_weights_path(file, path, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = sha256_file(file, hex, err);
-    if (status == STATUS_OK)
+    if (!status)
         str_addf(run, "\n%s: %s", name, hex);
     return status;
 }
@@ -342,14 +341,14 @@ static enum status identify_run(struct trainer *trainer, struct error *err) {
     str_addf(run, "\npictures or labels: %s", trainer->dataset.sha256);
     add_card(run, &info);
     enum status status = add_weights(run, "teacher", trainer->job->teacher_path, err);
-    return status == STATUS_OK ? add_weights(run, "init", trainer->job->init_path, err) : status;
+    return status ? status : add_weights(run, "init", trainer->job->init_path, err);
 }
 
 static enum status resume(struct trainer *trainer, struct error *err) {
     struct checkpoint *now = &trainer->checkpoint, read;
     enum status status = checkpoint_read(&read, str_text(&trainer->run), &trainer->student_params,
                                          trainer->checkpoint_path, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     read.reproducible &= str_equal(read.identity, now->identity);
     str_copy(read.identity, sizeof read.identity, now->identity);
@@ -364,25 +363,25 @@ static enum status resume(struct trainer *trainer, struct error *err) {
 
 enum status trainer_setup(struct trainer *trainer, struct error *err) {
     enum status status = file_make_dirs(trainer->job->out_folder, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = file_join(trainer->checkpoint_path, trainer->job->out_folder,
                            "checkpoint.safetensors", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = trainer_open_parts(trainer, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = open_device(trainer, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = identify_run(trainer, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = fill_student(trainer, err);
-    if (status == STATUS_OK && trainer->job->teacher_path)
+    if (!status && trainer->job->teacher_path)
         status = fill_teacher(trainer, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     count_steps(trainer);
     trainer->checkpoint.reproducible = true;
     status = build_all(trainer, err);
-    if (status == STATUS_OK && trainer->job->resume && file_exists(trainer->checkpoint_path))
+    if (!status && trainer->job->resume && file_exists(trainer->checkpoint_path))
         status = resume(trainer, err);
     return status;
 }

@@ -60,7 +60,7 @@ static int threads_for(const struct kernel_context *context, const struct dnn_pr
 static enum status prepare(const struct kernel_context *context, const struct dnn_problem *problem,
                            void **state, size_t *workspace_bytes, struct error *err) {
     enum status status = cpu_check_types(context, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     struct conv *conv = xcalloc(1, sizeof *conv);
     *state = conv;
@@ -76,14 +76,14 @@ static enum status prepare(const struct kernel_context *context, const struct dn
     }
     if (winograd_fits(context, problem)) {
         status = winograd_create(&conv->winograd, context, problem, err);
-        if (status == STATUS_OK)
+        if (!status)
             *workspace_bytes = winograd_workspace_bytes(conv->winograd);
         return status;
     }
     conv->threads = threads_for(context, problem);
     parallel_set_threads(conv->threads);
     status = dnn_conv_create(&conv->dnn, cpu_of(context)->dnn, problem, err);
-    if (status == STATUS_OK)
+    if (!status)
         *workspace_bytes = dnn_conv_workspace_bytes(conv->dnn);
     return status;
 }

@@ -158,7 +158,7 @@ static enum status cpu_open(struct device *device, struct error *err) {
                                device->threads);
     struct cpu *cpu = xcalloc(1, sizeof *cpu);
     enum status status = dnn_open(&cpu->dnn, err);
-    if (status != STATUS_OK) {
+    if (status) {
         free(cpu);
         return status;
     }
@@ -189,7 +189,7 @@ static enum status cpu_alloc(struct device *device, void **out, size_t bytes, co
                              struct error *err) {
     enum status status = mem_alloc_large(out, bytes, what, err);
     (void)device;
-    if (status == STATUS_OK)
+    if (!status)
         wish_large_pages(*out, bytes);
     return status;
 }

@@ -269,7 +269,7 @@ static enum status init_operands(struct dnn_conv *conv, struct error *err) {
     other = dnn_operand_init(&conv->weight, conv->dnn, weight, query_md(conv, role->weight, 0),
                              role->weight_moves, status ? NULL : err);
     status = status ? status : other;
-    if (status == STATUS_OK && problem->bias)
+    if (!status && problem->bias)
         status = dnn_operand_init(&conv->bias, conv->dnn, bias_md(problem),
                                   query_md(conv, dnnl_query_weights_md, 1), DNN_READ, err);
     return status;
@@ -297,11 +297,11 @@ enum status dnn_conv_create(struct dnn_conv **out, struct dnn *dnn,
     enum status status = STATUS_OK;
     if (chosen != dnnl_success)
         status = dnn_error(err, chosen, "convolution");
-    if (status == STATUS_OK)
+    if (!status)
         status = init_operands(conv, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = init_memory(conv, err);
-    if (status != STATUS_OK) {
+    if (status) {
         dnn_conv_free(conv);
         return status;
     }

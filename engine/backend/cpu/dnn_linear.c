@@ -129,7 +129,7 @@ static enum status init_weights(struct dnn_linear *linear, struct error *err) {
     enum status status =
         dnn_operand_init(&linear->weights, linear->dnn, outside,
                          query_md(linear, dnnl_query_weights_md, 0), DNN_READ, err);
-    if (status != STATUS_OK || !linear->problem.constant_weight)
+    if (status || !linear->problem.constant_weight)
         return status;
     return mem_alloc_large(&linear->constant_weight, dnn_md_bytes(linear->weights.inside_md),
                            "weights of a linear layer", err);
@@ -145,11 +145,11 @@ enum status dnn_linear_create(struct dnn_linear **out, struct dnn *dnn,
     enum status status = STATUS_OK;
     if (chosen != dnnl_success)
         status = dnn_error(err, chosen, "linear layer");
-    if (status == STATUS_OK)
+    if (!status)
         status = init_memory(linear, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = init_weights(linear, err);
-    if (status != STATUS_OK) {
+    if (status) {
         dnn_linear_free(linear);
         return status;
     }

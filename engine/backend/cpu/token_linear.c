@@ -20,9 +20,9 @@ static enum status prepare(const struct kernel_context *context,
     struct dnn_linear *linear;
     enum status status = cpu_check_types(context, err);
     parallel_set_threads(context->device->threads);
-    if (status == STATUS_OK)
+    if (!status)
         status = dnn_linear_create(&linear, cpu_of(context)->dnn, problem, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     *state = linear;
     *workspace_bytes = dnn_linear_workspace_bytes(linear);

@@ -60,7 +60,7 @@ static enum status load_api(struct blas_api *api, struct error *err) {
     void *library = NULL;
     enum status status = library_open_blas(&library, err);
 #define BLAS_LOAD(name)                                                                            \
-    if (status == STATUS_OK)                                                                       \
+    if (!status)                                                                                   \
         status = library_function((void **)&api->name, library, #name, err);
     BLAS_FUNCTIONS(BLAS_LOAD)
 #undef BLAS_LOAD
@@ -79,14 +79,14 @@ static enum status use_stream(struct blas *blas, void *stream, struct error *err
 enum status blas_open(struct blas **out, void *stream, struct error *err) {
     struct blas *blas = xcalloc(1, sizeof *blas);
     enum status status = load_api(&blas->api, err);
-    if (status == STATUS_OK) {
+    if (!status) {
         size_t version = blas->api.cublasLtGetVersion();
         snprintf(blas->version, sizeof blas->version, "cuBLASLt %zu.%zu.%zu", version / 10000,
                  version / 100 % 100, version % 100);
     }
-    if (status == STATUS_OK && stream)
+    if (!status && stream)
         status = use_stream(blas, stream, err);
-    if (status == STATUS_OK)
+    if (!status)
         *out = blas;
     else
         blas_close(blas);

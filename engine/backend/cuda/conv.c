@@ -176,7 +176,7 @@ static enum status add_zeros(struct conv_state *state, const struct kernel_conte
     struct device *device = context->device;
     size_t bytes = (size_t)context_out(context, 0)->shape.c * sizeof(float);
     enum status status = device->backend->alloc(device, &state->zeros, bytes, "no bias", err);
-    if (status == STATUS_OK)
+    if (!status)
         device->backend->fill(device, state->zeros, 0, bytes);
     return status;
 }
@@ -196,8 +196,7 @@ enum status cuda_conv_prepare(const struct kernel_context *context, void **out,
     else if (choice->problem.kind == DNN_CONV_DW)
         *workspace_bytes = launch_conv_dw_workspace_bytes(&cuda_of(context)->queue, &conv);
     enum status status = cuda_prepare(context, NULL, NULL, err);
-    if (status == STATUS_OK && choice->plan && choice->problem.bias &&
-        context->op->in[2] == NO_VALUE)
+    if (!status && choice->plan && choice->problem.bias && context->op->in[2] == NO_VALUE)
         status = add_zeros(state, context, err);
     return status;
 }

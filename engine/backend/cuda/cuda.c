@@ -117,9 +117,9 @@ enum status cuda_prepare(const struct kernel_context *context, void **state,
     enum status status = STATUS_OK;
     (void)state;
     (void)workspace_bytes;
-    for (int i = 0; i < OP_MAX_IN && status == STATUS_OK; i++)
+    for (int i = 0; i < OP_MAX_IN && !status; i++)
         status = check_size(context, context->op->in[i], context->in[i], err);
-    for (int i = 0; i < OP_MAX_OUT && status == STATUS_OK; i++)
+    for (int i = 0; i < OP_MAX_OUT && !status; i++)
         status = check_size(context, context->op->out[i], context->out[i], err);
     return status;
 }

@@ -155,10 +155,10 @@ static enum status find_device(struct error *err) {
     void *driver = NULL;
     int count = 0;
     enum status status = library_open(&driver, "libcuda.so.1", "NVIDIA's driver", err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     status = check(cudaGetDeviceCount(&count), "looking for a GPU", err);
-    if (status == STATUS_OK && count == 0)
+    if (!status && count == 0)
         return error_set_field(err, STATUS_UNSUPPORTED, "device",
                                "device=cuda: the driver shows no GPU");
     return status;
@@ -169,9 +169,9 @@ static enum status describe(struct device *device, struct error *err) {
     struct cudaDeviceProp properties;
     int driver = 0;
     enum status status = check(cudaGetDeviceProperties(&properties, 0), "its properties", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = check(cudaDriverGetVersion(&driver), "the driver's version", err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     gpu->cuda.queue.processors = properties.multiProcessorCount;
     gpu->cuda.queue.shared_bytes = properties.sharedMemPerBlockOptin;
@@ -194,7 +194,7 @@ static enum status check_kernels(struct gpu *gpu, struct error *err) {
 static enum status make_stream(struct gpu *gpu, struct error *err) {
     enum status status =
         check(cudaStreamCreateWithFlags(&gpu->stream, cudaStreamNonBlocking), "a stream", err);
-    if (status == STATUS_OK)
+    if (!status)
         status = check(cudaMalloc((void **)&gpu->steps, STEP_SLOTS * sizeof *gpu->steps),
                        "memory of the steps", err);
     gpu->cuda.queue.stream = gpu->stream;
@@ -215,22 +215,22 @@ static void gpu_close(struct device *device) {
 
 static enum status gpu_open(struct device *device, struct error *err) {
     enum status status = find_device(err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     struct gpu *gpu = xcalloc(1, sizeof *gpu);
     device->state = gpu;
     status = make_stream(gpu, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = cuda_read_pointwise(&gpu->cuda.pointwise, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = blas_open(&gpu->cuda.blas, gpu->stream, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = dnn_open(&gpu->cuda.dnn, gpu->stream, NULL, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = describe(device, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = check_kernels(gpu, err);
-    if (status != STATUS_OK)
+    if (status)
         gpu_close(device);
     return status;
 }

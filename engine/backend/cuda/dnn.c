@@ -36,10 +36,10 @@ static enum status load_api(struct dnn_api *api, struct error *err) {
     static const char owner[] = "cuDNN 9 (libcudnn9-cuda-13, or pip's nvidia-cudnn-cu13)";
     void *library = NULL;
     enum status status = library_open_blas(&library, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = library_open(&library, "libcudnn.so.9", owner, err);
 #define DNN_LOAD(name)                                                                             \
-    if (status == STATUS_OK)                                                                       \
+    if (!status)                                                                                   \
         status = library_function((void **)&api->name, library, #name, err);
     DNN_FUNCTIONS(DNN_LOAD)
 #undef DNN_LOAD
@@ -82,11 +82,11 @@ enum status dnn_open(struct dnn **out, void *stream, const char *properties, str
     struct dnn *dnn = xcalloc(1, sizeof *dnn);
     dnn->bag.api = &dnn->api;
     enum status status = load_api(&dnn->api, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = check_version(dnn, err);
-    if (status == STATUS_OK)
+    if (!status)
         status = properties ? use_properties(dnn, properties, err) : use_stream(dnn, stream, err);
-    if (status == STATUS_OK)
+    if (!status)
         *out = dnn;
     else
         dnn_close(dnn);

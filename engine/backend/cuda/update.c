@@ -35,7 +35,7 @@ enum status cuda_distill_loss_prepare(const struct kernel_context *context, void
     struct loss_size size = {shape.n, shape.c, context->in[0] == FORMAT_NATIVE,
                              context->op->in[1] != NO_VALUE};
     enum status status = cuda_prepare(context, NULL, NULL, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     struct loss_plan *plan = xcalloc(1, sizeof *plan);
     *plan = launch_distill_loss_plan(&cuda_of(context)->queue, size);

@@ -54,7 +54,7 @@ static bool same_build(const struct backend_module *module) {
 static enum status module_open(struct device *device, struct error *err) {
     void *library = NULL;
     enum status status = load(&library, err);
-    if (status != STATUS_OK)
+    if (status)
         return status;
     const struct backend_module *module = dlsym(library, "distill_backend_module");
     if (!module || !same_build(module))

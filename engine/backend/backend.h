@@ -30,7 +30,7 @@ struct device {
     int threads;
     bool eager;         /* runs op by op even where a step could be captured */
     bool constant;      /* weights stay as they are: each exec is refreshed once */
-    size_t kept_bytes;  /* that kernels made of them, beside what execs hold */
+    size_t kept_bytes;  /* of what kernels have made of constant weights; not part of any exec */
     void *state;        /* the backend's own */
     char identity[256]; /* backend, processor features and library versions, one line */
 };
@@ -63,8 +63,8 @@ typedef enum status kernel_prepare_fn(const struct kernel_context *context, void
 typedef void kernel_refresh_fn(void *state, const struct kernel_args *args);
 typedef void kernel_run_fn(void *state, const struct kernel_args *args);
 typedef void kernel_release_fn(void *state);
-/* Runs calls that follow each other, at most KERNEL_CALLS, in any order: none writes where another
- * one reads. */
+/* Runs up to KERNEL_CALLS calls of this kernel that follow each other, in any order. None of them
+ * writes what another one reads. */
 enum { KERNEL_CALLS = 64 };
 typedef void kernel_run_all_fn(const struct kernel_args *const *args, int count);
 
@@ -91,19 +91,21 @@ typedef void backend_free_fn(struct device *device, void *ptr);
 typedef void backend_copy_fn(struct device *device, void *to, const void *from, size_t bytes);
 typedef void backend_fill_fn(struct device *device, void *ptr, int byte, size_t bytes);
 typedef enum status backend_synchronize_fn(struct device *device, struct error *err);
-/* Hands steps to a device that cannot read them where they lie, into its slots from the first on;
- * what was enqueued before keeps those it had. */
+/* Copies steps into the device's slots 0 to count - 1, for a device that cannot read the host's
+ * memory. What was enqueued before still sees the steps that it was enqueued with. */
 typedef void backend_steps_fn(struct device *device, const struct step *steps, int count);
-/* The slot that kernels read which are run or recorded from here on. */
+/* Chooses the slot whose step is read by kernels that are run or recorded from now on. */
 typedef void backend_slot_fn(struct device *device, int slot);
 /* From here on kernels are recorded instead of run. */
 typedef void backend_capture_begin_fn(struct device *device);
-/* What was recorded, or NULL and the device's sticky error. */
+/* Ends recording. Returns what was recorded; NULL after a failure, which is the device's sticky
+ * error then. */
 typedef void *backend_capture_end_fn(struct device *device);
 /* Runs or frees what was recorded. */
 typedef void backend_graph_fn(struct device *device, void *graph);
-/* How many ops from index on one kernel does at once, at least 1; *merged comes in as the op at
- * index and becomes the one that does it all. What lies between them is in no place then. */
+/* Lets a backend fuse ops. Returns how many ops, from index on, one kernel replaces (at least 1).
+ * *merged is the op at index on entry and the fused op on return. Values between the fused ops are
+ * stored only where the fused op has them as outputs. */
 typedef int backend_merge_fn(const struct program *program, int index, struct op *merged);
 /* Bytes of a value in the NATIVE format. */
 typedef size_t backend_native_bytes_fn(const struct device *device, const struct value *value);
@@ -142,8 +144,9 @@ struct backend_module {
 /* The backends of this build, the preferred one first, NULL at the end (generated). */
 extern const struct backend *const backend_table[];
 
-/* Opens a device: auto takes the first of the table that is there. UNSUPPORTED and the field device
- * say that it is not; all other failures are of one that is, and no other one is taken instead. */
+/* Opens a device; auto takes the first backend of the table whose device is present. UNSUPPORTED
+ * with the field device means: not present. Any other error comes from a device that is present; no
+ * other one is tried. */
 MUST_CHECK enum status device_open(struct device *device, enum device_kind kind, int threads,
                                    struct error *err);
 void device_close(struct device *device); /* Zeroed or open. */

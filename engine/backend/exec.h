@@ -23,7 +23,8 @@ void exec_free(struct exec *exec); /* NULL is allowed. */
 /* Runs the prologue again; call it after parameters have changed from outside or by training. */
 void exec_refresh(struct exec *exec);
 
-/* Says where a shared value lies on the device; before the first run, and for all that follow. */
+/* Says where a shared value lies on the device. Call it before the first run; it holds for all
+ * runs. */
 void exec_bind(struct exec *exec, int value, void *ptr);
 
 /* Runs all sections but the prologue, once. */
@@ -37,21 +38,23 @@ void exec_run_steps(struct exec *exec, const struct step *steps, int count);
  * backend merges runs all of them, the others nothing. */
 void exec_run_op(struct exec *exec, int op, const struct step *step);
 
-/* The same, so many times, as one launch that exec_replay makes: ops of a few microseconds cannot
- * be timed otherwise. The program must have run before. NULL on a device that does not capture, or
- * after its sticky error. Ended by exec_forget. */
+/* Records what exec_run_op does, so many times, as one launch that exec_replay makes: ops of a few
+ * microseconds cannot be timed otherwise. The program must have run before. Returns NULL on a
+ * device that does not capture, or after its sticky error. exec_forget frees the recording. */
 void *exec_record_op(struct exec *exec, int op, const struct step *step, int times);
 void exec_replay(struct exec *exec, void *recorded);
-void exec_forget(struct exec *exec, void *recorded); /* NULL, or what no replay is left of. */
 
-/* Does the value lie anywhere? Not if it is between ops that the backend merges. */
+/* Frees a recording, or nothing for NULL. All its replays must have finished. */
+void exec_forget(struct exec *exec, void *recorded);
+
+/* True if the value is stored. One between ops that the backend fuses may not be. */
 bool exec_has(const struct exec *exec, int value);
 
 /* Writes or reads a persistent value, or an activation that is alive, in PLAIN form. */
 void exec_write(struct exec *exec, int value, const void *data);
 void exec_read(struct exec *exec, int value, void *data);
 
-/* Waits for the device; its sticky error, if any. */
+/* Waits for the device; returns its sticky error, if there is one. */
 MUST_CHECK enum status exec_synchronize(struct exec *exec, struct error *err);
 
 /* Fills activations and workspace with NaN bytes, so that a kernel that leaves a part of its

@@ -2,10 +2,10 @@
  * exec_internal.h - how an executable is made; for exec.c and compile.c only.
  *
  * A place is a value in one format; most values have one, a value that two kernels want in
- * different formats has two, with a reorder between them. Reorders of parameters stand together: of
- * those that stay as they are in the prologue, of weights where a step begins, of gradients before
- * the update. A call is a kernel with its places resolved. Places that are not persistent get
- * storage from the memory plan; an output that takes over an input's place shares its storage.
+ * different formats has two, with a reorder between them. Reorders of parameters are grouped: of
+ * constant ones in the prologue, of weights at the start of a step, of gradients just before the
+ * update. A call is a kernel with its places resolved. Places that are not persistent get storage
+ * from the memory plan; an output that takes over an input's place shares its storage.
  */
 #ifndef ENGINE_BACKEND_EXEC_INTERNAL_H
 #define ENGINE_BACKEND_EXEC_INTERNAL_H

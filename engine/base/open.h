@@ -1,10 +1,10 @@
 /*
  * open.h - opens what is to be read; on paths that are strict no link is followed.
  *
- * A path that begins with two slashes is strict: it is opened only if no part of it is a link, at
- * the moment of opening, and only as a regular file or a folder. So what a strict path says is
- * where the bytes come from, also while somebody else moves files about. Everywhere else Linux
- * takes two slashes for one, and what is joined to a strict path is strict in any thread.
+ * A path that begins with two slashes is strict: it is opened only if no part of it is a link at
+ * the moment of opening, and only as a regular file or a folder. So the bytes come from where the
+ * path says, even while somebody else moves files about. A name appended to a strict path gives a
+ * strict path. Everything but this header takes two slashes for one, as Linux does.
  *
  * Errors:  -1 and errno; of a strict path ELOOP or ENOTDIR for a link, EINVAL for a device, pipe or
  *          socket: CORRUPT by open_failed, as what somebody handed over holds what it must not.

@@ -61,8 +61,8 @@ bool str_parse_double(const char *text, double *value); /* Finite only; locale-i
 /* Edit distance; both at most 64 characters, else a large number. */
 int str_distance(const char *a, const char *b);
 
-/* For "did you mean": makes *best (NULL: none yet) the candidate if that is nearer to name, of
- * whose letters at most a third and one more may be wrong. */
+/* For "did you mean": sets *best (NULL: none yet) to the candidate if that is nearer to name. The
+ * first one must differ in no more than a third of name's letters and one more. */
 void str_nearer(const char **best, const char *name, const char *candidate);
 
 #endif

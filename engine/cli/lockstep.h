@@ -7,11 +7,12 @@
  * that each op is judged by itself. Memory is filled with NaN before, so that what a kernel forgets
  * to write is found too.
  *
- * A difference is a part of the first side's output, or, where that is more, of the terms whose sum
- * it is. In front of a batch norm the gradient of a bias is a sum that is zero: what it has instead
- * are rounding errors of the terms, and no two backends have the same. How large the terms are a
- * third side tells, the first backend with inputs that are a little off: if t are the terms, the
- * output changes by that part of about the root of the sum of t^2, whatever they add up to.
+ * A difference is told relative to the first side's output or, where these are larger, to the terms
+ * whose sum the output is. The gradient of a bias in front of a batch norm needs this: its terms
+ * add up to zero, so only their rounding errors are left, and no two backends have the same. A
+ * third side measures how large the terms are. It is the first backend with inputs that are off by
+ * a small part: if t are the terms, the output changes by that part of about the root of the sum of
+ * t^2, whatever they add up to.
  *
  * Ownership: open ... close; borrows the plan.
  * Errors:    CONFLICT names the op and the output that differ.
@@ -42,8 +43,8 @@ void lockstep_close(struct lockstep *lockstep); /* Zeroed or open. */
 /* Runs an op on both sides; ops in their order, each is then compared. */
 MUST_CHECK enum status lockstep_run(struct lockstep *lockstep, int op, struct error *err);
 
-/* Compares the outputs that both sides have (one may compute several ops at once) and hands them
- * over. */
+/* Compares the outputs that both sides have, and gives the second side those of the first. A side
+ * that computes several ops at once may lack some. */
 MUST_CHECK enum status lockstep_compare(struct lockstep *lockstep, int op, struct error *err);
 
 #endif

@@ -22,7 +22,7 @@ struct rig_options {
     int precision, mode, optimizer;
     double clip_norm;
     int64_t threads;
-    bool resident; /* no row: batches are taken from a data set on the device, of one batch */
+    bool resident; /* no row: batches come from a data set on the device, itself of one batch */
 };
 
 enum rig_mode { RIG_TRAIN, RIG_INFER };

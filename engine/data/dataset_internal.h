@@ -17,7 +17,8 @@ enum { DATASET_MAX_SIDE = 16384 };
 
 enum part { PART_TRAIN, PART_TEST, PART_COUNT };
 
-/* Places in dataset->storage, each twice: + PART_TRAIN and + PART_TEST. */
+/* Indices into dataset->storage. Each is for PART_TRAIN; the next one, + PART_TEST, is for that
+ * part. */
 enum storage {
     STORAGE_IMAGES = 0,  /* mem_alloc_large */
     STORAGE_LABELS = 2,  /* mem_alloc_large */

@@ -33,12 +33,12 @@ const struct incoming_kind *incoming_find(const char *name);
     "train-images-idx3-ubyte and the other three of IDX (or .gz), train.safetensors, "             \
     "test.safetensors, train, test, val or dataset with .tar, .tar.gz or .tgz, classes.txt"
 
-/* What of a check outlives it: bytes, to be written and read back by the same program. */
+/* The part of a check that can be kept: bytes, to be written and read back by the same program. */
 struct incoming_state {
-    uint64_t file_bytes; /* of the file, so far */
-    uint64_t at;         /* of its content, which differs where it is packed */
-    uint64_t skip;       /* bytes of the content that come next and may be anything */
-    uint32_t want, have; /* then so many are looked at together, of which block holds some */
+    uint64_t file_bytes; /* bytes of the file so far */
+    uint64_t at;         /* bytes of its content so far, which are more where it is packed */
+    uint64_t skip;       /* the next bytes of the content, which are not looked at */
+    uint32_t want, have; /* the bytes after those, looked at together; how many block holds */
     uint8_t block[TAR_BLOCK];
     union {
         struct {

@@ -1,10 +1,10 @@
 /*
  * rand_augment.h - the ops of RandAugment, as the DeiT recipe has them, and how they are drawn.
  *
- * They are timm's "increasing" list with a level from 0 to 10: the higher, the stronger. Each of
- * the ops of a picture is drawn with replacement, done one time of two, at a level with normal
- * noise; those of a direction take either. What PIL has is PIL's to 1 grey level; geometry is
- * bicubic and fills what comes from outside.
+ * They are timm's "increasing" list with a level from 0 to 10: the higher, the stronger. For a
+ * picture several are drawn, with replacement. Each is then done with probability 1/2, at a level
+ * with normal noise added, and in a random direction if it has one. Ops that PIL has too give PIL's
+ * result to 1 grey level. Geometry is bicubic, and fills what comes from outside of the picture.
  *
  * Threads: pure functions of the pixels; one copy buffer a thread.
  * Units:   pixels are u8 [height,width,channels], channels 1 or 3.

@@ -56,15 +56,17 @@ int build_conv_as(struct builder *builder, int x, const struct conv_layer *layer
 /* The same without bias, Kaiming normal fan-out initialisation. */
 int build_conv(struct builder *builder, int x, const struct conv_layer *layer);
 
-/* Batch norm (eps 1e-5, momentum 0.1), plus residual unless NO_VALUE, and activation. x comes from
- * a conv and goes nowhere else: for inference the conv takes all of it over. */
+/* Batch norm (eps 1e-5, momentum 0.1), plus residual unless NO_VALUE, and activation. x must be the
+ * output of a convolution that no other op reads: in BUILD_INFER norm, residual and activation are
+ * folded into that convolution. */
 int build_bn_act(struct builder *builder, const char *name, int x, int residual,
                  enum activation act);
 
 /* Batch norm with ReLU of any value. */
 int build_pre_act(struct builder *builder, const char *name, int x);
 
-/* x + other; x comes from a conv without batch norm, goes nowhere else, and takes the sum over. */
+/* x + other. x must be the output of a convolution without batch norm that no other op reads: in
+ * BUILD_INFER that convolution adds other. */
 int build_residual(struct builder *builder, int x, int other);
 
 int build_pool(struct builder *builder, int x, const struct pool_attr *attr); /* Windows. */

@@ -23,8 +23,8 @@ int build_token_linear(struct builder *builder, const char *name, int x, int out
 /* The same with GELU behind it. */
 int build_token_linear_gelu(struct builder *builder, const char *name, int x, int outputs);
 
-/* Multi-head attention of what a linear layer makes q, k and v of; the first so many tokens ask, 0
- * means all. */
+/* Multi-head attention. qkv holds queries, keys and values side by side, as one linear layer makes
+ * them. Only the first `queries` tokens are used as queries; 0 means all. */
 int build_attention(struct builder *builder, int qkv, int heads, int queries);
 
 /* The end of a residual branch. */

@@ -30,7 +30,7 @@ struct channel_attr {
     int first;  /* split: channels of the first output */
 };
 struct attention_attr {
-    int heads, queries; /* queries: tokens that ask, the first ones; 0 means all */
+    int heads, queries; /* the first so many tokens are queries; 0 means all */
 };
 struct residual_attr {
     float drop; /* share of the pictures whose branch is dropped */

@@ -2,9 +2,9 @@
  * program.h - a training step or a forward pass as a flat array of ops over numbered values.
  *
  * Values are indices, never pointers, so a program prints, compares and copies. Layout is NHWC,
- * weights are KRSC. An op writes values that stand nowhere else as output, except those that
- * change state (bn_update, tally, sgd, adamw), which stand at the end: a step without its last
- * section can be repeated.
+ * weights are KRSC. Each value that ops write is written by exactly one, before all that read it.
+ * Only the ops that update state in place (bn_update, tally, sgd, adamw) break this rule. They
+ * stand in the last section, so all before it can be run again with the same result.
  *
  * Ownership: program_free frees values and ops. A sealed program is immutable; executables borrow
  *            it.
@@ -50,8 +50,8 @@ struct value {
     struct shape shape;
     enum dtype dtype;
     enum value_kind kind;
-    int net;         /* of WEIGHT and all behind it */
-    size_t offset;   /* in floats, of the same */
+    int net;         /* network of a VALUE_WEIGHT and the kinds after it */
+    size_t offset;   /* in floats, of the same kinds */
     int first, last; /* ops that write first and use last; filled by program_seal */
 };
 
@@ -129,8 +129,8 @@ struct op program_emit(struct program *program, const struct op *op, unsigned ab
 /* Computes lifetimes; nothing may be added afterwards. Ops are stably sorted by section. */
 void program_seal(struct program *program);
 
-/* Does the value stay the same from run to run? Derived ones and the weights of networks that no op
- * changes do, until parameters are changed from outside. */
+/* True if no run changes the value: it is derived, or a weight of a network that no op of the
+ * program updates. It changes only when parameters are changed from outside. */
 bool program_keeps(const struct program *program, int value);
 
 int64_t shape_elements(struct shape shape);          /* n h w c */

@@ -59,8 +59,8 @@ const char *emit_step(struct emitter *emitter, const char *type, const char *a, 
 const char *emit_reshape(struct emitter *emitter, const char *x, const int64_t *dim, int rank);
 const char *emit_transpose(struct emitter *emitter, const char *x, const int64_t *axis, int rank);
 
-/* The activation of x; NULL out: into an output of its own. Returns where it went: x itself where
- * there is none to do and out is NULL. */
+/* Appends the activation of x with the output `out`, or with one of its own if that is NULL.
+ * Returns the output, or x itself if there is no activation and out is NULL. */
 const char *emit_act(struct emitter *emitter, enum activation act, const char *x, const char *out);
 
 #endif

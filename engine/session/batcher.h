@@ -24,7 +24,7 @@ struct batch_request {
     enum status status;
     struct error err;
     /* from here on private */
-    int taken, left; /* pictures that a thread took; that have no logits yet */
+    int taken, left; /* pictures taken by threads; pictures without logits yet */
     struct batch_request *next;
 };
 
@@ -34,7 +34,7 @@ enum { BATCHER_MAX_PREDICTORS = 64 };
 struct batcher_predictors {
     struct predictor *each[BATCHER_MAX_PREDICTORS]; /* run batches at the same time */
     int count;
-    struct predictor *lone; /* for a picture beside which nothing waits or runs; may be NULL */
+    struct predictor *lone; /* for a picture while no other one waits or runs; may be NULL */
     int most;               /* pictures of a batch */
 };
 

@@ -10,19 +10,21 @@
 #include "engine/model/bare.h"
 #include "engine/spec/import_spec.h"
 
-/* Fills info, released by the caller, with what is known of a data set: a folder's, or by name one
- * whose statistics and classes are published. Where pictures differ in size, as ImageNet's, the
- * input is 224x224, the middle of 256. Zeroes for "". */
+/* Fills info, which the caller releases, with what is known of a data set: the one in a folder, or
+ * a published one by its name. Where pictures differ in size, as ImageNet's do,
+ * import_info_set_middle sets the input. Zeroes info for "". */
 MUST_CHECK enum status import_info_find(struct model_info *info, const char *dataset,
                                         struct error *err);
 
-/* The same for a known name only, which leaves info zeroed if it is not one. */
+/* The same for the name of a published data set only; zeroes info for any other name. */
 void import_info_of_known(struct model_info *info, const char *dataset);
 
-/* Puts in what becomes of pictures that differ in size. */
+/* Sets the input to 224x224: a picture's shorter side is resized to 256 and the middle is
+ * cropped. */
 void import_info_set_middle(struct model_info *info);
 
-/* Puts the spec's fields into info, which holds what a data set says, or is zeroed without one. */
+/* Sets what the spec gives in info, in place of what a data set said. Without a data set info is
+ * zeroed before. */
 MUST_CHECK enum status import_info_complete(struct model_info *info, const struct import_spec *spec,
                                             struct error *err);
 

@@ -1,8 +1,9 @@
 /*
  * programs.h - the programs of a training run, built from networks and a spec.
  *
- * Network 0 is the student, network 1 the teacher, whose ops stand in front of the student's and
- * whose answer for a picture is the same in every batch: it always runs at the full batch, padded.
+ * Network 0 is the student, network 1 the teacher. The teacher's ops come before the student's. The
+ * teacher always runs at the full batch, padded, so that its answer for a picture is the same in
+ * every batch.
  *
  * Ownership: a built program is released with run_program_release; networks are borrowed only
  *            while building.
@@ -29,11 +30,11 @@ struct program_plan {
 
 struct run_program {
     struct program program;
-    /* inputs, or of a split on the device what `gather` takes from it */
+    /* inputs; for a split on the device the outputs of `gather` */
     int images;  /* u8 [batch,h,w,c] */
     int indices; /* i32 [batch]: places in the data set, for augmentation; or NO_VALUE */
     int labels;  /* i32 [at least rows] */
-    int logits;  /* the student's; of evaluation an output f32 [batch,classes] */
+    int logits;  /* the student's; in an evaluation an output, f32 [batch,classes] */
     int rows;    /* output f32 [rows, ROW_FIELDS] */
     int tally;   /* f64 [TALLY_FIELDS] */
     struct {
@@ -44,8 +45,8 @@ struct run_program {
 /* One step: teacher, student, loss, gradient, running statistics, optimiser. */
 void train_program_build(struct run_program *out, const struct program_plan *plan);
 
-/* Student in inference and cross-entropy of plan->rows == plan->batch pictures; spec, teacher
- * unused but for spec->precision. */
+/* The student in inference, and its cross-entropy. plan->rows must be plan->batch. Of the spec only
+ * the precision is used, and no teacher. */
 void eval_program_build(struct run_program *out, const struct program_plan *plan);
 
 void run_program_release(struct run_program *program); /* Zeroed or built. */

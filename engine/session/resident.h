@@ -29,7 +29,8 @@ MUST_CHECK enum status resident_create(struct resident *resident, struct device 
                                        const struct loader_plan *plan, struct error *err);
 void resident_release(struct resident *resident); /* Zeroed or created; zeroed again. */
 
-/* The executable of a program of that many resident pictures reads them from here. */
+/* Binds the executable's data inputs to these arrays. Its program must have been built for this
+ * number of resident pictures. */
 void resident_bind(const struct resident *resident, const struct run_program *program,
                    struct exec *exec);
 

@@ -84,8 +84,8 @@ MUST_CHECK enum status trainer_run(const struct train_job *job,
                                    const struct train_callbacks *callbacks,
                                    struct train_result *result, struct error *err);
 
-/* What, beside spec, data set and teacher, decides a run's bytes: version, backend, processor, its
- * libraries, in one line. Opens the spec's device for it. */
+/* Tells what else decides a run's bytes, beside spec, data set and teacher: version, backend,
+ * processor and its libraries, in one line. Opens the spec's device to find out. */
 MUST_CHECK enum status trainer_identity(const struct train_spec *spec,
                                         char out[TRAINER_IDENTITY_BYTES], struct error *err);
 

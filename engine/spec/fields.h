@@ -56,8 +56,8 @@ struct field {
     const char *fallback; /* default, as text; "" for not given */
     const char *choices;  /* of an enum, separated by spaces, in the enum's order */
     unsigned flags;
-    unsigned variants; /* values of the table's first row, an enum, with which the field is there,
-                          as bits; 0: always */
+    unsigned variants; /* bit i: the field exists where the table's first row, an enum, has the
+                          value i; 0: it always exists */
     const char *doc;   /* one sentence */
 };
 
@@ -125,8 +125,8 @@ void field_add_text(const struct field *field, const void *object, struct str *o
 /* Appends the value as JSON (null for a number or text that is not given). */
 void field_add_json(const struct field *field, const void *object, struct str *out);
 
-/* Appends all fields as a JSON object; rows with any of the hidden flags are left out, and those
- * that its variant does not have, but for texts that were filled in all the same. */
+/* Appends all fields as a JSON object. Left out are rows with any of the hidden flags, and rows
+ * that this variant does not have, except texts that have been set anyway. */
 void fields_add_json(const struct field_table *table, const void *object, unsigned hidden,
                      struct str *out);
 

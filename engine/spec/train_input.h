@@ -24,7 +24,8 @@ struct train_input {
 MUST_CHECK enum status train_input_of(struct train_input *input, const struct train_spec *spec,
                                       int height, int width, struct error *err);
 
-/* INVALID where the spec augments in a way that pictures of so many channels do not know. */
+/* INVALID if the spec asks for something that pictures with this number of channels do not
+ * support. */
 MUST_CHECK enum status train_input_check_channels(const struct train_spec *spec, int channels,
                                                   struct error *err);
 

@@ -1,9 +1,9 @@
 /*
  * signals.h - SIGTERM and SIGINT as a flag and as something to wait for.
  *
- * A first one asks for an orderly end, and so does SIGHUP, of a terminal that is closed, unless it
- * was ignored from the start, or means something else: signals_reload_on_hangup. SIGPIPE is
- * ignored. The flags and the pipe that wakes sleepers are the process's only mutable globals.
+ * Both ask for an orderly end. So does SIGHUP (a closed terminal), unless it was ignored at the
+ * start or signals_reload_on_hangup gave it another meaning. SIGPIPE is ignored. The flags and the
+ * pipe that wakes sleepers are the process's only mutable globals.
  *
  * Threads: signals_install is called once from main before other threads exist; the rest from any.
  */

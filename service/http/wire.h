@@ -31,8 +31,8 @@ void wire_open(struct wire *wire, int socket, void *tls, void (*on_interrupt)(st
  * not fit into the socket's buffer is lost. */
 void wire_send(const struct wire *wire, const struct reply *reply);
 
-/* Has on_interrupt called from a thread that may write, once, and ends reading: at once, or with
- * TLS when the connection's thread reads next, for which there is reason then. */
+/* Ends reading, and has on_interrupt called by a thread that may write: without TLS by this one, at
+ * once; with TLS by the connection's own, which is woken to read and may call it again. */
 void wire_interrupt(struct wire *wire);
 
 void wire_end(const struct wire *wire); /* Nothing more is written; what comes can be read. */

@@ -1,8 +1,9 @@
 /*
  * leftovers.h - removes what a worker that was killed could not remove any more.
  *
- * A job's folder goes right after its success, or that it is cancelled, was told; who dies in
- * between leaves it. Folders of all other jobs stay, unknown ones too: they hold checkpoints.
+ * A worker first reports that a job succeeded or was cancelled, then removes its folder. If it dies
+ * in between, the folder stays, and is removed here. All other folders stay, those of unknown jobs
+ * too: they hold checkpoints.
  *
  * Threads: any; others may do the same at the same time.
  */

@@ -38,8 +38,10 @@ struct reporter {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     struct job_progress progress;
-    int64_t ticked_ns;     /* the last sign of life of the training thread */
-    int64_t lease_ends_ns; /* not before: the server counts from a later moment */
+    int64_t ticked_ns; /* the last sign of life of the training thread */
+    /* The lease lasts at least until then: this is counted from sending the claim or its renewal,
+     * the server's end from receiving it. */
+    int64_t lease_ends_ns;
     enum verdict verdict;
     bool stopping;
 };

@@ -23,7 +23,7 @@ struct outcome {
 
 /* What a method asks of the worker. */
 struct errand {
-    /* Has an attempt done it that could not say so any more? */
+    /* True if an earlier attempt finished the work but ended before it could report it. */
     bool (*is_done)(const struct run *run);
     /* Does it and hands the result in. */
     enum status (*work)(struct run *run, struct error *err);

@@ -43,8 +43,8 @@ void dnn_operand_bind(struct dnn_operand *operand, void *outside, void *slot);
 void dnn_operand_bring_in(const struct dnn_operand *operand, const struct dnn *dnn);  /* Before. */
 void dnn_operand_bring_out(const struct dnn_operand *operand, const struct dnn *dnn); /* After. */
 
-/* The inside was brought in to memory of the caller's and changes no more: shares it (kept.h) and
- * binds it. Returns where it is from here on. */
+/* For an operand that was brought in to memory of the caller's and will not change any more: shares
+ * that memory (kept.h), binds the operand to it and returns where it is now. */
 void *dnn_operand_keep(struct dnn_operand *operand, struct device *device, void *inside);
 
 /* Bytes behind a descriptor, rounded up to a multiple of 64. */

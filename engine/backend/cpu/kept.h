@@ -14,8 +14,8 @@
 
 #include "engine/backend/backend.h"
 
-/* Takes over a block; returns the one to use from here on, which is not written any more. On a
- * device whose weights may change it returns the block itself. Adds what is new to the device's
+/* Takes over a block. Returns the one to use from now on, which nobody may write; on a device whose
+ * weights may change, the block itself. Adds the bytes of a block that is new to the device's
  * kept_bytes. */
 void *kept_share(struct device *device, void *block, size_t bytes);
 

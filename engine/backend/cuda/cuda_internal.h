@@ -2,11 +2,11 @@
  * cuda_internal.h - what the host side of the cuda backend shares; for this folder, and for the
  * emulation of its kernels under tests/gpu.
  *
- * NATIVE is NHWC in bf16, of values that are bf16; all others are PLAIN. Of those that are f32 the
- * libraries read or write copies in bf16 where they compute in it: NATIVE with channels filled up
- * with zeros to a multiple of COPY_CHANNELS, ROWS without. The files that include this know no
- * header of CUDA: they turn an op into calls of launch.h, dnn.h and blas.h. device.c alone talks to
- * the runtime, dnn*.c to cuDNN, blas.c to cuBLASLt.
+ * Values in bf16 are NATIVE, which is NHWC in bf16; all others are PLAIN. Where a library computes
+ * in bf16, it reads or writes copies in bf16 of values in f32. The format of such a copy is NATIVE
+ * if its channels are filled up with zeros to a multiple of COPY_CHANNELS, ROWS if not. The files
+ * that include this know no header of CUDA: they turn an op into calls of launch.h, dnn.h and
+ * blas.h. device.c alone talks to the runtime, dnn*.c to cuDNN, blas.c to cuBLASLt.
  */
 #ifndef ENGINE_BACKEND_CUDA_CUDA_INTERNAL_H
 #define ENGINE_BACKEND_CUDA_CUDA_INTERNAL_H
@@ -16,7 +16,8 @@
 #include "engine/backend/cuda/dnn.h"
 #include "engine/backend/cuda/launch_update.h"
 
-/* Who computes 1x1 convolutions: whoever is thought best, or always the one (for measurements). */
+/* Who computes 1x1 convolutions: the library that is thought best for each, or always the same one
+ * (for measurements). */
 enum pointwise { POINTWISE_BEST, POINTWISE_CUDNN, POINTWISE_CUBLASLT };
 
 /* What kernels need of the device; the first member of its state. */
@@ -58,7 +59,8 @@ extern const struct kernel cuda_kernels[];
 /* bf16 values are NATIVE; of all ops. */
 kernel_formats_fn cuda_formats;
 
-/* The same op with these formats alone: who is to compute it does not depend on copies. */
+/* The context with the formats of cuda_formats, without copies in bf16: who computes the op must
+ * not depend on them. */
 struct kernel_context cuda_base(const struct kernel_context *context);
 
 /* Channels filled up. */
@@ -74,7 +76,8 @@ enum format cuda_copy_format(const struct value *value, bool filled);
 /* TOO_LARGE when an operand has more elements than kernels count. */
 kernel_prepare_fn cuda_prepare;
 
-/* What is of the loss in the op's attributes and the device; shape: of the logits. */
+/* The arguments of the loss that come from the op's attributes and the device. shape is that of the
+ * logits. */
 struct loss_args loss_args_of(const struct kernel_context *context, struct shape shape);
 
 /* global_pool, linear and distill_loss of few classes are head, their way back head_bwd. */

@@ -23,7 +23,8 @@ struct product {
 /* The product of an op, whatever formats its context has. relu is behind residual and bias. */
 struct product product_of(const struct kernel_context *context, enum product_kind kind, bool relu);
 
-/* Beside activations in bf16 the plan wants other operands as copies in bf16: asks for them. */
+/* Where activations are in bf16, asks for copies in bf16 of the other operands that the plan needs
+ * in bf16. */
 void product_formats(const struct product *product, const struct kernel_context *context,
                      enum format *in);
 void product_run(const struct product *product, const struct kernel_args *args); /* Enqueues it. */

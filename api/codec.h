@@ -5,10 +5,11 @@
  * inside strings, valid UTF-8. Everything wrong with a request is collected, so that a client
  * sees it all at once.
  *
- * Errors:  INVALID without a field: not JSON, or not an object (400). INVALID with err->field:
- *          the first field that is unknown, of the wrong type, out of range, or missing (422);
- *          all of them are in the field_errors (zeroed by the caller, never NULL). CORRUPT for
- * stored text that is wrong. Threads: pure functions after codec_init.
+ * Errors:  INVALID without a field: not JSON, or not an object (400). INVALID with err->field: the
+ *          first field that is unknown, of the wrong type, out of range, or missing (422); all of
+ *          them are in the field_errors (zeroed by the caller, never NULL). CORRUPT for stored text
+ *          that is wrong.
+ * Threads: pure functions after codec_init.
  */
 #ifndef API_CODEC_H
 #define API_CODEC_H

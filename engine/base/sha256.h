@@ -1,8 +1,9 @@
 /*
  * sha256.h - SHA-256 (FIPS 180-4), for the names of blobs and published checksums.
  *
- * Threads: a struct sha256 belongs to one thread. Uses the processor's SHA instructions where
- * they exist; the result is the same.
+ * Uses the processor's SHA instructions where they exist; the result is the same.
+ *
+ * Threads: a struct sha256 belongs to one thread.
  */
 #ifndef ENGINE_BASE_SHA256_H
 #define ENGINE_BASE_SHA256_H

@@ -5,7 +5,8 @@
  * of which a part begins with a dot are left out, as they are no part of a data set.
  *
  * Errors:  CORRUPT (also: a name that is there twice, or lies below a file), TOO_LARGE as in
- * gzip.h, UNSUPPORTED (no zlib), file errors as in base/file.h. Threads: pure functions.
+ *          gzip.h, UNSUPPORTED (no zlib), file errors as in base/file.h.
+ * Threads: pure functions.
  */
 #ifndef ENGINE_DATA_UNPACK_H
 #define ENGINE_DATA_UNPACK_H

@@ -2,7 +2,8 @@
  * evaluator.h - runs a model over a split of a data set, batch by batch, in the split's order.
  *
  * Errors:  INVALID for pictures or classes that the model does not have, what the parts say, and
- * what the callback returns. Threads: the predictor's own.
+ *          what the callback returns.
+ * Threads: the predictor's own.
  */
 #ifndef ENGINE_SESSION_EVALUATOR_H
 #define ENGINE_SESSION_EVALUATOR_H

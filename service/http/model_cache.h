@@ -10,8 +10,9 @@
  *
  * Ownership: each model_cache_find or model_cache_load is paired with one model_cache_give.
  * Errors:    NOT_FOUND for an unknown model, OUT_OF_MEMORY for one that alone is over the limit,
- * and what loading it says. Threads:   any. Blocking: model_cache_load, while files are read and
- * the model warms up.
+ *            and what loading it says.
+ * Threads:   any.
+ * Blocking:  model_cache_load, while files are read and the model warms up.
  */
 #ifndef SERVICE_HTTP_MODEL_CACHE_H
 #define SERVICE_HTTP_MODEL_CACHE_H

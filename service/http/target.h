@@ -6,7 +6,9 @@
  * UTF-8 and a query name given twice are errors.
  *
  * Ownership: segments and parameters point into the target; target_release frees them, after an
- * error too: what stands before the fault is there then. Errors:    INVALID. Threads:   a value.
+ *            error too: what stands before the fault is there then.
+ * Errors:    INVALID.
+ * Threads:   a value.
  */
 #ifndef SERVICE_HTTP_TARGET_H
 #define SERVICE_HTTP_TARGET_H

@@ -7,7 +7,8 @@
  *
  * Ownership: struct job_log and struct job_log_reader are the caller's; open ... close.
  * Errors:    file errors as in base/file.h. Writing never fails a run: what cannot be written is
- * lost. Threads:   one writer a job (who holds the lock of its folder); any number of readers.
+ *            lost.
+ * Threads:   one writer a job (who holds the lock of its folder); any number of readers.
  */
 #ifndef SERVICE_STORE_JOB_LOG_H
 #define SERVICE_STORE_JOB_LOG_H

@@ -10,7 +10,8 @@
  * Ownership: a struct claim is the caller's storage; end it with exactly one of finish, fail,
  *            release, or forget it when a call said CONFLICT.
  * Errors:    UNAVAILABLE when Redis does not answer (repeat the call); CONFLICT when the claim is
- * no longer held; NOT_FOUND when the job is gone. Threads:   any number share a pool.
+ *            no longer held; NOT_FOUND when the job is gone.
+ * Threads:   any number share a pool.
  */
 #ifndef SERVICE_STORE_QUEUE_H
 #define SERVICE_STORE_QUEUE_H

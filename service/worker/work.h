@@ -1,7 +1,8 @@
 /*
  * work.h - the worker: claims jobs, trains, publishes, one job at a time, until told to stop.
  *
- * Blocking: work_main runs for the life of the process. Threads: main only.
+ * Blocking: work_main runs for the life of the process.
+ * Threads:  main only.
  */
 #ifndef SERVICE_WORKER_WORK_H
 #define SERVICE_WORKER_WORK_H

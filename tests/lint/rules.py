@@ -42,6 +42,7 @@ FOREIGN = {
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 LIMITS = {".c": 500, ".h": 200}
+LABEL = "(?:Ownership|Errors|Threads|Blocking|Units|Usage):"
 CUDA = (".cu", ".cuh", ".cc")
 FUNCTION_LINES, FUNCTION_PARAMETERS = 60, 6
 GIVEN_SIGNATURES = {"on_request"}  # libmicrohttpd's MHD_AccessHandlerCallback
@@ -177,6 +178,25 @@ def headers():
                 yield f"{name}:{prototype.first + 1}: {prototype.name} has no comment"
 
 
+def labels():
+    """Labels of a header's first comment begin lines, and what they say stands in one column."""
+    for name in files.c_names():
+        if not name.endswith(".h"):
+            continue
+        column = 0
+        for number, line in enumerate(files.text_of(name).partition("\n */")[0].split("\n"), 1):
+            begin = re.match(LABEL + " +", line[len(" * ") :])
+            if re.search(r"\S +" + LABEL + " ", line[len(" * ") :]):
+                yield f"{name}:{number}: a label in the middle of a line"
+            if line == " *":
+                column = 0
+            elif begin or column:
+                found = len(re.match(r" \* (" + LABEL + ")? *", line).group(0))
+                if column and found != column:
+                    yield f"{name}:{number}: not in the column of the label above"
+                column = column or found
+
+
 def banned_functions():
     """Functions that a safer one of ours replaces, outside of tests."""
     pattern = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
@@ -227,4 +247,4 @@ def shell_scripts():
     yield from (done.stdout + done.stderr).splitlines()
 
 
-ALL = [layers, lengths, headers, banned_functions, words, formatting, shell_scripts]
+ALL = [layers, lengths, headers, labels, banned_functions, words, formatting, shell_scripts]

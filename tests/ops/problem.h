@@ -8,7 +8,8 @@
  * Activations are inputs of the program, which nothing may overwrite. With the word "chained" they
  * come from another op, so that exec may run the op in place and let both agree on a format.
  *
- * Ownership: problem_init ... problem_release. Errors: a line that makes no sense ends the program.
+ * Ownership: problem_init ... problem_release.
+ * Errors:    a line that makes no sense ends the program.
  */
 #ifndef TESTS_OPS_PROBLEM_H
 #define TESTS_OPS_PROBLEM_H

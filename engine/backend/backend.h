@@ -112,7 +112,7 @@ typedef size_t backend_native_bytes_fn(const struct device *device, const struct
 
 struct backend {
     const char *name;
-    const char *sentence; /* for help: what it is */
+    const char *sentence; /* for help: what it is; only of backends in backend_table */
     bool host;            /* its pointers are the host's */
     bool bf16, tf32;      /* can it compute in them at all (the device may still refuse) */
     backend_open_fn *open;

@@ -49,7 +49,6 @@ struct incoming_state {
         struct {
             struct tar_headers headers;
             enum tar_kind kind;
-            uint64_t size; /* of what is wanted, without what fills its block */
             int64_t entries;
         } tar;
     } of;

@@ -237,7 +237,6 @@ static enum status gpu_open(struct device *device, struct error *err) {
 
 static const struct backend backend_gpu = {
     .name = "cuda",
-    .sentence = "an NVIDIA GPU: cuDNN, cuBLASLt and own kernels, steps as CUDA graphs",
     .bf16 = true,
     .tf32 = true,
     .open = gpu_open,

@@ -84,7 +84,9 @@ MUST_CHECK enum status redis_call_blocking(struct redis *redis, const struct red
 
 void redis_reply_free(struct redisReply *reply); /* NULL is allowed. */
 
-/* Connections that threads borrow; those that wait longer than the timeout get UNAVAILABLE. */
+/* Connections that threads borrow; those that wait longer than the timeout get UNAVAILABLE. Once a
+ * call has waited for its answer so long in vain, all others get it at once, until a thread of the
+ * pool has found that Redis answers again. */
 struct redis_pool;
 
 /* Each connects with its first command. */

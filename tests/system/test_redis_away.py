@@ -65,6 +65,10 @@ class RedisAwayTest(ServiceCase):
         os.kill(self.redis.process.pid, signal.SIGSTOP)
         self.addCleanup(os.kill, self.redis.process.pid, signal.SIGCONT)
         self.check_away(longest_s=20)
+        start = time.monotonic()
+        for _ in range(100):  # one of them waits, or none
+            self.assertEqual(self.service.get("/jobs").status, 503)
+        self.assertLess(time.monotonic() - start, 50 * TIMEOUT_MS / 1000)
         os.kill(self.redis.process.pid, signal.SIGCONT)
         self.check_back()
 

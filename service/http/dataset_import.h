@@ -4,23 +4,20 @@
  * and uploads.
  *
  * Ownership: the import is the first member of what request->state points to, or all of it.
- * Threads:   as in crew.h.
+ * Threads:   as in chore.h.
  */
 #ifndef SERVICE_HTTP_DATASET_IMPORT_H
 #define SERVICE_HTTP_DATASET_IMPORT_H
 
 #include "service/http/app.h"
-#include "service/http/request.h"
+#include "service/http/chore.h"
 #include "service/store/uploads.h"
 
 struct import {
-    struct task task; /* first: a task is cast to its import */
-    struct request *request;
+    struct chore chore;           /* first */
     struct dataset_request asked; /* a folder on the server, */
     char upload[ID_BYTES];        /* or an upload, if this is not "" */
     struct dataset_entry entry;
-    enum status status;
-    struct error err;
 };
 
 /* Suspends the request, imports, and answers with the data set or what is wrong. */

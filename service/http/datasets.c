@@ -56,21 +56,19 @@ static void import_free(void *state) {
     free(state);
 }
 
-static void run_import(struct task *task) {
-    struct import *import = (struct import *)task;
-    const struct config *config = import->request->app->config;
+static enum status run_import(struct chore *chore, struct error *err) {
+    struct import *import = (struct import *)chore;
+    const struct config *config = chore->request->app->config;
     if (import->upload[0])
-        import->status = uploads_finish(config, import->upload, &import->entry, &import->err);
-    else
-        import->status = datasets_import(config->data, config->import_roots, config->datasets_bytes,
-                                         &import->asked, &import->entry, &import->err);
-    request_resume(import->request);
+        return uploads_finish(config, import->upload, &import->entry, err);
+    return datasets_import(config->data, config->import_roots, config->datasets_bytes,
+                           &import->asked, &import->entry, err);
 }
 
 static void reply_import(struct request *request, struct reply *reply) {
     const struct import *import = request->state;
-    if (import->status) {
-        reply_field_error(reply, &import->err, &dataset_request_table, &import->asked, NULL);
+    if (import->chore.status) {
+        reply_field_error(reply, &import->chore.err, &dataset_request_table, &import->asked, NULL);
         return;
     }
     const struct dataset_card *card = &import->entry.card;
@@ -80,18 +78,8 @@ static void reply_import(struct request *request, struct reply *reply) {
     reply_header(reply, "Location", "/datasets/%s", card->name);
 }
 
-/* The crew sets status and err itself if it takes the task. */
 void import_start(struct import *import, struct request *request) {
-    struct error err;
-    import->request = request;
-    import->task.run = run_import;
-    request_suspend(request, reply_import);
-    enum status status = crew_submit(request->app->imports, &import->task, &err);
-    if (!status)
-        return;
-    import->status = status;
-    import->err = err;
-    request_resume(request);
+    chore_start(&import->chore, request, request->app->imports, run_import, reply_import);
 }
 
 void handle_dataset_create(struct request *request, struct reply *reply) {

@@ -5,6 +5,7 @@
 #include "engine/session/model_import.h"
 #include "service/common/log.h"
 #include "service/http/app.h"
+#include "service/http/chore.h"
 #include "service/store/datasets.h"
 #include "service/store/model_card.h"
 
@@ -16,14 +17,11 @@ enum { HTTP_CREATED = 201 };
 
 /* An upload that has arrived; reading, checking and writing it takes as long as its bytes. */
 struct upload {
-    struct task task; /* first: a task is cast to its upload */
-    struct request *request;
+    struct chore chore; /* first */
     struct import_spec spec;
     struct model_info info;
     struct misfits misfits;
     struct model_card card;
-    enum status status;
-    struct error err;
 };
 
 static void upload_free(void *state) {
@@ -71,10 +69,10 @@ static enum status find_dataset(struct upload *upload, const char *data, struct 
     return error_set_field(err, STATUS_INVALID, "dataset", "there is no data set %s", name);
 }
 
-static enum status complete(struct upload *upload, struct error *err) {
+static enum status complete(struct upload *upload, const char *data, struct error *err) {
     enum status status = zoo_check(upload->spec.architecture, "architecture", err);
     if (!status)
-        status = find_dataset(upload, upload->request->app->config->data, err);
+        status = find_dataset(upload, data, err);
     return status ? status : import_info_complete(&upload->info, &upload->spec, err);
 }
 
@@ -92,8 +90,8 @@ static enum status blame_weights(enum status status, struct error *err) {
 static enum status fill(void *ctx, const char *folder, struct model_card *card, struct error *err) {
     struct upload *upload = ctx;
     struct error own = {0}; /* blame_weights() reads it */
-    enum status status =
-        model_import(upload->request->body_path, &upload->info, folder, &upload->misfits, &own);
+    enum status status = model_import(upload->chore.request->body_path, &upload->info, folder,
+                                      &upload->misfits, &own);
     if (status) {
         status = blame_weights(status, &own);
         *err = own;
@@ -107,12 +105,11 @@ static enum status fill(void *ctx, const char *folder, struct model_card *card, 
     return model_card_describe(card, folder, err);
 }
 
-static void run_upload(struct task *task) {
-    struct upload *upload = (struct upload *)task;
-    struct app *app = upload->request->app;
+static enum status run_upload(struct chore *chore, struct error *err) {
+    struct upload *upload = (struct upload *)chore;
+    struct app *app = chore->request->app;
     id_make(&app->ids, ID_PREFIX_MODEL, upload->card.id);
-    upload->status = models_create(app->config->data, &upload->card, fill, upload, &upload->err);
-    request_resume(upload->request);
+    return models_create(app->config->data, &upload->card, fill, upload, err);
 }
 
 /* ---- the answer ---- */
@@ -121,8 +118,8 @@ static void run_upload(struct task *task) {
 static void reply_misfits(struct reply *reply, const struct upload *upload) {
     struct field_errors errors = {.count = 0};
     struct str name = STR_INIT;
-    if (str_equal(upload->err.field, "architecture"))
-        fields_blame(&import_spec_table, &upload->spec, &upload->err, &errors);
+    if (str_equal(upload->chore.err.field, "architecture"))
+        fields_blame(&import_spec_table, &upload->spec, &upload->chore.err, &errors);
     for (int i = 0; i < upload->misfits.listed; i++) {
         const struct misfit *item = &upload->misfits.item[i];
         str_clear(&name);
@@ -130,17 +127,17 @@ static void reply_misfits(struct reply *reply, const struct upload *upload) {
         field_errors_add(&errors, "weights", str_text(&name), item->detail, NULL);
     }
     str_release(&name);
-    reply_field_errors(reply, &upload->err, &errors);
+    reply_field_errors(reply, &upload->chore.err, &errors);
 }
 
 static void reply_upload(struct request *request, struct reply *reply) {
     const struct upload *upload = request->state;
-    if (upload->status && misfits_total(&upload->misfits)) {
+    if (upload->chore.status && misfits_total(&upload->misfits)) {
         reply_misfits(reply, upload);
         return;
     }
-    if (upload->status) {
-        reply_field_error(reply, &upload->err, &import_spec_table, &upload->spec, NULL);
+    if (upload->chore.status) {
+        reply_field_error(reply, &upload->chore.err, &import_spec_table, &upload->spec, NULL);
         return;
     }
     const struct model_card *card = &upload->card;
@@ -150,23 +147,8 @@ static void reply_upload(struct request *request, struct reply *reply) {
     reply_header(reply, "Location", "/models/%s", card->id);
 }
 
-/* The crew sets status and err itself if it takes the task. */
-static void start_upload(struct upload *upload) {
-    struct request *request = upload->request;
-    struct error err;
-    request_suspend(request, reply_upload);
-    enum status status = crew_submit(request->app->imports, &upload->task, &err);
-    if (!status)
-        return;
-    upload->status = status;
-    upload->err = err;
-    request_resume(request);
-}
-
 void handle_model_create(struct request *request, struct reply *reply) {
     struct upload *upload = xcalloc(1, sizeof *upload);
-    upload->request = request;
-    upload->task.run = run_upload;
     request->state = upload;
     request->release = upload_free;
     struct field_errors errors = {.count = 0};
@@ -177,9 +159,9 @@ void handle_model_create(struct request *request, struct reply *reply) {
         reply_field_errors(reply, &err, &errors);
         return;
     }
-    status = complete(upload, &err);
+    status = complete(upload, request->app->config->data, &err);
     if (status)
         reply_field_error(reply, &err, &import_spec_table, &upload->spec, NULL);
     else
-        start_upload(upload);
+        chore_start(&upload->chore, request, request->app->imports, run_upload, reply_upload);
 }

@@ -2,6 +2,7 @@
 #include "api/ids.h"
 #include "engine/base/mem.h"
 #include "service/http/app.h"
+#include "service/http/chore.h"
 #include "service/http/handlers.h"
 #include "service/http/samples.h"
 #include "service/store/aliases.h"
@@ -15,8 +16,7 @@ enum { HTTP_OK = 200 };
 /* An evaluation on its way. Opening a data set for its pictures compares its digest, so a thread of
  * the crew does it. */
 struct viewing {
-    struct task task; /* first: a task is cast to its viewing */
-    struct request *request;
+    struct chore chore; /* first */
     struct model model;
     char dataset_name[CARD_TEXT_BYTES];
     enum split_kind split;
@@ -24,8 +24,6 @@ struct viewing {
     struct evaluation evaluation;
     struct dataset dataset; /* open, for images */
     struct str answer;
-    enum status status;
-    struct error err;
 };
 
 static void viewing_free(void *state) {
@@ -43,9 +41,10 @@ static void add_picture(void *ctx, int rank, struct str *out) {
     const struct split *split =
         viewing->split == SPLIT_TEST ? &viewing->dataset.test : &viewing->dataset.train;
     int64_t offset = viewing->evaluation.worst[rank].offset;
-    if (viewing->status || offset >= split->count)
+    if (viewing->chore.status || offset >= split->count)
         return;
-    viewing->status = sample_add_png(&viewing->dataset, split, offset, out, &viewing->err);
+    viewing->chore.status =
+        sample_add_png(&viewing->dataset, split, offset, out, &viewing->chore.err);
 }
 
 static void compose(struct viewing *viewing) {
@@ -64,8 +63,8 @@ static void compose(struct viewing *viewing) {
 
 static void reply_viewing(struct request *request, struct reply *reply) {
     const struct viewing *viewing = request->state;
-    if (viewing->status)
-        reply_error(reply, &viewing->err);
+    if (viewing->chore.status)
+        reply_error(reply, &viewing->chore.err);
     else
         str_add_bytes(reply_json(reply, HTTP_OK), str_text(&viewing->answer), viewing->answer.len);
 }
@@ -73,7 +72,7 @@ static void reply_viewing(struct request *request, struct reply *reply) {
 /* The pictures must be those that were classified. */
 static enum status open_dataset(struct viewing *viewing, struct error *err) {
     struct dataset_entry entry = {0};
-    const char *data = viewing->request->app->config->data;
+    const char *data = viewing->chore.request->app->config->data;
     enum status status = datasets_find(&entry, data, viewing->dataset_name, err);
     if (!status && !str_equal(entry.card.sha256, viewing->evaluation.dataset_sha256))
         status = error_set(err, STATUS_CONFLICT,
@@ -85,57 +84,45 @@ static enum status open_dataset(struct viewing *viewing, struct error *err) {
     return status;
 }
 
-static void run_viewing(struct task *task) {
-    struct viewing *viewing = (struct viewing *)task;
-    struct request *request = viewing->request;
-    viewing->status = open_dataset(viewing, &viewing->err);
-    if (!viewing->status)
+static enum status run_viewing(struct chore *chore, struct error *err) {
+    struct viewing *viewing = (struct viewing *)chore;
+    chore->status = open_dataset(viewing, err);
+    if (!chore->status)
         compose(viewing);
     dataset_close(&viewing->dataset);
-    request_resume(request);
-}
-
-/* The crew sets status and err itself if it takes the task. */
-static void start_viewing(struct viewing *viewing) {
-    struct request *request = viewing->request;
-    struct error err;
-    request_suspend(request, reply_viewing);
-    enum status status = crew_submit(request->app->loaders, &viewing->task, &err);
-    if (!status)
-        return;
-    viewing->status = status;
-    viewing->err = err;
-    request_resume(request);
+    return chore->status;
 }
 
 /* ---- the question ---- */
 
 static enum status read_split(struct viewing *viewing, struct error *err) {
-    const char *split = request_query(viewing->request, "split");
+    const char *split = request_query(viewing->chore.request, "split");
     viewing->split = str_equal(split, "train") ? SPLIT_TRAIN : SPLIT_TEST;
     if (split && !str_equal(split, split_name(viewing->split)))
-        return request_refuse(viewing->request, "split", split, "test or train", err);
+        return request_refuse(viewing->chore.request, "split", split, "test or train", err);
     return STATUS_OK;
 }
 
 static enum status read_confusion(struct viewing *viewing, struct error *err) {
-    const char *confusion = request_query(viewing->request, "confusion");
+    const char *confusion = request_query(viewing->chore.request, "confusion");
     int64_t classes = viewing->model.card.classes;
     viewing->matrix = str_equal(confusion, "full");
     if (confusion && !viewing->matrix && !str_equal(confusion, "largest"))
-        return request_refuse(viewing->request, "confusion", confusion, "largest or full", err);
+        return request_refuse(viewing->chore.request, "confusion", confusion, "largest or full",
+                              err);
     if (viewing->matrix && classes > EVALUATION_MATRIX_CLASSES)
-        return request_refuse(viewing->request, "confusion", confusion,
+        return request_refuse(viewing->chore.request, "confusion", confusion,
                               "largest, for a model of more than 1000 classes", err);
     return STATUS_OK;
 }
 
 /* The model's own data set, if nothing is said. */
 static enum status read_dataset(struct viewing *viewing, struct error *err) {
-    const char *name = request_query(viewing->request, "dataset");
+    const char *name = request_query(viewing->chore.request, "dataset");
     if (name && (!dataset_name_is_valid(name) ||
                  !str_copy(viewing->dataset_name, sizeof viewing->dataset_name, name)))
-        return request_refuse(viewing->request, "dataset", name, "the name of a data set", err);
+        return request_refuse(viewing->chore.request, "dataset", name, "the name of a data set",
+                              err);
     if (!name)
         str_copy(viewing->dataset_name, sizeof viewing->dataset_name, viewing->model.card.dataset);
     return STATUS_OK;
@@ -160,7 +147,7 @@ static enum status find_evaluation(struct viewing *viewing, struct error *err) {
 }
 
 static enum status read_question(struct viewing *viewing, struct error *err) {
-    struct request *request = viewing->request;
+    struct request *request = viewing->chore.request;
     enum status status = request_check_query(request, "dataset split confusion images", err);
     if (!status)
         status = aliases_find_model(&viewing->model, request->app->config->data, request->arg, err);
@@ -178,8 +165,7 @@ static enum status read_question(struct viewing *viewing, struct error *err) {
 void handle_model_evaluation(struct request *request, struct reply *reply) {
     struct viewing *viewing = xcalloc(1, sizeof *viewing);
     struct error err;
-    viewing->request = request;
-    viewing->task.run = run_viewing;
+    viewing->chore.request = request;
     request->state = viewing;
     request->release = viewing_free;
     if (read_question(viewing, &err)) {
@@ -187,7 +173,7 @@ void handle_model_evaluation(struct request *request, struct reply *reply) {
         return;
     }
     if (viewing->images) {
-        start_viewing(viewing);
+        chore_start(&viewing->chore, request, request->app->loaders, run_viewing, reply_viewing);
         return;
     }
     compose(viewing);

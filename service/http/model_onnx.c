@@ -2,6 +2,7 @@
 
 #include "engine/onnx/export.h"
 #include "service/http/app.h"
+#include "service/http/chore.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +14,10 @@ enum { HTTP_OK = 200 };
 
 /* An export on its way; it takes as long as reading and writing the weights. */
 struct export {
-    struct task task; /* first: a task is cast to its export */
-    struct request *request;
+    struct chore chore; /* first */
     char id[ID_BYTES], folder[FILE_PATH_BYTES];
     bool normalize;
     int file; /* the reply's, or -1 */
-    enum status status;
-    struct error err;
 };
 
 static void export_free(void *state) {
@@ -32,7 +30,7 @@ static void export_free(void *state) {
 /* A name beside the models that nobody sees, and that is swept away after a crash. */
 static enum status temporary_path(const struct export *export, char path[FILE_PATH_BYTES],
                                   struct error *err) {
-    struct app *app = export->request->app;
+    struct app *app = export->chore.request->app;
     char folder[FILE_PATH_BYTES], name[ID_BYTES];
     id_make(&app->ids, FILE_TMP_PREFIX, name);
     enum status status = config_path(app->config, "models", folder, err);
@@ -55,23 +53,25 @@ static enum status write_file(struct export *export, const struct loaded_model *
     return status;
 }
 
-static void run_export(struct task *task) {
-    struct export *export = (struct export *)task;
+static enum status run_export(struct chore *chore, struct error *err) {
+    struct export *export = (struct export *)chore;
     struct loaded_model model = {0};
-    export->status = model_load(&model, export->folder, &export->err);
-    if (!export->status)
-        export->status = write_file(export, &model, &export->err);
+    enum status status = model_load(&model, export->folder, err);
+    if (!status)
+        status = write_file(export, &model, err);
     loaded_model_release(&model);
-    request_resume(export->request);
+    return status;
 }
 
 static void reply_export(struct request *request, struct reply *reply) {
     struct export *export = request->state;
-    off_t bytes = export->status ? 0 : lseek(export->file, 0, SEEK_END);
-    if (!export->status && bytes < 0)
-        export->status = error_set_errno(&export->err, errno, "ONNX file of %s", export->id);
-    if (export->status) {
-        reply_error(reply, &export->err);
+    struct error *err = &export->chore.err;
+    enum status status = export->chore.status;
+    off_t bytes = status ? 0 : lseek(export->file, 0, SEEK_END);
+    if (bytes < 0)
+        status = error_set_errno(err, errno, "ONNX file of %s", export->id);
+    if (status) {
+        reply_error(reply, err);
         return;
     }
     reply_body(reply, HTTP_OK, "application/octet-stream");
@@ -83,20 +83,11 @@ static void reply_export(struct request *request, struct reply *reply) {
 
 void reply_model_onnx(struct request *request, const struct model *model, bool normalize) {
     struct export *export = xcalloc(1, sizeof *export);
-    struct error err;
-    export->task.run = run_export;
-    export->request = request;
     export->normalize = normalize;
     export->file = -1;
     str_copy(export->id, sizeof export->id, model->card.id);
     str_copy(export->folder, sizeof export->folder, model->folder);
     request->state = export;
     request->release = export_free;
-    request_suspend(request, reply_export);
-    enum status status = crew_submit(request->app->loaders, &export->task, &err);
-    if (!status)
-        return;
-    export->status = status;
-    export->err = err;
-    request_resume(request);
+    chore_start(&export->chore, request, request->app->loaders, run_export, reply_export);
 }

@@ -4,6 +4,7 @@
 #include "engine/base/mem.h"
 #include "engine/data/sample.h"
 #include "service/http/app.h"
+#include "service/http/chore.h"
 #include "service/http/handlers.h"
 #include "service/store/datasets.h"
 
@@ -13,13 +14,10 @@ enum { HTTP_OK = 200, SAMPLES_USUAL = 8, OFFSET_MAX = 1000000000 };
 
 /* Opening a data set compares its digest, so a thread of the crew does it. */
 struct sampling {
-    struct task task; /* first: a task is cast to its sampling */
-    struct request *request;
+    struct chore chore; /* first */
     bool of_test;
     int64_t offset, limit;
     struct str answer;
-    enum status status;
-    struct error err;
 };
 
 static void sampling_free(void *state) {
@@ -77,12 +75,11 @@ static enum status add_samples(const struct sampling *sampling, const struct dat
     return status;
 }
 
-static void run_sampling(struct task *task) {
-    struct sampling *sampling = (struct sampling *)task;
-    struct request *request = sampling->request;
+static enum status run_sampling(struct chore *chore, struct error *err) {
+    struct sampling *sampling = (struct sampling *)chore;
+    const struct request *request = chore->request;
     struct dataset_entry entry = {0};
     struct dataset dataset = {0};
-    struct error *err = &sampling->err;
     enum status status = datasets_find(&entry, request->app->config->data, request->arg, err);
     if (!status)
         status = dataset_open(&dataset, entry.folder, entry.card.name, err);
@@ -90,34 +87,20 @@ static void run_sampling(struct task *task) {
         status = add_samples(sampling, &dataset, &sampling->answer, err);
     dataset_close(&dataset);
     dataset_entry_release(&entry);
-    sampling->status = status;
-    request_resume(request);
+    return status;
 }
 
 static void reply_samples(struct request *request, struct reply *reply) {
     const struct sampling *sampling = request->state;
-    if (sampling->status)
-        reply_error(reply, &sampling->err);
+    if (sampling->chore.status)
+        reply_error(reply, &sampling->chore.err);
     else
         str_add_bytes(reply_json(reply, HTTP_OK), str_text(&sampling->answer),
                       sampling->answer.len);
 }
 
-/* The crew sets status and err itself if it takes the task. */
-static void start_sampling(struct sampling *sampling) {
-    struct request *request = sampling->request;
-    struct error err;
-    request_suspend(request, reply_samples);
-    enum status status = crew_submit(request->app->loaders, &sampling->task, &err);
-    if (!status)
-        return;
-    sampling->status = status;
-    sampling->err = err;
-    request_resume(request);
-}
-
-static enum status read_query(struct sampling *sampling, struct error *err) {
-    struct request *request = sampling->request;
+static enum status read_query(struct sampling *sampling, struct request *request,
+                              struct error *err) {
     enum status status = request_check_query(request, "split offset limit", err);
     const char *split = request_query(request, "split");
     sampling->limit = SAMPLES_USUAL;
@@ -134,15 +117,13 @@ static enum status read_query(struct sampling *sampling, struct error *err) {
 void handle_dataset_samples(struct request *request, struct reply *reply) {
     struct sampling *sampling = xcalloc(1, sizeof *sampling);
     struct error err;
-    sampling->request = request;
-    sampling->task.run = run_sampling;
     request->state = sampling;
     request->release = sampling_free;
-    enum status status = read_query(sampling, &err);
+    enum status status = read_query(sampling, request, &err);
     if (!status)
         status = datasets_check(request->app->config->data, request->arg, &err);
     if (status)
         request_fail(request, reply, &err, NULL);
     else
-        start_sampling(sampling);
+        chore_start(&sampling->chore, request, request->app->loaders, run_sampling, reply_samples);
 }

@@ -218,7 +218,8 @@ static enum status enqueue(struct batcher *batcher, struct batch_request *reques
                            struct error *err) {
     if (batcher->stopping)
         return error_set(err, STATUS_UNAVAILABLE, "the model is being put away");
-    if (request->count > batcher->queue_limit - batcher->waiting)
+    /* a request that alone is longer than the queue would be refused for ever */
+    if (batcher->waiting && request->count > batcher->queue_limit - batcher->waiting)
         return error_set(err, STATUS_TOO_LARGE, "%d pictures wait already, at most %d may",
                          batcher->waiting, batcher->queue_limit);
     request->status = STATUS_OK;

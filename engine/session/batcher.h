@@ -46,8 +46,8 @@ MUST_CHECK enum status batcher_create(struct batcher **out,
                                       const struct batcher_predictors *predictors, int queue_limit,
                                       struct error *err);
 
-/* Queues a request; TOO_LARGE when the queue is full, UNAVAILABLE when stopping (done is then not
- * called). */
+/* Queues a request; TOO_LARGE when it does not fit beside those that wait, UNAVAILABLE when
+ * stopping (done is then not called). Where none waits, any request is taken. */
 MUST_CHECK enum status batcher_submit(struct batcher *batcher, struct batch_request *request,
                                       struct error *err);
 

@@ -7,14 +7,17 @@ import concurrent.futures
 import http.client
 import json
 import math
+import os
 import random
 import re
+import signal
 import socket
 import struct
 import time
 import unittest
 import zlib
 
+import material
 import pictures
 from service import Service
 
@@ -36,6 +39,11 @@ def bomb(width, height):
     data = b"".join(packer.compress(row) for _ in range(min(height, 200))) + packer.flush()
     return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", data)
             + png_chunk(b"IEND", b""))
+
+
+def flat(side):
+    """A small PNG file of a black picture."""
+    return material.png(side, side, b"", zlib.compress((b"\0" + bytes(3 * side)) * side))
 
 
 def same_predictions(a, b):
@@ -260,19 +268,37 @@ class BudgetTest(unittest.TestCase):
             self.assertEqual(self.gauge(service, "models_loaded"), 0)
 
 
-class QueueTest(unittest.TestCase):
+class BusyTest(unittest.TestCase):
+    """One thread for all requests, and room for two pictures that wait."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service("up", predict_queue=2, threads=1, request_timeout_ms=2000)
+        cls.service.start()
+        cls.addClassCleanup(cls.service.__exit__)
+        source = pictures.save_dataset(cls.service.folder / "quadrants")
+        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
+        job = cls.service.post("/jobs", SPEC).json()
+        cls.model = cls.service.wait_for_job(job["id"])["model"]
+
     def test_full_queue(self):
-        """With room for two pictures, three at once are refused and one is not."""
-        with Service("up", predict_queue=2) as service:
-            source = pictures.save_dataset(service.folder / "quadrants")
-            service.post("/datasets", {"name": "quadrants", "path": str(source)})
-            job = service.post("/jobs", SPEC).json()
-            model = service.wait_for_job(job["id"])["model"]
-            answer = service.predict(model, [pictures.png(0)] * 3)
+        """What does not fit beside others that wait is refused; alone, any request is taken."""
+        many = [pictures.png(0)] * 64
+        self.assertEqual(self.service.predict(self.model, many).status, 200)
+        refused = []
+
+        def ask(_):
+            while not refused:
+                answer = self.service.predict(self.model, many)
+                if answer.status != 200:
+                    refused.append(answer)
+        with concurrent.futures.ThreadPoolExecutor(4) as executor:
+            list(executor.map(ask, range(4)))
+        for answer in refused:
             self.assertEqual(answer.status, 429, answer)
             self.assertEqual(answer.json()["type"], "urn:distilld:problem:too_many_requests")
             self.assertGreater(int(answer.headers["retry-after"]), 0)
-            self.assertEqual(service.predict(model, [pictures.png(0)]).status, 200)
+        self.assertEqual(self.service.predict(self.model, [pictures.png(0)]).status, 200)
 
 
 if __name__ == "__main__":

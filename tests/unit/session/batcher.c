@@ -139,6 +139,9 @@ static void test_queue_is_bounded(void) {
     expect_answer(&fits);
     T_INT(batcher_submit(batcher, &full.request, NULL), STATUS_OK);
     expect_answer(&full);
+    question_init(&held, 0, 11, NULL); /* longer than the queue, which is empty */
+    T_INT(batcher_submit(batcher, &held.request, NULL), STATUS_OK);
+    expect_answer(&held);
     batcher_free(batcher);
 }
 

@@ -88,6 +88,9 @@ enum {
     LIMIT_IMPORTS_WAITING = 8,
     LIMIT_LOADS_WAITING = 256,
     LIMIT_LOADERS = 2,
+    LIMIT_INLINE_PIXELS = 2000 * 1000, /* that it decodes itself */
+    LIMIT_DECODES_WAITING = 256,
+    LIMIT_DECODERS = 2,
     LIMIT_MESSAGES_SENDING = 32, /* to webhooks */
     LIMIT_MESSAGE_TRIES = 10,
     LIMIT_POINTS_WAITING = 65536 /* in a worker, while Redis is away */

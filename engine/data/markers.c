@@ -6,6 +6,11 @@
 /* JPEG markers, second byte; the first is 0xff. */
 enum {
     MARKER_TEM = 0x01,
+    MARKER_SOF0 = 0xc0,
+    MARKER_DHT = 0xc4,
+    MARKER_JPG = 0xc8,
+    MARKER_DAC = 0xcc,
+    MARKER_SOF15 = 0xcf,
     MARKER_RST0 = 0xd0,
     MARKER_SOI = 0xd8,
     MARKER_EOI = 0xd9,
@@ -70,6 +75,20 @@ static bool has_no_segment(int marker) {
     return marker == MARKER_TEM || (marker >= MARKER_RST0 && marker <= MARKER_SOI);
 }
 
+static bool begins_frame(int marker) {
+    return marker >= MARKER_SOF0 && marker <= MARKER_SOF15 && marker != MARKER_DHT &&
+           marker != MARKER_JPG && marker != MARKER_DAC;
+}
+
+/* A frame's segment: its length, the bits of a sample, height and width. */
+static void take_size(struct jpeg_markers *markers, const uint8_t *segment, size_t len) {
+    enum { SIZE_END = 7 };
+    if (len < SIZE_END)
+        return;
+    markers->height = segment[3] << 8 | segment[4];
+    markers->width = segment[5] << 8 | segment[6];
+}
+
 enum status markers_of_jpeg(struct jpeg_markers *markers, const uint8_t *bytes, size_t len,
                             struct error *err) {
     static const char exif[6] = "Exif\0";
@@ -85,6 +104,8 @@ enum status markers_of_jpeg(struct jpeg_markers *markers, const uint8_t *bytes, 
                 memcmp(bytes + at + 2, exif, sizeof exif) == 0)
                 markers->orientation =
                     tiff_orientation(bytes + at + 2 + sizeof exif, segment - 2 - sizeof exif);
+            if (begins_frame(marker))
+                take_size(markers, bytes + at, segment);
             markers->scans += marker == MARKER_SOS;
             at += segment;
         }
@@ -93,6 +114,14 @@ enum status markers_of_jpeg(struct jpeg_markers *markers, const uint8_t *bytes, 
     if (at >= len || bytes[at] != MARKER_EOI)
         return error_set(err, STATUS_INVALID, "the JPEG file is truncated or broken");
     return STATUS_OK;
+}
+
+uint64_t markers_png_pixels(const uint8_t *bytes, size_t len) {
+    enum { WIDTH = 16, HEIGHT = 20, HEIGHT_END = 24 }; /* in the header, which comes first */
+    const struct tiff header = {bytes, len, true};
+    if (len < HEIGHT_END || memcmp(bytes + WIDTH - 4, "IHDR", 4) != 0)
+        return 0;
+    return (uint64_t)tiff_number(&header, WIDTH, 4) * tiff_number(&header, HEIGHT, 4);
 }
 
 int markers_png_orientation(const uint8_t *bytes, size_t len) {

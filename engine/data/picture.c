@@ -103,17 +103,43 @@ static enum status decode_png(struct picture *picture, const uint8_t *bytes, siz
     return apply_orientation(picture, markers_png_orientation(bytes, len), err);
 }
 
+static int64_t pixels_of_jpeg(const uint8_t *bytes, size_t len) {
+    struct jpeg_markers markers;
+    if (markers_of_jpeg(&markers, bytes, len, NULL) || markers.scans > PICTURE_MAX_SCANS)
+        return 0;
+    return (int64_t)markers.height * markers.width * markers.scans;
+}
+
+static int64_t pixels_of_png(const uint8_t *bytes, size_t len) {
+    uint64_t pixels = markers_png_pixels(bytes, len);
+    return pixels > PICTURE_MAX_PIXELS ? 0 : (int64_t)pixels;
+}
+
 struct signature {
     const char *bytes;
     size_t len;
+    int64_t (*pixels)(const uint8_t *bytes, size_t len);
     enum status (*decode)(struct picture *picture, const uint8_t *bytes, size_t len,
                           struct error *err);
 };
 
 static const struct signature signatures[] = {
-    {"\xff\xd8\xff", 3, decode_jpeg},
-    {"\x89PNG\r\n\x1a\n", 8, decode_png},
+    {"\xff\xd8\xff", 3, pixels_of_jpeg, decode_jpeg},
+    {"\x89PNG\r\n\x1a\n", 8, pixels_of_png, decode_png},
 };
+
+/* What kind of file it is; NULL: none of these. */
+static const struct signature *find_signature(const void *bytes, size_t len) {
+    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++)
+        if (len >= signatures[i].len && memcmp(bytes, signatures[i].bytes, signatures[i].len) == 0)
+            return &signatures[i];
+    return NULL;
+}
+
+int64_t picture_pixels(const void *bytes, size_t len) {
+    const struct signature *signature = find_signature(bytes, len);
+    return signature && len <= PICTURE_MAX_BYTES ? signature->pixels(bytes, len) : 0;
+}
 
 enum status picture_decode(struct picture *picture, const void *bytes, size_t len,
                            struct error *err) {
@@ -123,16 +149,13 @@ enum status picture_decode(struct picture *picture, const void *bytes, size_t le
                          "the picture file has %zu bytes; at most %d are "
                          "allowed",
                          len, PICTURE_MAX_BYTES);
-    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++) {
-        const struct signature *signature = &signatures[i];
-        if (len < signature->len || memcmp(bytes, signature->bytes, signature->len) != 0)
-            continue;
-        enum status status = signature->decode(picture, bytes, len, err);
-        if (status)
-            picture_release(picture);
-        return status;
-    }
-    return error_set(err, STATUS_INVALID, "the file is neither JPEG nor PNG");
+    const struct signature *signature = find_signature(bytes, len);
+    if (!signature)
+        return error_set(err, STATUS_INVALID, "the file is neither JPEG nor PNG");
+    enum status status = signature->decode(picture, bytes, len, err);
+    if (status)
+        picture_release(picture);
+    return status;
 }
 
 void picture_release(struct picture *picture) {

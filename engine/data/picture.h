@@ -29,6 +29,10 @@ struct picture {
 MUST_CHECK enum status picture_decode(struct picture *picture, const void *bytes, size_t len,
                                       struct error *err);
 
+/* How many pixels decoding such a file goes over, by its header: those of a progressive JPEG once a
+ * scan. 0 for what cannot be decoded. */
+int64_t picture_pixels(const void *bytes, size_t len);
+
 void picture_release(struct picture *picture); /* Zeroed or decoded. */
 
 /* Encodes an 8-bit PNG into *bytes, the caller's to free(). */

@@ -1,12 +1,13 @@
 #include "service/http/classify.h"
 
+#include "api/limits.h"
 #include "engine/base/mem.h"
 #include "service/common/log.h"
 #include "service/common/signals.h"
 #include "service/store/aliases.h"
 
 void classification_release(struct classification *work) {
-    model_cache_give(work->request->app->models, work->model);
+    model_cache_give(work->chore.request->app->models, work->model);
     mem_free_large(work->pictures);
     mem_free_large(work->logits);
 }
@@ -23,13 +24,13 @@ static void end_without_device(struct app *app, const struct error *err) {
 
 static void reply_work(struct request *request, struct reply *reply) {
     const struct classification *work = request->state;
-    if (work->status == STATUS_DEVICE_LOST)
-        end_without_device(request->app, &work->err);
+    if (work->chore.status == STATUS_DEVICE_LOST)
+        end_without_device(request->app, &work->chore.err);
     if (work->is_full) {
         reply_problem(reply, PROBLEM_TOO_MANY_REQUESTS, "too many pictures wait for model %s",
                       work->model_id);
-    } else if (work->status) {
-        reply_error(reply, &work->err);
+    } else if (work->chore.status) {
+        reply_error(reply, &work->chore.err);
     } else {
         telemetry_predictions(request->app->telemetry, work->count);
         work->answer(work, reply);
@@ -38,35 +39,36 @@ static void reply_work(struct request *request, struct reply *reply) {
 
 /* ---- pictures to logits ---- */
 
-static enum status take_pictures(struct classification *work) {
+static enum status take_pictures(struct classification *work, struct error *err) {
     const struct model_info *info = work->model->info;
     size_t count = (size_t)work->count;
     size_t picture_bytes = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
     void *logits = NULL, *pictures = NULL;
     enum status status =
-        mem_alloc_large(&pictures, count * picture_bytes, "pictures of a request", &work->err);
+        mem_alloc_large(&pictures, count * picture_bytes, "pictures of a request", err);
     work->pictures = pictures;
     if (!status)
         status = mem_alloc_large(&logits, count * (size_t)info->classes * sizeof(float),
-                                 "logits of a request", &work->err);
+                                 "logits of a request", err);
     work->logits = logits;
     for (size_t i = 0; i < count && !status; i++)
-        status = work->take(work, (int)i, work->pictures + i * picture_bytes, &work->err);
+        status = work->take(work, (int)i, work->pictures + i * picture_bytes, err);
     return status;
 }
 
 /* What must be done before the batcher; the model is there. */
-static enum status prepare(struct classification *work) {
-    enum status status = work->check ? work->check(work, &work->err) : STATUS_OK;
-    return status || !work->count ? status : take_pictures(work);
+static enum status prepare(struct chore *chore, struct error *err) {
+    struct classification *work = (struct classification *)chore;
+    enum status status = work->check ? work->check(work, err) : STATUS_OK;
+    return status || !work->count ? status : take_pictures(work, err);
 }
 
 /* Called on the batcher's thread. */
 static void take_logits(struct batch_request *batch) {
     struct classification *work = batch->ctx;
-    work->status = batch->status;
-    work->err = batch->err;
-    request_resume(work->request);
+    work->chore.status = batch->status;
+    work->chore.err = batch->err;
+    request_resume(work->chore.request);
 }
 
 /* Hands the suspended request's pictures to the batcher; afterwards the work may be gone. */
@@ -82,67 +84,62 @@ static void submit(struct classification *work) {
     enum status status = batcher_submit(work->model->batcher, &work->batch, &err);
     if (!status)
         return;
-    work->status = status;
-    work->err = err;
+    work->chore.status = status;
+    work->chore.err = err;
     work->is_full = status == STATUS_TOO_LARGE;
-    request_resume(work->request);
+    request_resume(work->chore.request);
 }
 
 /* Once more where it is gone: an alias may have been moved, and its model removed, meanwhile. */
-static enum status load_model(struct classification *work) {
-    struct app *app = work->request->app;
+static enum status load_model(struct chore *chore, struct error *err) {
+    struct classification *work = (struct classification *)chore;
+    struct app *app = chore->request->app;
     char id[ID_BYTES];
     const char *name;
     enum status status = STATUS_NOT_FOUND;
     for (int i = 0; i < 2 && status == STATUS_NOT_FOUND; i++) {
-        status = aliases_resolve(app->config->data, work->model_id, id, &name, &work->err);
+        status = aliases_resolve(app->config->data, work->model_id, id, &name, err);
         if (!status)
-            status = model_cache_load(app->models, name, &work->model, &work->err);
+            status = model_cache_load(app->models, name, &work->model, err);
     }
     return status;
 }
 
-/* Called on a thread of the crew, for a request that is suspended. */
-static void load_and_submit(struct task *task) {
-    struct classification *work = (struct classification *)task;
-    work->status = load_model(work);
-    if (!work->status)
-        work->status = prepare(work);
-    if (work->status || !work->count)
-        request_resume(work->request);
-    else
-        submit(work);
-}
+/* ---- step by step, each the last one's continuation ---- */
 
-/* Hands the suspended request to the crew, which sets status and err itself if it takes it. */
-static void load_later(struct classification *work) {
-    struct error err;
-    work->task.run = load_and_submit;
-    enum status status = crew_submit(work->request->app->loaders, &work->task, &err);
-    if (!status)
-        return;
-    work->status = status;
-    work->err = err;
-    request_resume(work->request);
-}
-
-void classify(struct classification *work, struct reply *reply) {
-    struct request *request = work->request;
-    char id[ID_BYTES];
-    const char *name;
-    work->status =
-        aliases_resolve(request->app->config->data, work->model_id, id, &name, &work->err);
-    if (!work->status)
-        work->model = model_cache_find(request->app->models, name);
-    if (work->model)
-        work->status = prepare(work);
-    if (work->status || (work->model && !work->count)) {
+static void run_step(struct request *request, struct reply *reply) {
+    struct classification *work = request->state;
+    if (work->chore.status || !work->count) {
         reply_work(request, reply);
         return;
     }
     request_suspend(request, reply_work);
-    if (work->model)
-        submit(work);
+    submit(work);
+}
+
+static void prepare_step(struct request *request, struct reply *reply) {
+    struct classification *work = request->state;
+    struct chore *chore = &work->chore;
+    if (!chore->status && work->pixels > LIMIT_INLINE_PIXELS) {
+        chore_start(chore, request, request->app->decoders, prepare, run_step);
+        return;
+    }
+    if (!chore->status)
+        chore->status = prepare(chore, &chore->err);
+    run_step(request, reply);
+}
+
+void classify(struct classification *work, struct reply *reply) {
+    struct chore *chore = &work->chore;
+    struct request *request = chore->request;
+    struct app *app = request->app;
+    char id[ID_BYTES];
+    const char *name;
+    chore->status = aliases_resolve(app->config->data, work->model_id, id, &name, &chore->err);
+    if (!chore->status)
+        work->model = model_cache_find(app->models, name);
+    if (chore->status || work->model)
+        prepare_step(request, reply);
     else
-        load_later(work);
+        chore_start(chore, request, app->loaders, load_model, prepare_step);
 }

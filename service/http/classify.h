@@ -1,9 +1,9 @@
 /*
  * classify.h - pictures of a request through a model, for the handlers of predictions.
  *
- * The request's thread decodes the pictures and hands them to the model's batcher; when they come
- * back the request goes on. Only if the model must be loaded first does a thread of the crew do the
- * first half. With no pictures at all it only loads the model.
+ * The request's thread decodes the pictures, or if they are large a thread of a crew, and hands
+ * them to the model's batcher; when they come back the request goes on. A crew also loads the model
+ * if that must be first. With no pictures at all it only loads the model.
  *
  * Ownership: a classification is the first member of what request->state points to; release it
  *            there. What fields point to must live until then.
@@ -15,13 +15,13 @@
 #define SERVICE_HTTP_CLASSIFY_H
 
 #include "service/http/app.h"
-#include "service/http/request.h"
+#include "service/http/chore.h"
 
 struct classification {
-    struct task task; /* first: a task is cast to its classification */
-    struct request *request;
+    struct chore chore;   /* first; the handler sets its request */
     const char *model_id; /* or an alias */
-    int count;            /* pictures */
+    int count;            /* pictures, */
+    int64_t pixels;       /* and what decoding them takes: see picture_pixels */
     /* The pictures fit this model; may be NULL. */
     enum status (*check)(const struct classification *work, struct error *err);
     /* Picture i as the model's input, into out [h,w,c]. */
@@ -35,12 +35,10 @@ struct classification {
     uint8_t *pictures; /* [count,h,w,c] */
     struct batch_request batch;
     bool is_full; /* the batcher's queue */
-    enum status status;
-    struct error err;
 };
 
-/* Fills the reply, or suspends the request, whose state begins with this; request, model_id, count
- * and callbacks are set, all else is zero. */
+/* Fills the reply, or suspends the request, whose state begins with this; request, model_id, count,
+ * pixels and callbacks are set, all else is zero. */
 void classify(struct classification *work, struct reply *reply);
 
 void classification_release(struct classification *work); /* Set up or done. */

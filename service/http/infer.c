@@ -93,7 +93,7 @@ static enum status find_json_len(const struct request *request, size_t *len, str
 }
 
 static enum status decode(struct work *work, struct error *err) {
-    struct request *request = work->base.request;
+    struct request *request = work->base.chore.request;
     size_t json_len = 0;
     enum status status = request_check_query(request, "", err);
     if (!status)
@@ -106,7 +106,7 @@ static enum status decode(struct work *work, struct error *err) {
 void handle_v2_infer(struct request *request, struct reply *reply) {
     struct work *work = xcalloc(1, sizeof *work);
     struct error err;
-    work->base = (struct classification){.request = request,
+    work->base = (struct classification){.chore.request = request,
                                          .model_id = request->arg,
                                          .check = check_shape,
                                          .take = take_picture,
@@ -115,6 +115,9 @@ void handle_v2_infer(struct request *request, struct reply *reply) {
     request->release = work_free;
     enum status status = decode(work, &err);
     work->base.count = (int)work->asked.shape[0];
+    for (int i = 0; work->asked.encoded && i < work->base.count; i++)
+        work->base.pixels +=
+            picture_pixels(work->asked.encoded[i].bytes, work->asked.encoded[i].len);
     if (status)
         reply_error(reply, &err);
     else

@@ -109,7 +109,7 @@ static enum status set_param(struct work *work, const struct field *field, const
     if (status) {
         struct str range = STR_INIT;
         field_add_range(field, &range);
-        status = request_refuse(work->base.request, field->name, text, str_text(&range), err);
+        status = request_refuse(work->base.chore.request, field->name, text, str_text(&range), err);
         str_release(&range);
     }
     return status;
@@ -120,9 +120,9 @@ static enum status parse_query(struct work *work, struct error *err) {
     static const char *const names[] = {"model", "top_k", "output"};
     const struct field_table *table = &predict_request_table;
     fields_default(table, &work->asked);
-    enum status status = request_check_query(work->base.request, "model top_k output", err);
+    enum status status = request_check_query(work->base.chore.request, "model top_k output", err);
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !status; i++) {
-        const char *text = request_query(work->base.request, names[i]);
+        const char *text = request_query(work->base.chore.request, names[i]);
         if (text)
             status = set_param(work, field_find(table, names[i]), text, err);
     }
@@ -139,7 +139,7 @@ static void add_image(struct work *work, const char *bytes, size_t len) {
 }
 
 static enum status parse_raw(struct work *work, struct error *err) {
-    const struct request *request = work->base.request;
+    const struct request *request = work->base.chore.request;
     work->is_raw = true;
     add_image(work, request->body, request->body_len);
     return parse_query(work, err);
@@ -147,7 +147,7 @@ static enum status parse_raw(struct work *work, struct error *err) {
 
 /* Every part is a picture, whatever its name. */
 static enum status parse_form(struct work *work, struct error *err) {
-    const struct request *request = work->base.request;
+    const struct request *request = work->base.chore.request;
     struct multipart form;
     struct multipart_part part;
     enum status status = parse_query(work, err);
@@ -168,7 +168,7 @@ static enum status parse_form(struct work *work, struct error *err) {
 }
 
 static enum status parse_json(struct work *work, struct field_errors *errors, struct error *err) {
-    struct request *request = work->base.request;
+    struct request *request = work->base.chore.request;
     enum status status = request_check_query(request, "", err);
     return status ? status
                   : predict_request_decode(&work->asked, request->body, request->body_len, errors,
@@ -178,7 +178,7 @@ static enum status parse_json(struct work *work, struct field_errors *errors, st
 void handle_predict(struct request *request, struct reply *reply) {
     struct work *work = xcalloc(1, sizeof *work);
     work->base = (struct classification){
-        .request = request, .take = take_picture, .answer = reply_predictions};
+        .chore.request = request, .take = take_picture, .answer = reply_predictions};
     request->state = work;
     request->release = work_free;
     struct field_errors errors = {.count = 0};
@@ -192,6 +192,8 @@ void handle_predict(struct request *request, struct reply *reply) {
         status = parse_raw(work, &err);
     work->base.model_id = work->asked.model;
     work->base.count = work->asked.image_count;
+    for (int i = 0; i < work->asked.image_count; i++)
+        work->base.pixels += picture_pixels(work->asked.images[i].bytes, work->asked.images[i].len);
     if (status)
         request_fail(request, reply, &err, &errors);
     else

@@ -80,6 +80,7 @@ static enum status app_open(struct app *app, const struct config *config, struct
     app->telemetry = telemetry_create();
     app->models = model_cache_create(config);
     app->loaders = crew_create(LIMIT_LOADERS, LIMIT_LOADS_WAITING);
+    app->decoders = crew_create(LIMIT_DECODERS, LIMIT_DECODES_WAITING);
     app->imports = crew_create(1, LIMIT_IMPORTS_WAITING);
     app->pump = pump_create(feed_create(&address));
     app->keeper = keeper_create(config, app->pool, schema_checked);
@@ -92,6 +93,7 @@ static void app_close(struct app *app) {
     keeper_free(app->keeper);
     pump_free(app->pump);
     crew_free(app->imports);
+    crew_free(app->decoders);
     crew_free(app->loaders);
     model_cache_free(app->models);
     telemetry_free(app->telemetry);

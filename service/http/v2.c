@@ -78,7 +78,7 @@ static void answer_ready(const struct classification *work, struct reply *reply)
 
 void handle_v2_model_ready(struct request *request, struct reply *reply) {
     struct classification *work = xcalloc(1, sizeof *work);
-    work->request = request;
+    work->chore.request = request;
     work->model_id = request->arg;
     work->answer = answer_ready;
     request->state = work;

@@ -300,6 +300,18 @@ class BusyTest(unittest.TestCase):
             self.assertGreater(int(answer.headers["retry-after"]), 0)
         self.assertEqual(self.service.predict(self.model, [pictures.png(0)]).status, 200)
 
+    def test_large_pictures_hold_nobody_up(self):
+        """They are decoded elsewhere: many other requests are answered meanwhile."""
+        large = flat(5000)
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            answer = executor.submit(self.service.predict, self.model, [large] * 8)
+            self.service.get("/healthz")
+            time.sleep(0.5)
+            for _ in range(20):
+                self.assertEqual(self.service.get("/healthz").status, 200)
+            self.assertFalse(answer.done())
+            self.assertEqual(answer.result().status, 200)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -32,6 +32,9 @@ static void check_golden(const struct tensor *expected) {
     char *data = load(expected->name, &len);
     if (picture_decode(&picture, data, len, &err) != STATUS_OK) {
         T_FAIL("%s: %s", expected->name, err.message);
+    } else if (picture_pixels(data, len) % ((int64_t)picture.height * picture.width) != 0 ||
+               !picture_pixels(data, len)) {
+        T_FAIL("%s: %lld pixels", expected->name, (long long)picture_pixels(data, len));
     } else if (picture.height != expected->dim[0] || picture.width != expected->dim[1] ||
                picture.channels != expected->dim[2]) {
         T_FAIL("%s: %dx%dx%d", expected->name, picture.height, picture.width, picture.channels);

@@ -280,7 +280,8 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
 /* At a minimum rate after some grace, and but for a file as a whole within the configured time. */
 static void set_body_deadline(struct exchange *exchange) {
     bool is_file = exchange->body.counts;
-    int64_t spent_ms = (clock_mono_ns() - exchange->begun_ns) / NS_PER_MS;
+    int64_t spent_ms = (clock_mono_ns() - exchange->begun_ns) / NS_PER_MS -
+                       atomic_load(&exchange->link->excused_ms);
     int64_t whole_ms = is_file ? INT64_MAX : exchange->server->config->request_timeout_ms;
     int64_t rate = is_file ? LIMIT_UPLOAD_RATE_BYTES_PER_S : LIMIT_RATE_BYTES_PER_S;
     int64_t rate_ms = LIMIT_GRACE_MS + (int64_t)exchange->body.len * 1000 / rate;
@@ -312,9 +313,9 @@ static enum MHD_Result let_handler_answer(struct exchange *exchange, handler_fn 
 }
 
 static enum MHD_Result answer(struct exchange *exchange) {
+    link_clear_deadline(exchange->link); /* first: after it nobody finds the request late */
     if (!link_claim_answer(exchange->link))
         return MHD_NO;
-    link_clear_deadline(exchange->link);
     exchange->request.body = exchange->body.data ? exchange->body.data : "";
     exchange->request.body_len = exchange->body.len;
     exchange->request.body_path = exchange->body.file ? exchange->body.file->tmp_path : NULL;

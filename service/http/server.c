@@ -77,6 +77,7 @@ static void *on_target(void *ctx, const char *raw, struct MHD_Connection *connec
     struct link *link = link_of(connection);
     exchange_free(link->exchange);
     link->exchange = exchange_create(server, link, connection, raw);
+    atomic_store(&link->excused_ms, 0);
     link_set_deadline(link, server->config->request_timeout_ms);
     atomic_store(&link->busy, true);
     atomic_store(&link->answer_due, true);

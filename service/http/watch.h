@@ -27,6 +27,7 @@ struct link {
     struct wire wire; /* first: a wire is cast to its link */
     struct link *previous, *next;
     _Atomic int64_t deadline_ns; /* of the monotonic clock; 0: none */
+    _Atomic int64_t excused_ms;  /* by which the request's deadlines were put off */
     atomic_bool answer_due;      /* a request has begun and nobody claimed its answer yet */
     atomic_bool busy;            /* between the request line and the end of the answer */
     /* The server's; used by the connection's thread only. */
@@ -53,7 +54,8 @@ void link_clear_deadline(struct link *link); /* The server's own time does not c
 /* True for the first who wants to write the answer of the request that is under way. */
 bool link_claim_answer(struct link *link);
 
-/* Ends the connections that are late, with 408 where a request was under way. */
+/* Ends the connections that are late, with 408 where a request was under way. One of which bytes
+ * have come that its thread has not read yet is not late: the thread is, and it gets some grace. */
 void watch_sweep(struct watch *watch);
 
 /* Ends the connections that have no request under way. */

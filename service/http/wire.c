@@ -52,6 +52,12 @@ void wire_interrupt(struct wire *wire) {
     shutdown(wire->socket, SHUT_RD);
 }
 
+bool wire_has_input(const struct wire *wire) {
+    char byte;
+    return !atomic_load(&wire->interrupted) &&
+           recv(wire->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void wire_end(const struct wire *wire) {
     if (wire->tls)
         gnutls_bye(wire->tls, GNUTLS_SHUT_WR);

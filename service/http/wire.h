@@ -6,7 +6,7 @@
  *
  * Threads: only whoever claimed the answer of the connection (watch.h) may write it; with TLS only
  *          the connection's own thread, because a session has no lock: see wire_interrupt.
- *          wire_interrupt and wire_cut: any.
+ *          wire_interrupt, wire_has_input and wire_cut: any.
  */
 #ifndef SERVICE_HTTP_WIRE_H
 #define SERVICE_HTTP_WIRE_H
@@ -34,6 +34,9 @@ void wire_send(const struct wire *wire, const struct reply *reply);
 /* Ends reading, and has on_interrupt called by a thread that may write: without TLS by this one, at
  * once; with TLS by the connection's own, which is woken to read and may call it again. */
 void wire_interrupt(struct wire *wire);
+
+/* Bytes have come that nobody has read; false once it was interrupted. */
+bool wire_has_input(const struct wire *wire);
 
 void wire_end(const struct wire *wire); /* Nothing more is written; what comes can be read. */
 void wire_cut(const struct wire *wire); /* Ends both directions at once. */

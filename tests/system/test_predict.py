@@ -312,6 +312,26 @@ class BusyTest(unittest.TestCase):
             self.assertFalse(answer.done())
             self.assertEqual(answer.result().status, 200)
 
+    def test_a_stopped_server_blames_nobody(self):
+        """All has arrived in time; that the server was not there to read it is not their fault."""
+        file = flat(1300)  # the first ones take the thread's time, as they are just not large
+        head = (f"POST /predict?model={self.model} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+                f"Connection: close\r\nContent-Length: {len(file)}\r\n\r\n").encode()
+        pid = self.service.child("serve")
+        connections = [self.service.connect() for _ in range(40)]
+        for connection in connections:
+            connection.sendall(head + file[:10])
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGSTOP)
+        for connection in connections:
+            connection.sendall(file[10:])
+        time.sleep(3)
+        os.kill(pid, signal.SIGCONT)
+        answers = [connection.recv(12) for connection in connections]
+        for connection in connections:
+            connection.close()
+        self.assertLessEqual(set(answers), {b"HTTP/1.1 200", b"HTTP/1.1 429"})
+
 
 if __name__ == "__main__":
     unittest.main()

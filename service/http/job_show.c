@@ -20,14 +20,16 @@ struct watched {
     enum job_request requested;
 };
 
-static enum status look(void *ctx, struct str *out, bool *ended, struct error *err) {
+static enum status look(void *ctx, struct str *out, enum stream_next *next, struct error *err) {
     const struct watched *watched = ctx;
     struct job job;
     (void)out;
     enum status status = jobs_get(watched->app->pool, watched->id, &job, err);
-    *ended = status == STATUS_NOT_FOUND ||
-             (!status && (job.state != watched->state || job.requested != watched->requested));
-    return *ended ? STATUS_OK : status;
+    bool changed =
+        status == STATUS_NOT_FOUND ||
+        (!status && (job.state != watched->state || job.requested != watched->requested));
+    *next = changed ? STREAM_ENDS : STREAM_WAITS;
+    return changed ? STATUS_OK : status;
 }
 
 /* The request that waits is the stream's connection. */

@@ -37,19 +37,19 @@ static void add_events(const char *text, struct str *out) {
 }
 
 /* The job is read before its log: what has finished by then has said all. */
-static enum status fill(void *ctx, struct str *out, bool *ended, struct error *err) {
+static enum status fill(void *ctx, struct str *out, enum stream_next *next, struct error *err) {
     struct following *following = ctx;
     struct job job;
     enum status status = jobs_get(following->app->pool, following->id, &job, err);
     if (status) {
-        *ended = status == STATUS_NOT_FOUND; /* removed meanwhile */
+        *next = status == STATUS_NOT_FOUND ? STREAM_ENDS : STREAM_WAITS; /* removed meanwhile */
         return status;
     }
     job_log_read_more(&following->reader, &following->first);
     add_events(str_text(&following->first), out);
     str_clear(&following->first);
-    *ended = job_state_finished(job.state);
-    if (*ended) {
+    if (job_state_finished(job.state)) {
+        *next = STREAM_ENDS;
         str_add(out, "event: end\ndata: ");
         job_add_json(&job, out);
         str_add(out, "\n\n");

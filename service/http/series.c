@@ -107,7 +107,7 @@ static void add_end(const struct job *job, struct str *out) {
 }
 
 /* The job is read before its series: one that has finished by then has published all of it. */
-static enum status fill(void *ctx, struct str *out, bool *ended, struct error *err) {
+static enum status fill(void *ctx, struct str *out, enum stream_next *next, struct error *err) {
     struct live *live = ctx;
     struct job job;
     bool more = false;
@@ -118,12 +118,15 @@ static enum status fill(void *ctx, struct str *out, bool *ended, struct error *e
     if (!status)
         status = live->read(live->app, live->id, &live->since, out, &more, err);
     if (status) {
-        *ended = status == STATUS_NOT_FOUND; /* removed meanwhile */
+        *next = status == STATUS_NOT_FOUND ? STREAM_ENDS : STREAM_WAITS; /* removed meanwhile */
         return status;
     }
-    *ended = job_state_finished(job.state) && !more;
-    if (*ended)
+    if (more) {
+        *next = STREAM_HAS_MORE;
+    } else if (job_state_finished(job.state)) {
+        *next = STREAM_ENDS;
         add_end(&job, out);
+    }
     return STATUS_OK;
 }
 

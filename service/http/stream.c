@@ -20,7 +20,8 @@ struct stream {
     struct stream *next; /* the pump's list */
     atomic_int owners;   /* the pump and the reply */
     struct stream_source source;
-    bool due; /* the pump's: ask the source now */
+    bool due;       /* the pump's: ask the source now, */
+    bool is_behind; /* and do not wait for that, as there is more and room for it */
     int64_t asked_ns, said_ns, checked_ns;
 
     pthread_mutex_t lock; /* for what follows */
@@ -63,6 +64,17 @@ void stream_attach(struct stream *stream, const struct stream_sleeper *sleeper, 
     stream->connection = connection;
 }
 
+/* What was taken goes when it is the larger part, so that moving the rest costs little. */
+static void drop_taken(struct stream *stream) {
+    struct str *pending = &stream->pending;
+    if (stream->taken_bytes <= pending->len / 2)
+        return;
+    pending->len -= stream->taken_bytes;
+    memmove(pending->data, pending->data + stream->taken_bytes, pending->len);
+    pending->data[pending->len] = '\0';
+    stream->taken_bytes = 0;
+}
+
 /* Falling asleep and being woken happen under the lock, so that no wake is lost in between. */
 ssize_t stream_take(struct stream *stream, char *out, size_t max) {
     pthread_mutex_lock(&stream->lock);
@@ -77,10 +89,7 @@ ssize_t stream_take(struct stream *stream, char *out, size_t max) {
         stream->asleep = true;
         stream->sleeper->sleep(stream->connection);
     }
-    if (stream->taken_bytes == stream->pending.len) {
-        stream->taken_bytes = 0;
-        str_clear(&stream->pending);
-    }
+    drop_taken(stream);
     pthread_mutex_unlock(&stream->lock);
     return result;
 }
@@ -114,14 +123,16 @@ static bool stream_is_closed(struct stream *stream) {
 
 static enum status stream_refill(struct stream *stream, int64_t now_ns) {
     struct str text = STR_INIT;
-    bool ended = false;
-    enum status status = stream->source.fill(stream->source.ctx, &text, &ended, NULL);
+    enum stream_next next = STREAM_WAITS;
+    enum status status = stream->source.fill(stream->source.ctx, &text, &next, NULL);
+    bool ended = next == STREAM_ENDS;
     if (text.len || ended) {
         stream_say(stream, str_text(&text), ended);
         stream->said_ns = now_ns;
     }
     stream->asked_ns = now_ns;
-    stream->due = status != STATUS_OK; /* again in the next round */
+    stream->is_behind = !status && next == STREAM_HAS_MORE;
+    stream->due = status || stream->is_behind; /* again in the next round */
     str_release(&text);
     return status;
 }
@@ -140,6 +151,7 @@ static bool stream_is_over(struct stream *stream, int64_t now_ns) {
 /* One round for one stream; an error means that the source does not answer at all. */
 static enum status stream_turn(struct stream *stream, bool may_ask, int64_t now_ns) {
     enum status status = STATUS_OK;
+    stream->is_behind = false;
     if (stream->ended)
         return status;
     if (stream_is_over(stream, now_ns)) {
@@ -194,15 +206,24 @@ static void mark_due(void *ctx, const char *id) {
         stream->due |= !id || str_equal(id, stream->source.topic);
 }
 
+/* A turn of each stream; true when one goes on at once. */
+static bool pump_round(struct pump *pump) {
+    int64_t now_ns = clock_mono_ns();
+    bool may_ask = true, is_behind = false;
+    for (struct stream *stream = pump_first(pump); stream; stream = stream->next) {
+        may_ask &= stream_turn(stream, may_ask, now_ns) != STATUS_UNAVAILABLE;
+        is_behind |= stream->is_behind;
+    }
+    return is_behind;
+}
+
 static void *pump_run(void *ctx) {
     struct pump *pump = ctx;
+    int wait_ms = LIMIT_STREAM_POLL_MS;
     while (!atomic_load(&pump->stopping)) {
-        if (!pump_first(pump) || feed_wait(pump->feed, LIMIT_STREAM_POLL_MS, mark_due, pump, NULL))
-            clock_sleep_ms(LIMIT_STREAM_POLL_MS);
-        int64_t now_ns = clock_mono_ns();
-        bool may_ask = true;
-        for (struct stream *stream = pump_first(pump); stream; stream = stream->next)
-            may_ask &= stream_turn(stream, may_ask, now_ns) != STATUS_UNAVAILABLE;
+        if (!pump_first(pump) || feed_wait(pump->feed, wait_ms, mark_due, pump, NULL))
+            clock_sleep_ms(wait_ms);
+        wait_ms = pump_round(pump) ? 1 : LIMIT_STREAM_POLL_MS;
         pump_tidy(pump);
     }
     return NULL;

@@ -23,12 +23,20 @@
 struct pump;
 struct stream;
 
+/* What comes after some text of a source. */
+enum stream_next {
+    STREAM_WAITS,    /* nothing for now */
+    STREAM_HAS_MORE, /* more, at once */
+    STREAM_ENDS
+};
+
 /* Where a stream's text comes from. */
 struct stream_source {
     void *ctx;
     char topic[ID_BYTES]; /* id of the job whose changes it tells */
-    /* Appends what is new and sets *ended after the last. An error is tried again later. */
-    enum status (*fill)(void *ctx, struct str *out, bool *ended, struct error *err);
+    /* Appends what is new and says what comes after it, which was STREAM_WAITS. An error is tried
+     * again later, unless the stream ends. */
+    enum status (*fill)(void *ctx, struct str *out, enum stream_next *next, struct error *err);
     void (*release)(void *ctx);
     bool quiet;               /* nothing but this text: no comments */
     int64_t ends_ns;          /* monotonic time at which the stream ends by itself; 0: never */

@@ -13,20 +13,22 @@
 struct source {
     int next, count;
     bool silent;
-    size_t padding_bytes; /* behind each number */
+    size_t padding_bytes;     /* behind each number */
+    enum stream_next next_is; /* after each but the last */
     atomic_int asked, released;
 };
 
-static enum status fill(void *ctx, struct str *out, bool *ended, struct error *err) {
+static enum status fill(void *ctx, struct str *out, enum stream_next *next, struct error *err) {
     (void)err;
     struct source *source = ctx;
     atomic_fetch_add(&source->asked, 1);
     if (source->silent)
         return STATUS_OK;
     str_addf(out, "%d\n", source->next++);
-    for (size_t i = 0; i < source->padding_bytes; i++)
-        str_add(out, ".");
-    *ended = source->next == source->count;
+    static char padding[LIMIT_STREAM_PENDING_BYTES];
+    memset(padding, '.', sizeof padding);
+    str_add_bytes(out, padding, source->padding_bytes);
+    *next = source->next == source->count ? STREAM_ENDS : source->next_is;
     return STATUS_OK;
 }
 
@@ -100,6 +102,31 @@ static void stops_asking_for_a_client_that_does_not_read(void) {
     T_INT(source.released, 1);
 }
 
+/* Its reader never catches up: what was taken is not kept, or the text would end at 64 MiB. What
+ * has more is asked at once, or this would take minutes. */
+static void forgets_what_was_taken(void) {
+    enum { TEXTS = 1000, TEXT_BYTES = 100 << 10 };
+    static char block[16 << 10];
+    struct pump *pump = new_pump();
+    struct source source = {
+        .count = TEXTS, .padding_bytes = TEXT_BYTES, .next_is = STREAM_HAS_MORE};
+    sem_t connection;
+    struct stream *stream = open_stream(pump, &source, &connection);
+    size_t total = 0;
+    int64_t begun_ns = clock_mono_ns();
+    for (ssize_t taken = 0; taken != STREAM_ENDED; total += taken > 0 ? (size_t)taken : 0) {
+        while (source.asked < TEXTS && total + sizeof block > (size_t)source.asked * TEXT_BYTES)
+            clock_sleep_ms(1);
+        taken = stream_take(stream, block, sizeof block);
+        if (taken == 0)
+            sem_wait(&connection);
+    }
+    T_CHECK(total > (size_t)TEXTS * TEXT_BYTES);
+    T_CHECK(clock_mono_ns() - begun_ns < 60000000000LL);
+    stream_close(stream);
+    pump_free(pump);
+}
+
 static void stopping_ends_and_refuses(void) {
     struct pump *pump = new_pump();
     struct source source = {.silent = true};
@@ -145,6 +172,7 @@ static void bounds_their_number(void) {
 int main(void) {
     T_RUN(says_all_and_ends);
     T_RUN(stops_asking_for_a_client_that_does_not_read);
+    T_RUN(forgets_what_was_taken);
     T_RUN(stopping_ends_and_refuses);
     T_RUN(bounds_their_number);
     return t_done();

@@ -88,7 +88,8 @@ enum {
     LIMIT_IMPORTS_WAITING = 8,
     LIMIT_LOADS_WAITING = 256,
     LIMIT_LOADERS = 2,
-    LIMIT_INLINE_PIXELS = 2000 * 1000, /* that it decodes itself */
+    LIMIT_INLINE_PIXELS = 2000 * 1000, /* that it decodes itself, */
+    LIMIT_INLINE_POINTS = 500,         /* and points of a curve */
     LIMIT_DECODES_WAITING = 256,
     LIMIT_DECODERS = 2,
     LIMIT_MESSAGES_SENDING = 32, /* to webhooks */

@@ -30,7 +30,7 @@ struct app {
     struct pump *pump;     /* live metrics */
     struct keeper *keeper; /* removes what is old */
     struct crew *loaders;  /* load models, estimate jobs */
-    struct crew *decoders; /* decode large pictures */
+    struct crew *decoders; /* decode large pictures, long curves */
     struct crew *imports;  /* import data sets */
     struct model_cache *models;
     struct deliverer *deliverer;

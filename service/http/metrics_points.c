@@ -1,8 +1,12 @@
 #include "service/http/handlers.h"
 
 #include "api/limits.h"
+#include "engine/base/mem.h"
+#include "service/http/chore.h"
 #include "service/http/series.h"
 #include "service/store/jobs.h"
+
+#include <stdlib.h>
 
 enum { HTTP_OK = 200 };
 
@@ -10,6 +14,16 @@ enum { HTTP_OK = 200 };
 
 /* Where points go, one after the other. */
 typedef void (*add_point_fn)(const struct point *point, int i, struct str *out);
+
+/* An answer on its way; what is more than a page is read by a thread of the crew. */
+struct curve {
+    struct chore chore;       /* first */
+    struct question question; /* since moves to the last point that was read */
+    add_point_fn add;
+    struct str *out; /* the reply's */
+    int64_t added;
+    bool more;
+};
 
 static void add_json(const struct point *point, int i, struct str *out) {
     str_add(out, i ? "," : "");
@@ -21,43 +35,61 @@ static void add_csv(const struct point *point, int i, struct str *out) {
     point_add_csv(point, out);
 }
 
-/* Reads the points after since, page by page, up to the limit; since moves to the last. */
-static enum status add_points(struct app *app, struct question *question, add_point_fn add,
-                              struct str *out, struct error *err) {
-    int64_t added = 0;
-    bool more = true;
-    while (more && added < question->limit) {
-        int64_t left = question->limit - added;
-        int count = (int)(left < LIMIT_POINTS_READ ? left : LIMIT_POINTS_READ);
-        struct point_page page = {0};
-        enum status status =
-            jobs_points(app->pool, question->id, question->since, count, &page, err);
-        if (status)
-            return status;
-        for (int i = 0; i < page.count; i++)
-            add(&page.item[i], (int)added + i, out);
-        added += page.count;
-        question->since = page.next;
-        more = page.more && page.count > 0;
-        point_page_release(&page);
-    }
+/* Reads at most so many points, within the limit. */
+static enum status add_page(struct curve *curve, int64_t most, struct error *err) {
+    struct question *question = &curve->question;
+    int64_t left = question->limit - curve->added;
+    struct point_page page = {0};
+    enum status status = jobs_points(curve->chore.request->app->pool, question->id, question->since,
+                                     (int)(left < most ? left : most), &page, err);
+    if (status)
+        return status;
+    for (int i = 0; i < page.count; i++)
+        curve->add(&page.item[i], (int)curve->added + i, curve->out);
+    curve->added += page.count;
+    question->since = page.next;
+    curve->more = page.more && page.count > 0 && curve->added < question->limit;
+    point_page_release(&page);
     return STATUS_OK;
 }
 
-static enum status reply_points_json(struct app *app, struct question *question,
-                                     struct reply *reply, struct error *err) {
-    struct str *out = reply_json(reply, HTTP_OK);
-    str_add(out, "{\"points\":[");
-    enum status status = add_points(app, question, add_json, out, err);
-    str_addf(out, "],\"next\":%lld}", (long long)question->since);
+static enum status add_rest(struct chore *chore, struct error *err) {
+    struct curve *curve = (struct curve *)chore;
+    enum status status = STATUS_OK;
+    while (curve->more && !status)
+        status = add_page(curve, LIMIT_POINTS_READ, err);
     return status;
 }
 
-static enum status reply_points_csv(struct app *app, struct question *question, struct reply *reply,
-                                    struct error *err) {
-    struct str *out = reply_body(reply, HTTP_OK, "text/csv; charset=utf-8; header=present");
-    point_add_csv_header(out);
-    return add_points(app, question, add_csv, out, err);
+static void end_curve(struct request *request, struct reply *reply) {
+    const struct curve *curve = request->state;
+    if (curve->chore.status)
+        reply_error(reply, &curve->chore.err);
+    else if (curve->question.form == FORM_JSON)
+        str_addf(curve->out, "],\"next\":%lld}", (long long)curve->question.since);
+}
+
+static enum status begin_curve(struct request *request, const struct question *question,
+                               struct reply *reply, struct error *err) {
+    struct curve *curve = xcalloc(1, sizeof *curve);
+    bool is_csv = question->form == FORM_CSV;
+    curve->chore.request = request;
+    curve->question = *question;
+    curve->add = is_csv ? add_csv : add_json;
+    request->state = curve;
+    request->release = free;
+    curve->out = reply_body(
+        reply, HTTP_OK, is_csv ? "text/csv; charset=utf-8; header=present" : "application/json");
+    if (is_csv)
+        point_add_csv_header(curve->out);
+    else
+        str_add(curve->out, "{\"points\":[");
+    enum status status = add_page(curve, LIMIT_INLINE_POINTS, err);
+    if (!status && curve->more)
+        chore_start(&curve->chore, request, request->app->decoders, add_rest, end_curve);
+    else if (!status)
+        end_curve(request, reply);
+    return status;
 }
 
 /* ---- the curve as it grows ---- */
@@ -81,16 +113,16 @@ static enum status add_live(struct app *app, const char *id, int64_t *since, str
 
 /* ---- GET /jobs/{id}/metrics ---- */
 
-static enum status answer(struct app *app, struct question *question, struct reply *reply,
-                          struct error *err) {
+static enum status answer(struct request *request, const struct question *question,
+                          struct reply *reply, struct error *err) {
+    struct app *app = request->app;
     struct job job;
     enum status status = jobs_get(app->pool, question->id, &job, err);
     if (status)
         return status;
     if (question->form == FORM_STREAM)
         return series_stream(app, question, add_live, reply, err);
-    return question->form == FORM_CSV ? reply_points_csv(app, question, reply, err)
-                                      : reply_points_json(app, question, reply, err);
+    return begin_curve(request, question, reply, err);
 }
 
 void handle_job_metrics(struct request *request, struct reply *reply) {
@@ -98,7 +130,7 @@ void handle_job_metrics(struct request *request, struct reply *reply) {
     struct error err;
     enum status status = question_parse(&question, request, FORM_COUNT, LIMIT_POINTS, &err);
     if (!status)
-        status = answer(request->app, &question, reply, &err);
+        status = answer(request, &question, reply, &err);
     if (status)
         question_fail(request, reply, FORM_COUNT, &err);
 }

@@ -60,8 +60,9 @@ static enum status app_open(struct app *app, const struct config *config, struct
         status = schema_check_data(config->data, err);
     if (status)
         return status;
-    /* who else may hold a connection: the pump, the keeper, the deliverer, and this thread */
-    int helpers = 4;
+    /* who else may hold a connection: the pump, the keeper, the deliverer, this thread, and those
+     * that read long curves */
+    int helpers = 4 + LIMIT_DECODERS;
     app->config = config;
     app->pool = pool_create(&address, (int)config->threads + helpers);
     status = schema_prepare(config->data, app->pool, err);

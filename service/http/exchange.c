@@ -59,6 +59,7 @@ struct exchange *exchange_create(struct server *server, struct link *link,
     exchange->request.target = &exchange->target;
     exchange->request.content_type = exchange->content_type;
     reply_init(&exchange->reply);
+    exchange->reply.data = server->config->data;
     atomic_fetch_add(&server->exchanges, 1);
     return exchange;
 }

@@ -2,6 +2,7 @@
 
 #include "engine/base/file.h"
 #include "service/http/byte_range.h"
+#include "service/store/stored_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,11 +40,22 @@ static void choose_part(const struct request *request, struct reply *reply, cons
     }
 }
 
+/* Whoever asks has found what the file belongs to. */
+static enum status refuse_open(const char *path, struct error *err) {
+    enum status status = error_set_errno(err, errno, "opening %s", path);
+    char folder[FILE_PATH_BYTES] = "";
+    str_copy(folder, sizeof folder, path);
+    char *name = strrchr(folder, '/');
+    if (name)
+        *name = '\0';
+    return stored_error(folder, status, err);
+}
+
 enum status reply_open(struct reply *reply, const char *path, struct error *err) {
     int64_t bytes = file_size(path);
     reply->file = open(path, O_RDONLY | O_CLOEXEC);
     if (reply->file < 0 || bytes < 0)
-        return error_set_errno(err, errno, "opening %s", path);
+        return refuse_open(path, err);
     reply->file_bytes = (uint64_t)bytes;
     return STATUS_OK;
 }

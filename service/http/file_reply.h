@@ -2,7 +2,7 @@
  * file_reply.h - answers with a file that can be downloaded in parts, again, or not at all: Range,
  * If-Range and If-None-Match with a strong entity tag.
  *
- * Errors:  of opening the file.
+ * Errors:  of opening the file; CORRUPT when it is missing in a folder that is there.
  * Threads: the request's own.
  */
 #ifndef SERVICE_HTTP_FILE_REPLY_H

@@ -261,7 +261,7 @@ static enum status estimate_prediction(const struct job_inputs *inputs,
     struct loaded_model model = {0};
     enum status status = model_load(&model, inputs->model.folder, err);
     if (status)
-        return status;
+        return blame(status, "model", err);
     struct predictor_cost cost = predictor_cost(&model, (enum precision)spec->precision);
     *estimate = (struct train_estimate){
         .student_parameters = param_table_learnable(&model.network.table),
@@ -284,7 +284,11 @@ enum status job_inputs_estimate(const struct job_inputs *inputs, const struct tr
         .teacher_path = inputs->teacher.card.id[0] ? inputs->teacher.folder : NULL,
         .init_path = inputs->init.card.id[0] ? inputs->init.folder : NULL,
     };
-    return trainer_estimate(&job, estimate, err);
+    enum status status = trainer_estimate(&job, estimate, err);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    bool no_teacher = job.teacher_path && !file_exists(inputs->teacher.weights);
+    return blame(status, no_teacher ? "teacher" : "dataset", err);
 }
 
 enum status job_inputs_check_room(const struct config *config, const struct train_spec *spec,

@@ -2,6 +2,7 @@
 
 #include "engine/base/mem.h"
 #include "service/common/log.h"
+#include "service/store/stored_error.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -157,7 +158,7 @@ static enum status open_predictors(struct model_cache *cache, const struct model
             predictor_create(&out->each[0], files->folder, (enum device_kind)config->device,
                              (int)config->predict_threads / batches_of(config), PRECISION_F32, err);
     if (status)
-        return status;
+        return stored_error(files->folder, status, err);
     bool on_host = predictor_is_on_host(out->each[0]);
     out->count = 1;
     out->most = on_host ? HOST_BATCH : PREDICTOR_MAX_BATCH;

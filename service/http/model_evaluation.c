@@ -8,6 +8,7 @@
 #include "service/store/aliases.h"
 #include "service/store/datasets.h"
 #include "service/store/evaluations.h"
+#include "service/store/stored_error.h"
 
 #include <stdlib.h>
 
@@ -79,7 +80,8 @@ static enum status open_dataset(struct viewing *viewing, struct error *err) {
                            "data set %s is another one than when the model was evaluated",
                            viewing->dataset_name);
     if (!status)
-        status = dataset_open(&viewing->dataset, entry.folder, entry.card.name, err);
+        status = stored_error(
+            entry.folder, dataset_open(&viewing->dataset, entry.folder, entry.card.name, err), err);
     dataset_entry_release(&entry);
     return status;
 }

@@ -3,6 +3,7 @@
 #include "engine/onnx/export.h"
 #include "service/http/app.h"
 #include "service/http/chore.h"
+#include "service/store/stored_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +57,7 @@ static enum status write_file(struct export *export, const struct loaded_model *
 static enum status run_export(struct chore *chore, struct error *err) {
     struct export *export = (struct export *)chore;
     struct loaded_model model = {0};
-    enum status status = model_load(&model, export->folder, err);
+    enum status status = stored_error(export->folder, model_load(&model, export->folder, err), err);
     if (!status)
         status = write_file(export, &model, err);
     loaded_model_release(&model);

@@ -3,9 +3,11 @@
 #include "api/limits.h"
 #include "service/common/log.h"
 #include "service/http/stream.h"
+#include "service/store/stored_error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { HTTP_TOO_MANY_REQUESTS = 429, HTTP_INTERNAL = 500, HTTP_UNAVAILABLE = 503 };
@@ -19,7 +21,7 @@ void reply_release(struct reply *reply) {
     if (reply->file >= 0)
         close(reply->file);
     stream_close(reply->stream);
-    *reply = (struct reply){.form = reply->form, .file = -1};
+    *reply = (struct reply){.form = reply->form, .data = reply->data, .file = -1};
 }
 
 void reply_header(struct reply *reply, const char *name, const char *format, ...) {
@@ -61,6 +63,10 @@ void reply_field_errors(struct reply *reply, const struct error *err,
         reply->code = inference_error_add(&out, reply_json(reply, 0));
     else
         reply->code = problem_add_error(&out, errors, reply_body(reply, 0, PROBLEM_CONTENT_TYPE));
+    if (reply->data) {
+        stored_error_hide(reply->data, reply->body.data);
+        reply->body.len = strlen(reply->body.data);
+    }
     if (reply->code == HTTP_UNAVAILABLE || reply->code == HTTP_TOO_MANY_REQUESTS)
         reply_header(reply, "Retry-After", "%d", LIMIT_RETRY_AFTER_S);
 }

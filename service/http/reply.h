@@ -26,7 +26,8 @@ enum reply_form {
 };
 
 struct reply {
-    enum reply_form form;     /* outlives reply_release */
+    enum reply_form form;     /* outlives reply_release, */
+    const char *data;         /* and so does this: the folder that no error names, or NULL */
     int code;                 /* HTTP status; 0: not filled yet */
     const char *content_type; /* a constant; NULL when there is no body */
     struct str body;

@@ -7,6 +7,7 @@
 #include "service/http/chore.h"
 #include "service/http/handlers.h"
 #include "service/store/datasets.h"
+#include "service/store/stored_error.h"
 
 #include <stdlib.h>
 
@@ -82,7 +83,8 @@ static enum status run_sampling(struct chore *chore, struct error *err) {
     struct dataset dataset = {0};
     enum status status = datasets_find(&entry, request->app->config->data, request->arg, err);
     if (!status)
-        status = dataset_open(&dataset, entry.folder, entry.card.name, err);
+        status = stored_error(entry.folder,
+                              dataset_open(&dataset, entry.folder, entry.card.name, err), err);
     if (!status)
         status = add_samples(sampling, &dataset, &sampling->answer, err);
     dataset_close(&dataset);

@@ -4,6 +4,7 @@
 #include "service/store/evaluations.h"
 #include "service/store/folders.h"
 #include "service/store/publish.h"
+#include "service/store/stored_error.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,6 +59,7 @@ enum status models_find(struct model *model, const char *data, const char *id, s
         status = read_model(model, err);
     if (!status)
         return STATUS_OK;
+    status = stored_error(model->folder, status, err);
     model_release(model);
     error_wrap(err, status, "model %s", id);
     return status;

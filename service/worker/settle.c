@@ -4,6 +4,7 @@
 #include "service/common/log.h"
 #include "service/common/signals.h"
 #include "service/store/folders.h"
+#include "service/store/stored_error.h"
 
 enum {
     RETRY_MS = 100,
@@ -93,7 +94,8 @@ static void end_badly(struct run *run, enum status status, const struct error *e
         .code = status, .step = run->progress.step, .attempt = run->claim->job.attempt};
     str_copy(error.field, sizeof error.field, err->field);
     str_copy(error.message, sizeof error.message, err->message);
-    job_log_add(&run->log, "failed: %s: %s", status_slug(status), err->message);
+    stored_error_hide(run->config->data, error.message);
+    job_log_add(&run->log, "failed: %s: %s", status_slug(status), error.message);
     log_warn("job_failed", log_text("job", run->claim->job.id),
              log_text("code", status_slug(status)), log_error_field(err));
     if (insist(run, points_published, NULL) == STATUS_OK)

@@ -7,13 +7,14 @@ enum { HTTP_NO_CONTENT = 204, MAX_AGE_S = 600 };
 
 /* Beside those that every page may read. */
 #define EXPOSED                                                                                    \
-    "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, ETag, Location, "   \
-    "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"
+    "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, ETag, "             \
+    "Inference-Header-Content-Length, Location, RateLimit, RateLimit-Policy, Retry-After, "        \
+    "WWW-Authenticate"
 
-/* All that the routes look at. */
+/* All that the routes look at and a page may set. */
 #define TAKEN                                                                                      \
     "Accept, Authorization, Content-Range, Content-Type, Idempotency-Key, If-None-Match, "         \
-    "If-Range, Last-Event-ID, Range, X-API-Key"
+    "If-Range, Inference-Header-Content-Length, Last-Event-ID, Range, X-API-Key"
 
 void cors_add(const char *origins, const char *origin, struct reply *reply) {
     bool all = str_equal(origins, "*");

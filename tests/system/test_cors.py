@@ -1,12 +1,29 @@
 #!/usr/bin/env python3
 """What browsers are told about pages of other origins."""
 
+import re
 import subprocess
 import unittest
 
-from service import Redis, Service, ServiceCase, executable
+from service import ROOT, Redis, Service, ServiceCase, executable
 
 PAGE, OTHER = "https://pages.example", "http://localhost:5173"
+
+
+# What the code asks for and a browser sets by itself, or the service refuses.
+NOT_OF_PAGES = {"Origin", "Access-Control-Request-Method", "Content-Length", "Content-Encoding"}
+# What the code answers and any page may read, or none needs to.
+NOT_EXPOSED = {"Cache-Control", "Vary", "Content-Security-Policy", "X-Accel-Buffering"}
+
+
+def names_in_code(function):
+    """The headers that this function is called with, as texts or by a macro."""
+    names = set()
+    for path in (ROOT / "service/http").glob("*.c"):
+        text = path.read_text()
+        for quoted, macro in re.findall(function + r'\([^,()]+,\s*(?:"([^"]+)"|([A-Z_]+))', text):
+            names.add(quoted or re.search(rf'#define {macro} "([^"]+)"', text)[1])
+    return names
 
 
 def cors(answer):
@@ -40,6 +57,15 @@ class CorsTest(ServiceCase):
     def test_answers_to_a_page(self):
         for origin in (PAGE, OTHER):
             self.check_readable(self.get("/jobs", origin), origin)
+
+    def test_the_code_needs_no_others(self):
+        exposed = cors(self.get("/jobs", PAGE))["access-control-expose-headers"].split(", ")
+        allowed = cors(self.preflight("/jobs", PAGE))["access-control-allow-headers"].split(", ")
+        looked_at = names_in_code("(?:request|find)_header")
+        self.assertEqual(set(allowed), looked_at - NOT_OF_PAGES)
+        sent = {name for name in names_in_code("reply_header")
+                if not name.startswith("Access-Control-")}
+        self.assertEqual(set(exposed), (sent - NOT_EXPOSED) | {"Content-Length"})
 
     def test_errors_can_be_read_too(self):
         for answer, status in ((self.get("/jobs/x", PAGE), 404), (self.get("/none", PAGE), 404),

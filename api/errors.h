@@ -22,6 +22,7 @@
     X(NOT_ACCEPTABLE, 406, "not_acceptable", "no representation of this type exists")              \
     X(REQUEST_TIMEOUT, 408, "request_timeout", "the request took too long to arrive")              \
     X(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type", "the content type is not accepted")   \
+    X(BAD_RANGE, 416, "bad_range", "the range begins after the end of the file")                   \
     X(TOO_MANY_REQUESTS, 429, "too_many_requests", "too much is waiting already")                  \
     X(RATE_LIMITED, 429, "rate_limited", "requests come faster than they may")                     \
     X(HEADERS_TOO_LARGE, 431, "headers_too_large", "the request's headers are too large")

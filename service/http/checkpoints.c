@@ -36,13 +36,10 @@ void handle_checkpoint_weights(struct request *request, struct reply *reply) {
     enum status status = request_check_query(request, "", &err);
     if (!status)
         status = checkpoint_find(path, request->app->config->data, request->arg, &err);
+    const struct file_answer file = {path, "application/octet-stream", request->arg, request->arg,
+                                     "safetensors"};
     if (!status)
-        status = reply_open(reply, path, &err);
-    if (status) {
+        status = reply_file(request, reply, &file, &err);
+    if (status)
         request_fail(request, reply, &err, NULL);
-        return;
-    }
-    reply_body(reply, HTTP_OK, "application/octet-stream");
-    reply_header(reply, "Content-Disposition", "attachment; filename=\"%s.safetensors\"",
-                 request->arg);
 }

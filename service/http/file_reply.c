@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HTTP_OK = 200, HTTP_PARTIAL = 206, HTTP_NOT_MODIFIED = 304, HTTP_BAD_RANGE = 416 };
+enum { HTTP_OK = 200, HTTP_PARTIAL = 206, HTTP_NOT_MODIFIED = 304 };
 enum { TAG_BYTES = 128 };
 
 /* The entity tag is among those of an If-None-Match header. */
@@ -17,8 +17,8 @@ static bool knows_tag(const char *header, const char *tag) {
     return header && (str_equal(header, "*") || strstr(header, tag));
 }
 
-/* Chooses between all, a part, and nothing, and fills the reply accordingly. */
-static void choose_part(const struct request *request, struct reply *reply, const char *tag) {
+/* Chooses between all, a part, and a refusal, which is false, and fills the reply accordingly. */
+static bool choose_part(const struct request *request, struct reply *reply, const char *tag) {
     const char *if_range = request_header(request, "If-Range");
     const char *header = request_header(request, "Range");
     struct byte_range range;
@@ -27,8 +27,8 @@ static void choose_part(const struct request *request, struct reply *reply, cons
     if (header && (!if_range || str_equal(if_range, tag)))
         kind = byte_range_parse(header, size, &range);
     if (kind == BYTE_RANGE_UNSATISFIABLE) {
-        reply_release(reply);
-        reply->code = HTTP_BAD_RANGE;
+        reply_problem(reply, PROBLEM_BAD_RANGE, "%s begins after the last of %llu bytes", header,
+                      (unsigned long long)size);
         reply_header(reply, "Content-Range", "bytes */%llu", (unsigned long long)size);
     } else if (kind == BYTE_RANGE_PART) {
         reply->code = HTTP_PARTIAL;
@@ -38,6 +38,7 @@ static void choose_part(const struct request *request, struct reply *reply, cons
                      (unsigned long long)range.first, (unsigned long long)range.last,
                      (unsigned long long)size);
     }
+    return kind != BYTE_RANGE_UNSATISFIABLE;
 }
 
 /* Whoever asks has found what the file belongs to. */
@@ -51,7 +52,7 @@ static enum status refuse_open(const char *path, struct error *err) {
     return stored_error(folder, status, err);
 }
 
-enum status reply_open(struct reply *reply, const char *path, struct error *err) {
+static enum status open_file(struct reply *reply, const char *path, struct error *err) {
     int64_t bytes = file_size(path);
     reply->file = open(path, O_RDONLY | O_CLOEXEC);
     if (reply->file < 0 || bytes < 0)
@@ -63,7 +64,8 @@ enum status reply_open(struct reply *reply, const char *path, struct error *err)
 enum status reply_file(const struct request *request, struct reply *reply,
                        const struct file_answer *answer, struct error *err) {
     char tag[TAG_BYTES];
-    enum status status = reply_open(reply, answer->path, err);
+    bool has_file = true;
+    enum status status = open_file(reply, answer->path, err);
     if (status)
         return status;
     snprintf(tag, sizeof tag, "\"%s\"", answer->tag);
@@ -72,10 +74,12 @@ enum status reply_file(const struct request *request, struct reply *reply,
         reply_release(reply);
         reply->code = HTTP_NOT_MODIFIED;
     } else {
-        choose_part(request, reply, tag);
+        has_file = choose_part(request, reply, tag);
     }
-    reply_header(reply, "ETag", "%s", tag);
     reply_header(reply, "Accept-Ranges", "bytes");
+    if (!has_file)
+        return STATUS_OK;
+    reply_header(reply, "ETag", "%s", tag);
     reply_header(reply, "Content-Disposition", "attachment; filename=\"%s.%s\"", answer->name,
                  answer->suffix);
     return STATUS_OK;

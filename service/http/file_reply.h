@@ -10,9 +10,6 @@
 
 #include "service/http/request.h"
 
-/* Lets the reply send all of a file, with the code and type that it has otherwise been given. */
-MUST_CHECK enum status reply_open(struct reply *reply, const char *path, struct error *err);
-
 /* A file that never changes as long as it has this tag. */
 struct file_answer {
     const char *path, *media_type; /* the latter a constant */
@@ -20,7 +17,7 @@ struct file_answer {
     const char *name, *suffix;     /* what it is called when it is saved */
 };
 
-/* Fills the reply with all of the file, the part that was asked for, or nothing. */
+/* Fills the reply with all of the file, the part that was asked for, or why there is none. */
 MUST_CHECK enum status reply_file(const struct request *request, struct reply *reply,
                                   const struct file_answer *answer, struct error *err);
 

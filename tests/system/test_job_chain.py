@@ -99,9 +99,17 @@ class CheckpointTest(JobCase):
         self.assertEqual([len(body) for body in files], [item["bytes"] for item in kept])
         self.assertEqual(files[0], weights_of(self.service, done["id"]))
         self.assertEqual(len(set(files)), 3)
+        self.check_parts(f"/checkpoints/{kept[1]['id']}", files[1])
         self.assertEqual(self.service.delete(f"/jobs/{done['id']}").status, 204)
         self.assertEqual(self.service.get(f"/checkpoints/{kept[0]['id']}").status, 404)
         self.assertFalse((self.service.data / "checkpoints" / done["id"]).exists())
+
+    def check_parts(self, path, whole):
+        tag = self.service.get(path).headers["etag"]
+        part = self.service.get(path, headers={"Range": "bytes=100-", "If-Range": tag})
+        self.assertEqual((part.status, part.body), (206, whole[100:]))
+        known = self.service.get(path, headers={"If-None-Match": tag})
+        self.assertEqual((known.status, known.body), (304, b""))
 
     def test_they_are_the_same_after_a_kill(self):
         whole = self.succeed(epochs=30, seed=3, keep_checkpoints=2)

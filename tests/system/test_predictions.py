@@ -243,7 +243,10 @@ class JobsTest(PredictionCase):
         known = self.service.get(path, headers={"If-None-Match": whole.headers["etag"]})
         self.assertEqual((known.status, known.body), (304, b""))
         beyond = self.service.get(path, headers={"Range": "bytes=9999999-"})
-        self.assertEqual(beyond.status, 416)
+        self.assertEqual((beyond.status, beyond.json()["type"]),
+                         (416, "urn:distilld:problem:bad_range"))
+        self.assertEqual(beyond.headers["content-range"], f"bytes */{len(whole.body)}")
+        self.assertNotIn("content-disposition", beyond.headers)
 
     def test_goes_with_its_job(self):
         job = self.predicted(split="train")

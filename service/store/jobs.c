@@ -188,3 +188,14 @@ enum status jobs_count(struct redis_pool *pool, int64_t count[JOB_STATE_COUNT], 
     redis_reply_free(reply);
     return STATUS_OK;
 }
+
+enum status jobs_oldest_ms(struct redis_pool *pool, int64_t *age_ms, struct error *err) {
+    struct redis_args none = {0};
+    struct redisReply *reply;
+    enum status status = pool_script(pool, &script_oldest, &none, &reply, err);
+    if (status)
+        return status;
+    *age_ms = strtoll(reply->element[1]->str, NULL, 10);
+    redis_reply_free(reply);
+    return STATUS_OK;
+}

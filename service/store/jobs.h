@@ -117,6 +117,9 @@ void event_page_release(struct event_page *page); /* Zeroed or filled. */
 MUST_CHECK enum status jobs_count(struct redis_pool *pool, int64_t count[JOB_STATE_COUNT],
                                   struct error *err);
 
+/* How long ago the oldest job was created that waits for a worker; 0 without one. */
+MUST_CHECK enum status jobs_oldest_ms(struct redis_pool *pool, int64_t *age_ms, struct error *err);
+
 /* Waits for changes of any job (state, progress or points), for those who stream them: one
  * connection of its own, one thread. */
 struct feed;

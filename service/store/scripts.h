@@ -25,6 +25,6 @@ extern const struct script script_hook_create, script_hook_list, script_hook_rem
 
 /* Reading. */
 extern const struct script script_show, script_list, script_points, script_events, script_count,
-    script_workers, script_old, script_removed, script_replay, script_unfinished;
+    script_oldest, script_workers, script_old, script_removed, script_replay, script_unfinished;
 
 #endif

@@ -292,6 +292,11 @@ class ApiTest(unittest.TestCase):
         self.assertRegex(text, r'distilld_http_requests_total\{route="health",code="200"\} [1-9]')
         self.assertRegex(text, r'distilld_jobs\{state="queued"\} \d')
         self.assertIn("distilld_redis_up 1", text)
+        self.assertIn('distilld_workers{state="lost"} 0\n', text)
+        self.assertRegex(text, r"distilld_queue_oldest_seconds \d")
+        self.assertIn("distilld_webhook_waiting 0\n", text)
+        self.assertRegex(text, r"distilld_data_free_bytes [1-9]")
+        self.assertRegex(text, r'distilld_build_info\{version="[0-9.]+"\} 1\n')
         self.assertIn('route="health",le="+Inf"', text)
         self.assertRegex(text, r"process_resident_memory_bytes [1-9]")
         for line in text.splitlines():

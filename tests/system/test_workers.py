@@ -2,6 +2,7 @@
 """GET /workers: who is there, what they do, who has ended and who is lost."""
 
 import datetime
+import re
 import signal
 import socket
 import unittest
@@ -95,6 +96,7 @@ class WorkersTest(ServiceCase):
         lost, running = self.wait_for("lost", "running")
         self.assertEqual((lost["pid"], lost["job"]), (first.pid, None))
         self.assertEqual((running["job"], running["attempt"]), (job_id, 2))
+        self.check_metrics(running=1, lost=1)
 
         third = self.start_worker()  # takes the place of the first
         fresh = self.wait_for("idle", "running")[0]
@@ -104,6 +106,25 @@ class WorkersTest(ServiceCase):
         self.assertEqual(third.end(), 0)
         self.assertEqual(second.end(), 0)
         self.wait_for("ended", "ended")
+        self.check_metrics(ended=2)
+
+    def check_metrics(self, **count):
+        text = self.service.get("/metrics").body.decode()
+        for state in ("idle", "running", "ended", "lost"):
+            self.assertIn(f'distilld_workers{{state="{state}"}} {count.get(state, 0)}\n', text)
+
+    def oldest_s(self):
+        text = self.service.get("/metrics").body.decode()
+        return int(re.search(r"(?m)^distilld_queue_oldest_seconds (\d+)$", text)[1])
+
+    def test_nobody_trains(self):
+        """The oldest job that waits for a worker says so; what waits for another job does not."""
+        self.assertEqual(self.oldest_s(), 0)
+        job_id = self.service.post("/jobs", job()).json()["id"]
+        self.service.post("/jobs", job(depends_on=[job_id], seed=2))
+        wait_until(lambda: self.oldest_s() > 0, what="an age")
+        self.service.post(f"/jobs/{job_id}/pause")
+        self.assertEqual(self.oldest_s(), 0)
 
     def test_they_are_forgotten(self):
         worker = self.start_worker()

@@ -64,7 +64,8 @@ void handle_alias_put(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, &errors);
         return;
     }
-    log_info("alias_moved", log_text("alias", card.name), log_text("model", card.model));
+    log_info("alias_moved", log_text("alias", card.name), log_text("model", card.model),
+             request_by(request));
     alias_card_add_json(&card, reply_json(reply, created ? HTTP_CREATED : HTTP_OK));
 }
 
@@ -82,6 +83,6 @@ void handle_alias_remove(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, NULL);
         return;
     }
-    log_info("alias_removed", log_text("alias", request->arg));
+    log_info("alias_removed", log_text("alias", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
 }

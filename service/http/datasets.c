@@ -73,7 +73,8 @@ static void reply_import(struct request *request, struct reply *reply) {
     }
     const struct dataset_card *card = &import->entry.card;
     log_info("dataset_imported", log_text("dataset", card->name),
-             log_int("train", card->train_count), log_int("test", card->test_count));
+             log_int("train", card->train_count), log_int("test", card->test_count),
+             request_by(request));
     dataset_card_add_json(card, reply_json(reply, HTTP_CREATED));
     reply_header(reply, "Location", "/datasets/%s", card->name);
 }

@@ -71,7 +71,7 @@ static void record(const struct exchange *exchange) {
     str_add_bytes(&path, exchange->raw, strcspn(exchange->raw, "?"));
     log_debug("request", log_text("route", exchange->route ? exchange->route->name : NULL),
               log_text("path", str_text(&path)), log_int("code", exchange->code),
-              log_double("seconds", seconds));
+              log_double("seconds", seconds), request_by(&exchange->request));
     str_release(&path);
 }
 

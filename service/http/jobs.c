@@ -123,7 +123,8 @@ static void submit(struct creation *creation, struct reply *reply) {
         refuse_inputs(creation, reply, &err);
         return;
     }
-    log_info("job_submitted", log_text("job", made.id), log_int("created", created));
+    log_info("job_submitted", log_text("job", made.id), log_int("created", created),
+             request_by(request));
     reply_made(reply, &made);
 }
 
@@ -226,7 +227,8 @@ static void change(struct request *request, struct reply *reply, enum job_event 
         request_fail(request, reply, &err, NULL);
         return;
     }
-    log_info("job_changed", log_text("job", job.id), log_text("change", job_event_slug(event)));
+    log_info("job_changed", log_text("job", job.id), log_text("change", job_event_slug(event)),
+             request_by(request));
     reply_job(reply, HTTP_OK, &job);
 }
 
@@ -260,7 +262,8 @@ void handle_job_edit(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, &errors);
         return;
     }
-    log_info("job_changed", log_text("job", job.id), log_text("change", "edit"));
+    log_info("job_changed", log_text("job", job.id), log_text("change", "edit"),
+             request_by(request));
     reply_job(reply, HTTP_OK, &job);
 }
 
@@ -274,6 +277,6 @@ void handle_job_remove(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, NULL);
         return;
     }
-    log_info("job_removed", log_text("job", request->arg));
+    log_info("job_removed", log_text("job", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
 }

@@ -142,7 +142,8 @@ static void reply_upload(struct request *request, struct reply *reply) {
     }
     const struct model_card *card = &upload->card;
     log_info("model_uploaded", log_text("model", card->id),
-             log_text("architecture", card->architecture), log_int("bytes", card->weights_bytes));
+             log_text("architecture", card->architecture), log_int("bytes", card->weights_bytes),
+             request_by(request));
     model_card_add_json(card, reply_json(reply, HTTP_CREATED));
     reply_header(reply, "Location", "/models/%s", card->id);
 }

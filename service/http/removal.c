@@ -67,7 +67,7 @@ static bool removes(struct request *request, struct reply *reply, const struct k
     }
     if (file_remove_all(gone, &err)) /* nobody sees it; the next start sweeps it away */
         log_warn("leftover", log_text("path", gone), log_error_field(&err));
-    log_info(kind->event, log_text("name", request->arg));
+    log_info(kind->event, log_text("name", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
     return true;
 }

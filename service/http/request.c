@@ -9,6 +9,10 @@ const char *request_header(const struct request *request, const char *name) {
     return request->ops->header(request, name);
 }
 
+struct log_field request_by(const struct request *request) {
+    return log_text("by", request->holder->name);
+}
+
 const char *request_query(const struct request *request, const char *name) {
     return target_param(request->target, name);
 }

@@ -14,6 +14,7 @@
 #ifndef SERVICE_HTTP_REQUEST_H
 #define SERVICE_HTTP_REQUEST_H
 
+#include "service/common/log.h"
 #include "service/http/body.h"
 #include "service/http/reply.h"
 #include "service/http/target.h"
@@ -44,6 +45,9 @@ struct request {
 
 /* The value of a header, or NULL; names are compared without case. */
 const char *request_header(const struct request *request, const char *name);
+
+/* Who sent it, for the log of what was changed: "" when nobody is asked for a key. */
+struct log_field request_by(const struct request *request);
 
 /* The value of a query parameter, or NULL. */
 const char *request_query(const struct request *request, const char *name);

@@ -92,7 +92,7 @@ static enum status submit(struct rerun *rerun, struct error *err) {
     guard_give(&guard);
     if (!status)
         log_info("job_submitted", log_text("job", rerun->made.id),
-                 log_text("rerun_of", rerun->job.id));
+                 log_text("rerun_of", rerun->job.id), request_by(request));
     return status;
 }
 

@@ -72,7 +72,8 @@ void handle_upload_create(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, &errors);
         return;
     }
-    log_info("upload_begun", log_text("upload", id), log_text("dataset", asked.name));
+    log_info("upload_begun", log_text("upload", id), log_text("dataset", asked.name),
+             request_by(request));
     reply_header(reply, "Location", "/uploads/%s", id);
 }
 
@@ -110,6 +111,6 @@ void handle_upload_remove(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, NULL);
         return;
     }
-    log_info("upload_removed", log_text("upload", request->arg));
+    log_info("upload_removed", log_text("upload", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
 }

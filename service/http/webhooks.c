@@ -51,13 +51,14 @@ static enum status decode(struct request *request, struct webhook_request *asked
 }
 
 /* Where it goes, without path and query: those of many receivers are their only secret. */
-static void log_created(const char *id, const char *url) {
+static void log_created(const struct request *request, const char *id, const char *url) {
     char origin[WEBHOOK_URL_BYTES];
     const char *host = strstr(url, "://");
     size_t len = host ? (size_t)(host - url) + strlen("://") : 0;
     len += strcspn(url + len, "/?#");
     snprintf(origin, sizeof origin, "%.*s", (int)len, url);
-    log_info("webhook_created", log_text("webhook", id), log_text("to", origin));
+    log_info("webhook_created", log_text("webhook", id), log_text("to", origin),
+             request_by(request));
 }
 
 void handle_webhook_create(struct request *request, struct reply *reply) {
@@ -77,7 +78,7 @@ void handle_webhook_create(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, &errors);
         return;
     }
-    log_created(id, card.url);
+    log_created(request, id, card.url);
     webhook_card_add_json(&card, reply_json(reply, HTTP_CREATED));
     reply_header(reply, "Location", "/webhooks/%s", id);
 }
@@ -103,7 +104,7 @@ void handle_webhook_remove(struct request *request, struct reply *reply) {
         request_fail(request, reply, &err, NULL);
         return;
     }
-    log_info("webhook_removed", log_text("webhook", request->arg));
+    log_info("webhook_removed", log_text("webhook", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
 }
 

@@ -238,6 +238,41 @@ class KeysTest(KeysCase):
         self.remove("other")
         self.assertEqual(self.service.wait_for_job(ids[2])["owner"], "other")
 
+    def change_everything(self):
+        """Each change that the log tells of, but those of keys; returns their events."""
+        service = self.service
+        folder = write_dataset(service.folder / "changing")
+        service.post("/datasets", {"name": "changing", "path": str(folder)})
+        done = service.post("/jobs", job(dataset="changing", epochs=1)).json()["id"]
+        model = service.wait_for_job(done)["model"]
+        rerun = service.post(f"/jobs/{done}/rerun").json()["job"]["id"]
+        service.request("PATCH", f"/jobs/{rerun}", {"priority": 1})
+        service.post(f"/jobs/{rerun}/cancel")
+        service.wait_for_job(rerun)
+        service.request("PUT", "/aliases/changing", {"model": model})
+        service.delete("/aliases/changing")
+        weights = service.get(f"/models/{model}/weights").body
+        service.post("/models?architecture=resnet8&dataset=changing", weights,
+                     headers={"Content-Type": "application/octet-stream"})
+        upload = service.post("/uploads", {"name": "changed"}).json()["id"]
+        service.delete(f"/uploads/{upload}")
+        hook = service.post("/webhooks", {"url": "https://example.org/"}).json()["id"]
+        service.delete(f"/webhooks/{hook}")
+        for path in (f"/jobs/{done}", f"/jobs/{rerun}", f"/models/{model}", "/datasets/changing"):
+            self.assertIn(service.delete(path).status, (204, 409), path)
+        return ("dataset_imported", "job_submitted", "job_changed", "job_removed", "alias_moved",
+                "alias_removed", "model_uploaded", "model_removed", "upload_begun",
+                "upload_removed", "webhook_created", "webhook_removed")
+
+    def test_the_log_says_who(self):
+        names = self.change_everything()
+        for name in (*names, "request"):
+            lines = self.service.events(name)
+            self.assertTrue(lines, name)
+            for line in lines:
+                self.assertIn("by", line)
+            self.assertIn("adminer", [line["by"] for line in lines], name)
+
     def test_no_secret_is_anywhere(self):
         """Not in a log, even in one of all that happens, nor in a file or on a command line."""
         secret = self.make("spilled", "read")

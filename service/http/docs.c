@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { HTTP_OK = 200 };
+enum { HTTP_OK = 200, HTTP_FOUND = 302 };
 
 /* What the page is made of. The page may load nothing from elsewhere; Swagger UI puts styles into
  * its elements and pictures into its style sheet. */
@@ -28,10 +28,20 @@ void handle_openapi(struct request *request, struct reply *reply) {
     reply_embedded(reply, embedded_find("openapi.yaml"), "application/yaml");
 }
 
+static bool has_page(void) {
+    return embedded_find("swagger-ui-bundle.js");
+}
+
+void handle_root(struct request *request, struct reply *reply) {
+    (void)request;
+    reply->code = HTTP_FOUND;
+    reply_header(reply, "Location", "%s", has_page() ? "/docs" : "/openapi.yaml");
+}
+
 void handle_docs(struct request *request, struct reply *reply) {
     (void)request;
     struct error err;
-    if (!embedded_find("swagger-ui-bundle.js")) {
+    if (!has_page()) {
         error_set(&err, STATUS_UNSUPPORTED,
                   "this distilld was built without Swagger UI; the contract is at /openapi.yaml");
         reply_error(reply, &err);

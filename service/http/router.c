@@ -112,7 +112,7 @@ bool route_takes(const struct route *route, const char *content_type) {
 static bool path_matches(const char *pattern, const struct target *target, const char *arg[2]) {
     int i = 0, args = 0;
     arg[0] = arg[1] = NULL;
-    for (; *pattern == '/'; i++) {
+    for (; pattern[0] == '/' && pattern[1]; i++) { /* "/" alone has no parts */
         const char *part = pattern + 1;
         size_t len = strcspn(part, "/");
         if (i == target->segment_count)

@@ -269,6 +269,12 @@ class ApiTest(unittest.TestCase):
         self.assertEqual(contract.body, (pathlib.Path(__file__).parents[2] /
                                          "openapi.yaml").read_bytes())
 
+    def test_the_url_leads_to_the_contract(self):
+        answer = self.get("/")
+        self.assertEqual((answer.status, answer.body), (302, b""))
+        self.assertEqual(answer.headers["location"], "/docs")
+        self.assertEqual(self.get(answer.headers["location"]).status, 200)
+
     def test_page_with_the_contract(self):
         page = self.get("/docs")
         if page.status == 501:

@@ -237,7 +237,7 @@ class BadInputTest(ServiceCase):
                 self.assertIn(answer.status, (400, 404))
         self.problem(self.service.get(f"/models/{NO_MODEL}/weights"), 404, "not_found")
         self.problem(self.service.predict(NO_MODEL, [b"x"]), 404, "not_found")
-        for path in ("/", "/job", "/jobs/", "/jobs/x/y", "/v1/jobs", "/jobs/x/cancel/now"):
+        for path in ("//", "/job", "/jobs/", "/jobs/x/y", "/v1/jobs", "/jobs/x/cancel/now"):
             self.problem(self.service.get(path), 404, "not_found")
 
     def test_wrong_methods(self):

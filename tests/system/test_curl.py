@@ -161,7 +161,7 @@ class CurlTest(unittest.TestCase):
         """Each route of the contract has been asked, but for the page, which is for browsers."""
         routes = set(re.findall("  operationId: (.*)", self.run_script("contract")))
         asked = set(re.findall(r'requests_total\{route="([^"]+)"', self.run_script("prometheus")))
-        self.assertEqual(routes - asked, {"docs", "docs_file", "webhook_message"})
+        self.assertEqual(routes - asked, {"root", "docs", "docs_file", "webhook_message"})
 
     def check_webhooks(self):
         made = self.json("webhook", '{"url": "https://example.org/hook"}')

@@ -57,7 +57,7 @@ static void answers_head_like_get(void) {
 }
 
 static void knows_no_other_paths(void) {
-    static const char *const unknown[] = {"/",
+    static const char *const unknown[] = {"//",
                                           "/job",
                                           "/jobsx",
                                           "/jobs/",

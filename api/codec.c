@@ -29,6 +29,8 @@ static bool too_deep(const char *text, size_t len) {
 
 enum status json_read(json_t **root, const char *text, size_t len, struct error *err) {
     json_error_t where;
+    if (!len)
+        return error_set(err, STATUS_INVALID, "the body is empty, a JSON object is expected");
     if (too_deep(text, len))
         return error_set(err, STATUS_INVALID, "JSON is nested more than %d levels deep",
                          LIMIT_JSON_DEPTH);

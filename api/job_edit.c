@@ -2,6 +2,7 @@
 
 #include "api/codec.h"
 #include "api/json_internal.h"
+#include "engine/spec/train_spec.h"
 
 #define ROW(member) FIELD_MEMBER(struct job_edit, member)
 static const struct field rows[] = {
@@ -15,12 +16,31 @@ static const struct field rows[] = {
 #undef ROW
 const struct field_table job_edit_table = {"job", rows, (int)(sizeof rows / sizeof rows[0])};
 
+/* Takes out what a job has and nobody can change. */
+static void refuse_fixed(json_t *root, struct field_errors *errors) {
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(root, next, name, value) {
+        if (field_find(&job_edit_table, name) || !field_find(&train_spec_table, name))
+            continue;
+        struct str shown = STR_INIT, detail = STR_INIT;
+        json_show(value, &shown);
+        str_addf(&detail, "%s cannot be changed; name, tags and priority can", name);
+        field_errors_add(errors, name, str_text(&shown), str_text(&detail), NULL);
+        str_release(&detail);
+        str_release(&shown);
+        json_object_del(root, name);
+    }
+}
+
 enum status job_edit_decode(struct job_edit *edit, const char *text, size_t len,
                             struct field_errors *errors, struct error *err) {
     json_t *root = NULL;
     enum status status = json_read(&root, text, len, err);
     if (status)
         return status;
+    refuse_fixed(root, errors);
     json_read_fields(&job_edit_table, edit, 0, true, root, errors);
     edit->has_name = json_object_get(root, "name") != NULL;
     edit->has_tags = json_object_get(root, "tags") != NULL;

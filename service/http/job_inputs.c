@@ -7,6 +7,7 @@
 #include "engine/spec/train_input.h"
 #include "service/store/checkpoints.h"
 #include "service/store/space.h"
+#include "service/store/suggest.h"
 
 /* What is not there, or damaged, is a wrong value of the field that named it. */
 static enum status blame(enum status status, const char *field, struct error *err) {
@@ -222,8 +223,10 @@ enum status job_inputs_find(struct job_inputs *inputs, const char *data,
     struct error own; /* blame() reads it */
     bool predicts = spec->method == METHOD_PREDICT;
     *inputs = (struct job_inputs){0};
-    enum status status =
-        blame(datasets_find(&inputs->dataset, data, spec->dataset, &own), "dataset", &own);
+    enum status status = datasets_find(&inputs->dataset, data, spec->dataset, &own);
+    if (status == STATUS_NOT_FOUND)
+        suggest_dataset(data, spec->dataset, &own);
+    status = blame(status, "dataset", &own);
     if (!status)
         status = predicts ? find_for_prediction(inputs, data, spec, needs, &own)
                           : find_for_training(inputs, data, spec, needs, &own);

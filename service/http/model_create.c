@@ -8,6 +8,7 @@
 #include "service/http/chore.h"
 #include "service/store/datasets.h"
 #include "service/store/model_card.h"
+#include "service/store/suggest.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -66,7 +67,9 @@ static enum status find_dataset(struct upload *upload, const char *data, struct 
         return status;
     if (upload->info.channels)
         return STATUS_OK;
-    return error_set_field(err, STATUS_INVALID, "dataset", "there is no data set %s", name);
+    error_set_field(err, STATUS_INVALID, "dataset", "there is no data set %s", name);
+    suggest_dataset(data, name, err);
+    return STATUS_INVALID;
 }
 
 static enum status complete(struct upload *upload, const char *data, struct error *err) {

@@ -102,6 +102,9 @@ static enum status take_picture(const struct classification *base, int i, uint8_
 
 /* ---- POST /predict ---- */
 
+/* What is in the query beside a picture, and in the body if that is JSON. */
+static const char *const params[] = {"model", "top_k", "output"};
+
 /* Sets a field from the query; an error gets the field's range. */
 static enum status set_param(struct work *work, const struct field *field, const char *text,
                              struct error *err) {
@@ -117,14 +120,13 @@ static enum status set_param(struct work *work, const struct field *field, const
 
 /* The parameters of a picture as body are in the query, with the same table as in JSON. */
 static enum status parse_query(struct work *work, struct error *err) {
-    static const char *const names[] = {"model", "top_k", "output"};
     const struct field_table *table = &predict_request_table;
     fields_default(table, &work->asked);
     enum status status = request_check_query(work->base.chore.request, "model top_k output", err);
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && !status; i++) {
-        const char *text = request_query(work->base.chore.request, names[i]);
+    for (size_t i = 0; i < sizeof params / sizeof params[0] && !status; i++) {
+        const char *text = request_query(work->base.chore.request, params[i]);
         if (text)
-            status = set_param(work, field_find(table, names[i]), text, err);
+            status = set_param(work, field_find(table, params[i]), text, err);
     }
     if (!status && !work->asked.model[0])
         status = error_set_field(err, STATUS_INVALID, "model", "model is required");
@@ -167,9 +169,17 @@ static enum status parse_form(struct work *work, struct error *err) {
                            LIMIT_PICTURES, too_many ? "it has more" : "it has none");
 }
 
+static enum status check_json_query(struct request *request, struct error *err) {
+    for (size_t i = 0; i < sizeof params / sizeof params[0]; i++)
+        if (request_query(request, params[i]))
+            return error_set_field(err, STATUS_INVALID, params[i],
+                                   "with JSON, %s belongs in the body", params[i]);
+    return request_check_query(request, "", err);
+}
+
 static enum status parse_json(struct work *work, struct field_errors *errors, struct error *err) {
     struct request *request = work->base.chore.request;
-    enum status status = request_check_query(request, "", err);
+    enum status status = check_json_query(request, err);
     return status ? status
                   : predict_request_decode(&work->asked, request->body, request->body_len, errors,
                                            err);

@@ -120,6 +120,18 @@ static bool is_allowed(const char *resolved, const char *roots) {
     return allowed;
 }
 
+/* What the path says, whatever is there. */
+static bool names_a_root(const char *path, const char *roots) {
+    bool named = false;
+    char *list = xstrdup(roots), *rest = NULL;
+    for (char *root = strtok_r(list, ":", &rest); root; root = strtok_r(NULL, ":", &rest)) {
+        size_t len = strlen(root);
+        named = named || (str_has_prefix(path, root) && (path[len] == '/' || path[len - 1] == '/'));
+    }
+    free(list);
+    return named && !strstr(path, "/..");
+}
+
 /* Outside the roots nothing is told apart: not even whether a file exists. What comes out holds no
  * link, and as it is strict none is followed that takes a part's place later. */
 static enum status resolve(const char *roots, const char *path, char out[FILE_PATH_BYTES],
@@ -137,7 +149,10 @@ static enum status resolve(const char *roots, const char *path, char out[FILE_PA
     if (allowed)
         return STATUS_OK;
     return error_set_field(err, STATUS_INVALID, "path",
-                           "path: %s is no folder under one of the import roots", path);
+                           names_a_root(path, roots)
+                               ? "path: there is no folder %s"
+                               : "path: %s is not under one of the import roots",
+                           path);
 }
 
 static void fill_card(struct dataset_card *card, const struct dataset *dataset, const char *name) {

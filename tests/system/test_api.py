@@ -72,6 +72,35 @@ class ApiTest(unittest.TestCase):
         self.assert_problem(self.get(f"/jobs/{job['id']}"), 404, "not_found")
         self.assert_problem(self.service.delete(f"/jobs/{job['id']}"), 404, "not_found")
 
+    def test_messages_say_what_to_do(self):
+        job_id = self.submit()["id"]
+        folder = self.service.folder
+        json_type = {"Content-Type": "application/json"}
+        for method, path, body, status, detail in (
+                ("POST", "/predict?model=x", {"images": []}, 422,
+                 "with JSON, model belongs in the body"),
+                ("PATCH", f"/jobs/{job_id}", {"epochs": 3}, 422,
+                 "epochs cannot be changed; name, tags and priority can"),
+                ("PATCH", f"/jobs/{job_id}", {"nam": "x"}, 422,
+                 'unknown job field "nam"; did you mean "name"?'),
+                ("POST", "/jobs", {**SPEC, "dataset": "quadrant"}, 422,
+                 'there is no data set quadrant; did you mean "quadrants"?'),
+                ("POST", "/jobs", {**SPEC, "dataset": "zebra"}, 422,
+                 "there is no data set zebra"),
+                ("POST", "/datasets", {"name": "x", "path": f"{folder}/none"}, 422,
+                 f"path: there is no folder {folder}/none"),
+                ("POST", "/datasets", {"name": "x", "path": f"{folder}/../none"}, 422,
+                 f"path: {folder}/../none is not under one of the import roots"),
+                ("POST", "/datasets", {"name": "x", "path": "/etc"}, 422,
+                 "path: /etc is not under one of the import roots"),
+                ("POST", "/jobs", b"", 400, "the body is empty, a JSON object is expected")):
+            with self.subTest(path=path, body=body):
+                answer = self.service.request(method, path, body, headers=json_type)
+                self.assertEqual((answer.status, answer.json()["detail"]), (status, detail))
+        answer = self.service.post("/models?architecture=resnet8&dataset=quadrant", b"x", headers={
+            "Content-Type": "application/octet-stream"})
+        self.assertIn('did you mean "quadrants"?', answer.json()["detail"])
+
     def test_wrong_fields_are_all_named(self):
         wrong = {"method": "wtm", "epochs": 0, "batch_size": "many", "learning_rate": -1,
                  "colour": 1, "student": "resnet8", "dataset": "quadrants"}

@@ -397,6 +397,20 @@ static void hide(const char *folder, struct error *err) {
     str_copy(err->message, sizeof err->message, text);
 }
 
+/* "files: open test.bin: No such ..." of a format's file is one that nobody has sent. */
+static void say_not_sent(struct error *err) {
+    static const char begin[] = "files: open ";
+    char name[ERROR_MESSAGE_BYTES], end[ERROR_MESSAGE_BYTES];
+    if (!str_has_prefix(err->message, begin))
+        return;
+    str_copy(name, sizeof name, err->message + strlen(begin));
+    snprintf(end, sizeof end, ": %s", strerror(ENOENT));
+    if (!str_has_suffix(name, end))
+        return;
+    name[strlen(name) - strlen(end)] = '\0';
+    snprintf(err->message, sizeof err->message, "files: %.300s has not been sent", name);
+}
+
 static enum status take(const struct config *config, const char *folder,
                         const struct upload_card *card, const char *archive,
                         struct dataset_entry *entry, struct error *err) {
@@ -418,6 +432,7 @@ static enum status take(const struct config *config, const char *folder,
     hide(place, &cause);
     hide(files, &cause);
     hide(unpacked, &cause);
+    say_not_sent(&cause);
     if (file_remove_all(unpacked, NULL))
         log_warn("leftover", log_text("path", unpacked));
 out:

@@ -67,7 +67,8 @@ class ResourceTest(UploadCase):
         self.assertEqual((shown["bytes"], shown["files"]), (len(data), [whole]))
         self.assertIn(shown, self.service.get("/uploads").json()["items"])
         self.assertEqual(self.service.get("/datasets/seen").status, 404)
-        self.assertIn("test.bin", self.finish(upload["id"], 422)["detail"])
+        self.assertEqual(self.finish(upload["id"], 422)["detail"],
+                         "files: test.bin has not been sent")
         self.put(upload["id"], "test.bin", (folder / "test.bin").read_bytes())
         self.finish(upload["id"])
         self.assertEqual(self.service.get("/datasets/seen").status, 200)

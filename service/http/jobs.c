@@ -5,6 +5,7 @@
 #include "engine/base/sha256.h"
 #include "service/common/log.h"
 #include "service/http/app.h"
+#include "service/http/chore.h"
 #include "service/http/idempotency.h"
 #include "service/http/job_inputs.h"
 #include "service/store/folders.h"
@@ -25,14 +26,11 @@ static void reply_job(struct reply *reply, int code, const struct job *job) {
 
 /* A job on its way in. */
 struct creation {
-    struct task task; /* first: a task is cast to its creation */
-    struct request *request;
+    struct chore chore; /* first */
     struct train_spec spec;
     struct job_needs needs;
     struct job_inputs inputs;
     struct train_estimate estimate;
-    enum status status; /* of the estimate */
-    struct error err;
     char key[IDEMPOTENCY_KEY_BYTES]; /* or empty */
     char fingerprint[SHA256_HEX_BYTES];
 };
@@ -46,8 +44,8 @@ static void creation_free(void *state) {
 
 static void reply_estimate(struct request *request, struct reply *reply) {
     const struct creation *creation = request->state;
-    if (creation->status) {
-        reply_error(reply, &creation->err);
+    if (creation->chore.status) {
+        reply_error(reply, &creation->chore.err);
         return;
     }
     const struct train_estimate *from = &creation->estimate;
@@ -67,31 +65,16 @@ static void reply_estimate(struct request *request, struct reply *reply) {
     str_add(out, "}");
 }
 
-static void estimate(struct task *task) {
-    struct creation *creation = (struct creation *)task;
-    creation->status = job_inputs_estimate(&creation->inputs, &creation->spec, &creation->estimate,
-                                           &creation->err);
-    request_resume(creation->request);
-}
-
-/* The crew sets status and err itself if it takes the task. */
-static void start_estimate(struct creation *creation) {
-    struct request *request = creation->request;
-    struct error err;
-    request_suspend(request, reply_estimate);
-    enum status status = crew_submit(request->app->loaders, &creation->task, &err);
-    if (!status)
-        return;
-    creation->status = status;
-    creation->err = err;
-    request_resume(request);
+static enum status estimate(struct chore *chore, struct error *err) {
+    struct creation *creation = (struct creation *)chore;
+    return job_inputs_estimate(&creation->inputs, &creation->spec, &creation->estimate, err);
 }
 
 static void refuse_inputs(const struct creation *creation, struct reply *reply,
                           const struct error *err) {
     struct str range = STR_INIT;
     if (!field_find(&train_spec_table, err->field)) { /* a header's, or none */
-        request_fail(creation->request, reply, err, NULL);
+        request_fail(creation->chore.request, reply, err, NULL);
         return;
     }
     job_inputs_add_range(err->field, &range);
@@ -106,7 +89,7 @@ static void reply_made(struct reply *reply, const struct job *made) {
 }
 
 static void submit(struct creation *creation, struct reply *reply) {
-    struct request *request = creation->request;
+    struct request *request = creation->chore.request;
     char id[ID_BYTES];
     struct job job, made;
     struct error err;
@@ -131,7 +114,7 @@ static void submit(struct creation *creation, struct reply *reply) {
 /* Answers a request that was made before, whatever has become of what it names; false when it is
  * new. */
 static bool replay(struct creation *creation, struct reply *reply) {
-    struct request *request = creation->request;
+    struct request *request = creation->chore.request;
     struct job made;
     struct error err;
     sha256_hex(request->body, request->body_len, creation->fingerprint);
@@ -157,7 +140,7 @@ static enum status check_models_are_there(const struct job_needs *needs, struct 
 
 static void proceed(struct creation *creation, bool dry_run, struct reply *reply) {
     struct error err;
-    const struct app *app = creation->request->app;
+    const struct app *app = creation->chore.request->app;
     int guard; /* what has been found stays until it is named */
     enum status status = guard_share(&guard, app->config->data, &err);
     if (!status)
@@ -173,7 +156,8 @@ static void proceed(struct creation *creation, bool dry_run, struct reply *reply
     if (status)
         refuse_inputs(creation, reply, &err);
     else if (dry_run)
-        start_estimate(creation);
+        chore_start(&creation->chore, creation->chore.request, app->loaders, estimate,
+                    reply_estimate);
     else
         submit(creation, reply);
     guard_give(&guard);
@@ -181,8 +165,7 @@ static void proceed(struct creation *creation, bool dry_run, struct reply *reply
 
 void handle_job_create(struct request *request, struct reply *reply) {
     struct creation *creation = xcalloc(1, sizeof *creation);
-    creation->request = request;
-    creation->task.run = estimate;
+    creation->chore.request = request;
     request->state = creation;
     request->release = creation_free;
     struct field_errors errors = {.count = 0};

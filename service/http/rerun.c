@@ -5,6 +5,7 @@
 #include "engine/base/sha256.h"
 #include "service/common/log.h"
 #include "service/http/app.h"
+#include "service/http/chore.h"
 #include "service/http/idempotency.h"
 #include "service/http/job_inputs.h"
 #include "service/store/guard.h"
@@ -17,8 +18,7 @@ enum { HTTP_CREATED = 201 };
 
 /* A job that is to run again. */
 struct rerun {
-    struct task task; /* first: a task is cast to its rerun */
-    struct request *request;
+    struct chore chore;              /* first */
     char key[IDEMPOTENCY_KEY_BYTES]; /* or empty */
     char fingerprint[SHA256_HEX_BYTES];
     struct job job;  /* that runs again */
@@ -26,8 +26,6 @@ struct rerun {
     struct job_inputs inputs;
     struct model model; /* that it made; zeroed when there is none */
     char identity[TRAINER_IDENTITY_BYTES];
-    enum status status; /* of the identity */
-    struct error err;
 };
 
 static void rerun_free(void *state) {
@@ -66,12 +64,12 @@ static void add_verdict(const struct rerun *rerun, struct str *out) {
 static enum status find_inputs(struct rerun *rerun, struct error *err) {
     const struct job_needs none = {0};
     job_inputs_release(&rerun->inputs);
-    return job_inputs_find(&rerun->inputs, rerun->request->app->config->data, &rerun->job.spec,
-                           &none, err);
+    return job_inputs_find(&rerun->inputs, rerun->chore.request->app->config->data,
+                           &rerun->job.spec, &none, err);
 }
 
 static enum status submit(struct rerun *rerun, struct error *err) {
-    struct request *request = rerun->request;
+    struct request *request = rerun->chore.request;
     char id[ID_BYTES];
     struct job job;
     bool created;
@@ -99,8 +97,8 @@ static enum status submit(struct rerun *rerun, struct error *err) {
 static void reply_rerun(struct request *request, struct reply *reply) {
     struct rerun *rerun = request->state;
     struct error err;
-    if (rerun->status) {
-        reply_error(reply, &rerun->err);
+    if (rerun->chore.status) {
+        reply_error(reply, &rerun->chore.err);
         return;
     }
     if (!rerun->made.id[0] && submit(rerun, &err)) {
@@ -116,28 +114,14 @@ static void reply_rerun(struct request *request, struct reply *reply) {
 
 /* ---- what it needs ---- */
 
-static void identify(struct task *task) {
-    struct rerun *rerun = (struct rerun *)task;
-    rerun->status = trainer_identity(&rerun->job.spec, rerun->identity, &rerun->err);
-    request_resume(rerun->request);
-}
-
-/* The crew sets status and err itself if it takes the task. */
-static void start_identify(struct rerun *rerun) {
-    struct request *request = rerun->request;
-    struct error err;
-    request_suspend(request, reply_rerun);
-    enum status status = crew_submit(request->app->loaders, &rerun->task, &err);
-    if (!status)
-        return;
-    rerun->status = status;
-    rerun->err = err;
-    request_resume(request);
+static enum status identify(struct chore *chore, struct error *err) {
+    struct rerun *rerun = (struct rerun *)chore;
+    return trainer_identity(&rerun->job.spec, rerun->identity, err);
 }
 
 /* A model that was removed tells nothing; that is no fault of the request. */
 static void find_model(struct rerun *rerun) {
-    const char *data = rerun->request->app->config->data;
+    const char *data = rerun->chore.request->app->config->data;
     if (rerun->job.model[0] && models_find(&rerun->model, data, rerun->job.model, NULL))
         rerun->model = (struct model){0};
 }
@@ -149,7 +133,7 @@ static void forget_first_run(struct train_spec *spec) {
 }
 
 static enum status find_first_run(struct rerun *rerun, struct error *err) {
-    struct request *request = rerun->request;
+    struct request *request = rerun->chore.request;
     enum status status = jobs_get(request->app->pool, request->arg, &rerun->job, err);
     if (!status)
         forget_first_run(&rerun->job.spec);
@@ -159,7 +143,7 @@ static enum status find_first_run(struct rerun *rerun, struct error *err) {
 static enum status prepare(struct rerun *rerun, struct error *err) {
     enum status status = find_first_run(rerun, err);
     if (!status)
-        status = job_inputs_check_room(rerun->request->app->config, &rerun->job.spec, err);
+        status = job_inputs_check_room(rerun->chore.request->app->config, &rerun->job.spec, err);
     if (!status)
         status = find_inputs(rerun, err);
     if (!status)
@@ -178,7 +162,7 @@ static void recall(struct rerun *rerun) {
 }
 
 static enum status prepare_or_recall(struct rerun *rerun, struct error *err) {
-    struct request *request = rerun->request;
+    struct request *request = rerun->chore.request;
     sha256_hex(request->arg, strlen(request->arg), rerun->fingerprint);
     enum status status = jobs_made_before(request->app->pool, request->holder->name, rerun->key,
                                           rerun->fingerprint, &rerun->made, err);
@@ -192,8 +176,7 @@ static enum status prepare_or_recall(struct rerun *rerun, struct error *err) {
 void handle_job_rerun(struct request *request, struct reply *reply) {
     struct rerun *rerun = xcalloc(1, sizeof *rerun);
     struct error err;
-    rerun->request = request;
-    rerun->task.run = identify;
+    rerun->chore.request = request;
     request->state = rerun;
     request->release = rerun_free;
     enum status status = request_check_query(request, "", &err);
@@ -204,5 +187,5 @@ void handle_job_rerun(struct request *request, struct reply *reply) {
     if (status)
         request_fail(request, reply, &err, NULL);
     else
-        start_identify(rerun);
+        chore_start(&rerun->chore, request, request->app->loaders, identify, reply_rerun);
 }

@@ -272,7 +272,7 @@ class RerunTest(JobCase):
         first = self.succeed(epochs=3, seed=11, name="first", tags=["a"], learning_rate=0.1)
         card = self.service.get(f"/models/{first['model']}").json()
         self.assertEqual(card["spec"], first["spec"])
-        self.assertRegex(card["engine"], r"^distilld \d+\.\d+\.\d+, ref ")
+        self.assertRegex(card["engine"], r"^distilld \d+\.\d+\.\d+, ref, glibc \d")
         data = self.service.get("/datasets/tiny").json()
         self.assertEqual(card["dataset_sha256"], data["sha256"])
         answer = self.rerun(first["id"], headers={"Idempotency-Key": "again"})

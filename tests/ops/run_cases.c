@@ -49,7 +49,7 @@ static void check_repeatable(struct rig *rig, const struct step *step,
 /* Relative to the largest element of the value. In a bf16 problem, bf16 results are rounded to 8
  * bits, and f32 results are made of sums that may have been rounded on the way. */
 static double tolerance_of(const struct problem *problem, enum dtype dtype) {
-    static const double f32_problem[DTYPE_COUNT] = {[DTYPE_F32] = 2e-5, [DTYPE_F64] = 1e-9};
+    static const double f32_problem[DTYPE_COUNT] = {[DTYPE_F32] = 2.5e-5, [DTYPE_F64] = 1e-9};
     static const double bf16_problem[DTYPE_COUNT] = {[DTYPE_F32] = 2e-3, [DTYPE_BF16] = 1e-2};
     if (problem->dtype == DTYPE_BF16 && problem->series && dtype == DTYPE_F32)
         return bf16_problem[DTYPE_BF16];

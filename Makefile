@@ -32,7 +32,7 @@ demo: setup-demo build
 
 test: CMAKE_ARGS += -DDISTILL_TESTS=ON
 test: setup-test build
-	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error $(CTEST_ARGS)
+	@ctest --test-dir $(BUILD) -j 2 --output-on-failure --no-tests=error $(CTEST_ARGS)
 
 # The suite under ASan and UBSan; leaks are errors.
 test-sanitize: setup-test

@@ -13,7 +13,7 @@ import subprocess
 import python_environment
 from pytorch import safetensors_io
 
-PACKAGES = ("onnx>=1.16", "onnxruntime>=1.18")
+PACKAGES = ("onnx==1.23.2", "onnxruntime==1.32.0")
 RUNNER = pathlib.Path(__file__).resolve().parent / "onnx_runner.py"
 
 

@@ -16,7 +16,7 @@ from service import ROOT, Service, make_key
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import python_environment  # noqa: E402
 
-PACKAGES = ("schemathesis>=4.30",)
+PACKAGES = ("schemathesis==4.32.5",)
 PYTHON = (os.environ.get("SCHEMATHESIS_PYTHON")
           or python_environment.require("schemathesis", PACKAGES))
 SEED = os.environ.get("SCHEMATHESIS_SEED", "1")

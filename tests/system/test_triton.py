@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import python_environment  # noqa: E402
 
-PACKAGES = ("tritonclient[http]>=2.40",)
+PACKAGES = ("tritonclient[http]==2.73.0",)
 if not importlib.util.find_spec("tritonclient"):
     PYTHON = os.environ.get("TRITON_PYTHON") or python_environment.require("triton", PACKAGES)
     os.execv(PYTHON, [PYTHON, *sys.argv])

@@ -249,11 +249,29 @@ class CurlTest(unittest.TestCase):
         for _ in range(2):
             self.run_script("weights", model, path)
             self.assertEqual(path.read_bytes(), whole)
-        path.write_bytes(whole + b"x")
-        self.run_script("weights", model, path, status=REFUSED)
-        self.assertEqual(path.read_bytes(), whole + b"x")
-        path.write_bytes(whole)
+        other = bytes(len(whole))
+        for there in (other, other[:1000], b"", whole + b"x"):
+            path.write_bytes(there)
+            self.run_script("weights", model, path)
+            self.assertEqual(path.read_bytes(), whole)
+        self.check_weights_of_two(model, path)
         self.check_refused_download("weights", "none", path)
+
+    def check_weights_of_two(self, model, path):
+        """An alias that moves on to weights of the same size, once they are whole and once halfway."""
+        whole = path.read_bytes()
+        other = path.with_name("other.safetensors")
+        other.write_bytes(whole[:-4] + bytes(4))
+        second = self.json("upload", other, "architecture=resnet8&dataset=quadrants")["id"]
+        for cut in (len(whole), len(whole) // 2):
+            for mine, data in ((second, other.read_bytes()), (model, whole)):
+                path.write_bytes(path.read_bytes()[:cut])
+                self.json("alias", "moving", mine)
+                self.run_script("weights", "moving", path)
+                self.assertEqual(path.read_bytes(), data)
+        self.run_script("remove_alias", "moving")
+        self.run_script("remove_model", second)
+        other.unlink()
 
     def check_upload(self, model, path):
         """The same weights as another model, and that one as ONNX."""

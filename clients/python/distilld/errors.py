@@ -23,9 +23,20 @@ class ProblemError(DistilldError):
         self.type: str = str(problem.get("type", "about:blank"))
         self.title: str = str(problem.get("title", ""))
         self.detail: str = str(problem.get("detail") or self.title)
-        self.errors: List[FieldError] = list(problem.get("errors", []))
+        self.errors: List[FieldError] = _field_errors(problem.get("errors"))
         details = [error["detail"] for error in self.errors] or [self.detail]
         super().__init__(f"{status}: " + "; ".join(details))
+        self._arguments = status, problem
+
+    def __reduce__(self) -> Any:
+        """Pickles call a class with `args`, the message, unless they are told better."""
+        return type(self), self._arguments
+
+
+def _field_errors(found: Any) -> List[FieldError]:
+    """Those of the service; what a proxy calls errors may be anything."""
+    items = found if isinstance(found, list) else []
+    return [item for item in items if isinstance(item, dict) and isinstance(item.get("detail"), str)]
 
 
 class WrongSignature(DistilldError):
@@ -40,3 +51,6 @@ class JobFailed(DistilldError):
         error = job.get("error") or {}
         reason = error.get("message") or job["state"]
         super().__init__(f"{job['id']} {job['state']}: {reason}")
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.job,)

@@ -94,5 +94,7 @@ def problem_of(response: httpx.Response) -> ProblemError:
     try:
         problem = response.json()
     except ValueError:
-        problem = {"title": response.reason_phrase, "detail": response.text[:400]}
-    return ProblemError(response.status_code, problem)
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {"detail": response.text[:400]}
+    return ProblemError(response.status_code, {"title": response.reason_phrase, **problem})

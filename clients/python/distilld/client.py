@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import tempfile
@@ -11,14 +10,13 @@ import time
 import uuid
 from functools import partial
 from pathlib import Path
-from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple,
-                    Union)
-from typing import cast, overload
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union, cast, overload
 
 import httpx
 
-from .errors import DistilldError, JobFailed, ProblemError, ServiceUnreachable
-from .events import Event, read_events
+from .errors import JobFailed, ProblemError, ServiceUnreachable
+from .events import Event, read_events, read_lines
+from .files import Picture, batches, content_type, picture_bytes, save
 from .progress import ProgressLine
 from .recipes import spec_of_recipe
 from .transport import COME_BACK_LATER, Transport, pause_s
@@ -26,12 +24,9 @@ from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Evaluation
                     Key, Model, NewKey, Point, PredictedPicture, Prediction, Rerun, Sample, Upload,
                     Webhook, Worker)
 from .uploads import content_range, find, pieces, sources
-from .weights import pth_to_safetensors
-
-Picture = Union[str, "os.PathLike[str]", bytes]
+from .weights import PathLike, pth_to_safetensors
 
 FINISHED = ("succeeded", "failed", "cancelled")
-PICTURES_PER_REQUEST = 64
 CHECKPOINTS = (".pth", ".pt", ".tar")  # of PyTorch
 CONFLICT = 409  # while the server does not know yet that a connection is gone
 HEARTBEAT_S = 15  # a stream is never silent for longer
@@ -49,7 +44,7 @@ class Client(Transport):
 
     # Jobs
 
-    def submit(self, *, recipe: Optional[Union[str, "os.PathLike[str]"]] = None,
+    def submit(self, *, recipe: Optional[PathLike] = None,
                idempotency_key: Optional[str] = None, **spec: Any) -> Job:
         """Launches a job; the keywords are its fields (method, student, dataset, teacher, ...).
 
@@ -61,20 +56,23 @@ class Client(Transport):
         return cast(Job, self._json("POST", "/jobs", json=self._spec(recipe, spec),
                                     headers=headers))
 
-    def estimate(self, *, recipe: Optional[Union[str, "os.PathLike[str]"]] = None,
+    def estimate(self, *, recipe: Optional[PathLike] = None,
                  **spec: Any) -> DryRun:
         """What a job would cost, and its fields with all defaults, without launching it."""
         return cast(DryRun, self._json("POST", "/jobs", json=self._spec(recipe, spec),
                                        params={"dry_run": "true"}))
 
-    def _spec(self, recipe: Optional[Union[str, "os.PathLike[str]"]],
+    def _spec(self, recipe: Optional[PathLike],
               said: Dict[str, Any]) -> Dict[str, Any]:
         return said if recipe is None else spec_of_recipe(recipe, self.schema(), said)
 
     def job(self, job_id: str, wait_s: int = 0) -> Job:
         """The job as it is now, or as soon as its state changes, within so many seconds."""
-        params = {"wait_s": wait_s} if wait_s else {}
-        return cast(Job, self._json("GET", f"/jobs/{job_id}", params=params))
+        path = f"/jobs/{job_id}"
+        if not wait_s:
+            return cast(Job, self._json("GET", path))
+        return cast(Job, self._json("GET", path, params={"wait_s": wait_s},
+                                    timeout=self.timeout + wait_s))
 
     def jobs(self, state: Optional[str] = None, **terms: str) -> Iterator[Job]:
         """Jobs, newest first: all, or those in a state and of these method, student, dataset,
@@ -130,7 +128,7 @@ class Client(Transport):
 
     def _follow(self, job_id: str, line: Optional[ProgressLine], end: Optional[float]) -> Job:
         """Looks every second to show the progress, or else only when the state changes."""
-        longest = 1.0 if line else min(30.0, self.timeout / 2)
+        longest = 1.0 if line else 30.0
         wait_s = 0
         while True:
             job = self.job(job_id, wait_s)
@@ -172,10 +170,10 @@ class Client(Transport):
                     item = json.loads(event.data)
                     since = item["seq"]
                     yield item
-            except httpx.TransportError as error:
+            except ServiceUnreachable:
                 failures += 1
                 if failures > self.retries:
-                    raise ServiceUnreachable(f"{self.url}: {error}") from error
+                    raise
             except ProblemError as error:
                 failures += 1
                 if failures > self.retries or error.status not in COME_BACK_LATER:
@@ -185,8 +183,8 @@ class Client(Transport):
     def _events(self, path: str, since: int) -> Iterator[Event]:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(since)}
         timeout = httpx.Timeout(self.timeout, read=3 * HEARTBEAT_S)
-        with self._stream(path, headers=headers, timeout=timeout) as response:
-            yield from read_events(line.rstrip("\r\n") for line in response.iter_lines())
+        with self._stream(path, headers=headers, timeout=timeout, retries=0) as response:
+            yield from read_events(read_lines(response.iter_bytes()))
 
     def curve(self, job_id: str, since: int = 0) -> List[Point]:
         """The points so far."""
@@ -207,22 +205,20 @@ class Client(Transport):
         """The weights that a job kept on its way, the newest first; init takes their ids."""
         return cast(List[Checkpoint], self._json("GET", f"/jobs/{job_id}/checkpoints")["items"])
 
-    def download_checkpoint(self, checkpoint_id: str, path: Union[str, "os.PathLike[str]"]) -> Path:
+    def download_checkpoint(self, checkpoint_id: str, path: PathLike) -> Path:
         """Writes the weights of a checkpoint (safetensors) to a file."""
-        target = Path(os.fspath(path))
-        target.write_bytes(self._request("GET", f"/checkpoints/{checkpoint_id}").content)
-        return target
+        return self._save(f"/checkpoints/{checkpoint_id}", {}, path)
 
     def predictions(self, job_id: str) -> Iterator[PredictedPicture]:
         """What a job of method predict has predicted, picture by picture."""
         with self._stream(f"/jobs/{job_id}/predictions") as response:
-            for line in response.iter_lines():
+            for line in read_lines(response.iter_bytes()):
                 yield cast(PredictedPicture, json.loads(line))
 
-    def download_predictions(self, job_id: str, path: Union[str, "os.PathLike[str]"], *,
+    def download_predictions(self, job_id: str, path: PathLike, *,
                              form: str = "safetensors") -> Path:
         """Writes them to a file: safetensors (logits and labels), csv or jsonl."""
-        return self._save(f"/jobs/{job_id}/predictions", {"format": form}, path)[0]
+        return self._save(f"/jobs/{job_id}/predictions", {"format": form}, path)
 
     # Models
 
@@ -260,7 +256,7 @@ class Client(Transport):
         """Removes an alias; its model stays."""
         self._request("DELETE", f"/aliases/{name}", safe=False)
 
-    def upload(self, path: Union[str, "os.PathLike[str]"], architecture: str, *,
+    def upload(self, path: PathLike, architecture: str, *,
                timeout: float = 3600.0, **fields: Any) -> Model:
         """Makes a model of a state dict: a .safetensors file, or a .pth, which is converted first.
 
@@ -281,33 +277,20 @@ class Client(Transport):
                     headers={"Content-Type": "application/octet-stream",
                              "Content-Length": str(source.stat().st_size)}))
 
-    def download(self, model_id: str, path: Union[str, "os.PathLike[str]"]) -> Path:
+    def download(self, model_id: str, path: PathLike) -> Path:
         """Writes a model's weights (safetensors) to a file, checked against their SHA-256."""
-        target, digest, headers = self._save(f"/models/{model_id}/weights", {}, path)
-        if headers["ETag"].strip('"') != digest:
-            target.unlink()
-            raise DistilldError(f"{model_id}: the weights were damaged on their way")
-        return target
+        with self._stream(f"/models/{model_id}/weights") as response:
+            return save(response, path, tag=response.headers["ETag"])
 
-    def export(self, model_id: str, path: Union[str, "os.PathLike[str]"], *,
+    def export(self, model_id: str, path: PathLike, *,
                normalize: bool = False) -> Path:
         """Writes a model as ONNX; with normalize it takes pixels in 0..1, else normalised ones."""
         params = {"format": "onnx", "normalize": str(normalize).lower()}
-        return self._save(f"/models/{model_id}/weights", params, path)[0]
+        return self._save(f"/models/{model_id}/weights", params, path)
 
-    def _save(self, source: str, params: Dict[str, str],
-              path: Union[str, "os.PathLike[str]"]) -> Tuple[Path, str, Mapping[str, str]]:
-        """The file that an answer became, its SHA-256 and the answer's headers."""
-        target = Path(os.fspath(path))
-        partial = target.with_name(target.name + ".part")
-        digest = hashlib.sha256()
+    def _save(self, source: str, params: Dict[str, str], path: PathLike) -> Path:
         with self._stream(source, params=params) as response:
-            with open(partial, "wb") as file:
-                for block in response.iter_bytes():
-                    digest.update(block)
-                    file.write(block)
-        partial.replace(target)
-        return target, digest.hexdigest(), response.headers
+            return save(response, path)
 
     @overload  # a str is a path, though it is a sequence as well
     def predict(self, model: str, pictures: Picture,  # type: ignore[overload-overlap]
@@ -324,15 +307,14 @@ class Client(Transport):
         One picture gives a list of predictions, best first; several give a list of such lists.
         """
         if isinstance(pictures, (str, bytes, os.PathLike)):
-            body = _picture_bytes(pictures)
+            body = picture_bytes(pictures)
             answer = self._json("POST", "/predict", content=body,
-                                headers={"Content-Type": _content_type(body)},
+                                headers={"Content-Type": content_type(body)},
                                 params={"model": model, "top_k": top_k})
             return answer["predictions"][0]
         found: List[List[Prediction]] = []
-        for i in range(0, len(pictures), PICTURES_PER_REQUEST):
-            images = [base64.b64encode(_picture_bytes(picture)).decode()
-                      for picture in pictures[i:i + PICTURES_PER_REQUEST]]
+        for bodies in batches(pictures):
+            images = [base64.b64encode(body).decode() for body in bodies]
             request = {"model": model, "top_k": top_k, "images": images}
             found += self._json("POST", "/predict", json=request)["predictions"]
         return found
@@ -340,9 +322,8 @@ class Client(Transport):
     def logits(self, model: str, pictures: Sequence[Picture]) -> List[List[float]]:
         """What a model says of pictures before the softmax: a list of all classes for each."""
         found: List[List[float]] = []
-        for i in range(0, len(pictures), PICTURES_PER_REQUEST):
-            bodies = [_picture_bytes(picture) for picture in pictures[i:i + PICTURES_PER_REQUEST]]
-            form = [("images", ("picture", body, _content_type(body))) for body in bodies]
+        for bodies in batches(pictures):
+            form = [("images", ("picture", body, content_type(body))) for body in bodies]
             found += self._json("POST", "/predict", files=form,
                                 params={"model": model, "output": "logits", "top_k": 1})["logits"]
         return found
@@ -362,7 +343,7 @@ class Client(Transport):
         return cast(Dataset, self._json("POST", "/datasets", json={"name": name, "path": path},
                                         timeout=timeout, safe=False))
 
-    def upload_dataset(self, name: str, path: Union[str, "os.PathLike[str]"], *,
+    def upload_dataset(self, name: str, path: PathLike, *,
                        upload: Optional[str] = None, timeout: float = 3600.0,
                        progress: Optional[Callable[[str, int, int], None]] = None) -> Dataset:
         """Registers a folder of this machine as a data set, or a .tar or .tar.gz of one.
@@ -489,11 +470,3 @@ class Client(Transport):
 
 def _tell(progress: Callable[[str, int, int], None], name: str, total: int, at: int) -> None:
     progress(name, at, total)
-
-
-def _picture_bytes(picture: Picture) -> bytes:
-    return picture if isinstance(picture, bytes) else Path(os.fspath(picture)).read_bytes()
-
-
-def _content_type(picture: bytes) -> str:
-    return "image/png" if picture.startswith(b"\x89PNG") else "image/jpeg"

@@ -13,6 +13,17 @@ class Event(NamedTuple):
     id: Optional[str]
 
 
+def read_lines(blocks: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a text, which end with \\n or \\r\\n alone: JSON may hold other ends of lines."""
+    rest = b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            yield line.rstrip(b"\r").decode()
+    if rest:
+        yield rest.decode()
+
+
 def read_events(lines: Iterable[str]) -> Iterator[Event]:
     """The events of a stream's lines, which have no line ends. Comments are dropped."""
     name, data, last_id = "", [], None  # type: str, List[str], Optional[str]

@@ -13,6 +13,9 @@ from .errors import ProblemError, ServiceUnreachable
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 COME_BACK_LATER = (429, 503)
+NEVER_DONE = (429,)  # refused before anything was done
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+PAGE_ITEMS = 200
 LONGEST_PAUSE_S = 10.0
 
 T = TypeVar("T", bound="Transport")
@@ -43,37 +46,50 @@ class Transport:
     def _json(self, method: str, path: str, **arguments: Any) -> Any:
         return self._request(method, path, **arguments).json()
 
-    def _request(self, method: str, path: str, *, safe: bool = True,
-                 **arguments: Any) -> httpx.Response:
-        """Sends a request, again if it is safe and the service cannot answer now."""
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return self._send(method, path, **arguments)
+
+    @contextmanager
+    def _stream(self, path: str, **arguments: Any) -> Iterator[httpx.Response]:
+        """An answer that is read as it arrives; what breaks off then is not asked for again."""
+        response = self._send("GET", path, stream=True, **arguments)
+        try:
+            yield response
+        except httpx.TransportError as error:
+            raise ServiceUnreachable(f"{self.url}: {error}") from error
+        finally:
+            response.close()
+
+    def _send(self, method: str, path: str, *, safe: bool = True, stream: bool = False,
+              retries: Optional[int] = None, **arguments: Any) -> httpx.Response:
+        """Sends a request, again where the service cannot answer now and that does no harm: it is
+        safe, or has had no effect, and its body is not read from a file."""
+        most = self.retries if retries is None else retries
+        if not isinstance(arguments.get("content", b""), (bytes, str)):
+            most = 0
         attempt = 0
         while True:
             attempt += 1
-            is_last = not safe or attempt > self.retries
+            is_last = attempt > most
             try:
-                response = self._http.request(method, path, **arguments)
+                request = self._http.build_request(method, path, **arguments)
+                response = self._http.send(request, stream=stream)
+                if not response.is_success:
+                    response.read()
             except httpx.TransportError as error:
-                if is_last:
+                if is_last or not (safe or isinstance(error, NEVER_SENT)):
                     raise ServiceUnreachable(f"{self.url}: {error}") from error
                 time.sleep(pause_s(attempt))
                 continue
             if response.is_success:
                 return response
-            if is_last or response.status_code not in COME_BACK_LATER:
+            code = response.status_code
+            if is_last or code not in (COME_BACK_LATER if safe else NEVER_DONE):
                 raise problem_of(response)
             time.sleep(pause_s(attempt, response.headers.get("Retry-After")))
 
-    @contextmanager
-    def _stream(self, path: str, **arguments: Any) -> Iterator[httpx.Response]:
-        """An answer that is read as it arrives; asked for once."""
-        with self._http.stream("GET", path, **arguments) as response:
-            if response.status_code != 200:
-                response.read()
-                raise problem_of(response)
-            yield response
-
     def _pages(self, path: str, params: Dict[str, Any]) -> Iterator[Any]:
-        params = dict(params)
+        params = {"limit": PAGE_ITEMS, **params}
         while True:
             page = self._json("GET", path, params=params)
             yield from page["items"]

@@ -175,6 +175,16 @@ def test_wait_gives_up(client, fields):
     client.cancel(job["id"])
 
 
+def test_waiting_takes_longer_than_an_answer(client, service, fields):
+    job = client.submit(**{**fields, "epochs": 100000})
+    wait_until(lambda: client.job(job["id"])["state"] == "running")
+    with Client(service.url, timeout=1, retries=0) as hasty:
+        assert hasty.job(job["id"], wait_s=2)["state"] == "running"
+        with pytest.raises(TimeoutError):
+            hasty.wait(job["id"], progress=False, timeout=2.5)
+    client.cancel(job["id"])
+
+
 def test_jobs_over_several_pages(client, trained):
     client_pages = Client(client.url)
     with client_pages:

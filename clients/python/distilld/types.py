@@ -58,16 +58,23 @@ class LatestMetrics(TypedDict):
 class Job(TypedDict):
     id: str
     state: str
-    requested: str
+    requested: Optional[str]
     spec: Dict[str, Any]
     waits_for: List[str]
     attempt: int
+    worker: Optional[str]
     progress: Progress
-    estimated_finish: Optional[str]
     metrics: LatestMetrics
     model: Optional[str]
+    rerun_of: Optional[str]
     owner: Optional[str]
+    reproducible: bool
     error: Optional[Dict[str, Any]]
+    created: str
+    started: Optional[str]
+    finished: Optional[str]
+    estimated_finish: Optional[str]
+    updated: str
 
 
 class DryRun(TypedDict):
@@ -94,8 +101,8 @@ class Worker(TypedDict):
     version: Optional[str]
     engine: Optional[str]
     devices: List[str]
-    since: str
-    heard: str
+    since: Optional[str]
+    heard: Optional[str]
     job: Optional[str]
     attempt: int
 
@@ -146,11 +153,11 @@ class PredictedPicture(TypedDict):
 
 class _Evaluation(TypedDict):
     count: int
-    loss: float
-    top1: float
-    top5: float
-    ece: float
-    brier: float
+    loss: Optional[float]
+    top1: Optional[float]
+    top5: Optional[float]
+    ece: Optional[float]
+    brier: Optional[float]
     precision: str
     dataset_sha256: str
     classes: List[Dict[str, Any]]
@@ -169,18 +176,35 @@ class Evaluation(_Evaluation, total=False):
 
 
 class Model(TypedDict):
+    """A model; what only training tells is None of one that was uploaded."""
+
     id: str
     name: Optional[str]
+    job: Optional[str]
+    created: str
     architecture: str
     dataset: Optional[str]
+    method: Optional[str]
+    teacher: Optional[str]
+    precision: Optional[str]
     height: int
     width: int
     channels: int
     classes: int
+    parameters: int
     weights_bytes: int
     weights_sha256: str
+    epoch: int
+    loss: Optional[float]
     top1: Optional[float]
+    top5: Optional[float]
+    best_epoch: int
+    best_top1: Optional[float]
+    reproducible: bool
+    engine: Optional[str]
+    dataset_sha256: Optional[str]
     class_names: List[str]
+    spec: Optional[Dict[str, Any]]
 
 
 class Key(TypedDict):
@@ -207,12 +231,17 @@ class Alias(TypedDict):
 
 class Dataset(TypedDict):
     name: str
+    format: str
+    created: str
     height: int
     width: int
     channels: int
     classes: int
     train_count: int
     test_count: int
+    sha256: str
+    mean: List[float]
+    deviation: List[float]
     class_names: List[str]
 
 

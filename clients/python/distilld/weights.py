@@ -16,6 +16,7 @@ import os
 import pickle
 import struct
 import zipfile
+import zlib
 from itertools import product
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional
@@ -34,6 +35,8 @@ STORAGES = {
 }
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+DAMAGED = (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError, IndexError,
+           AttributeError, OverflowError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
 STATE_KEYS = ("state_dict", "model_state_dict", "model", "net", "weights")
 
 
@@ -208,8 +211,8 @@ def _from_torch(path: Path) -> Any:
         return None
     try:
         return torch.load(str(path), map_location="cpu", weights_only=True)
-    except (TypeError, RuntimeError, pickle.UnpicklingError):
-        return None  # too old for weights_only, or there is more in it than weights
+    except DAMAGED:
+        return None  # too old for weights_only, or there is more in it than weights, or less
 
 
 def _is_tensor(value: Any) -> bool:
@@ -229,7 +232,9 @@ def _to_tensor(value: Any) -> Optional[Tensor]:
              torch.bfloat16: "BF16", torch.int64: "I64", torch.int32: "I32", torch.int16: "I16",
              torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL"}
     tensor = value.detach().cpu().contiguous()
-    name = names[tensor.dtype]
+    name = names.get(tensor.dtype)
+    if name is None:
+        raise DistilldError(f"the checkpoint has a tensor of type {tensor.dtype}")
     plain = tensor.view(torch.int16) if name == "BF16" else tensor
     return Tensor(name, tuple(tensor.shape), plain.numpy().tobytes())
 
@@ -260,8 +265,7 @@ def read_pth(path: PathLike, *, use_torch: bool = True) -> Dict[str, Tensor]:
     if value is None:
         try:
             value = _read_zip(source) if zipfile.is_zipfile(source) else _read_legacy(source)
-        except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError, IndexError,
-                AttributeError, struct.error, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise DistilldError(f"{source}: no PyTorch checkpoint: {error}") from error
     found = {str(name): _to_tensor(item) for name, item in _find_state(value, source).items()}
     tensors = {name: tensor for name, tensor in found.items() if tensor is not None}

@@ -11,6 +11,7 @@ from collections import OrderedDict
 import pytest
 
 from distilld import DistilldError, Tensor, pth_to_safetensors, read_pth, write_safetensors
+from distilld.__main__ import main
 from tensor_files import load
 
 try:
@@ -151,22 +152,33 @@ def test_tensors_that_lie_are_refused(tmp_path, change):
         read_pth(tmp_path / "x.pth", use_torch=False)
 
 
+@pytest.mark.parametrize("use_torch", [True, False])
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x05\x06" + b"\0" * 18,
                                      pickle.dumps({"a": 1}), pickle.dumps(os.system)])
-def test_what_is_no_checkpoint(tmp_path, content):
+def test_what_is_no_checkpoint(tmp_path, content, use_torch):
     (tmp_path / "x.pth").write_bytes(content)
     with pytest.raises(DistilldError):
-        read_pth(tmp_path / "x.pth", use_torch=False)
+        read_pth(tmp_path / "x.pth", use_torch=use_torch)
+    assert main(["convert", str(tmp_path / "x.pth"), str(tmp_path / "out")]) == 1
 
 
 @needs_torch
-def test_cut_files(tmp_path):
+def test_a_type_that_safetensors_lacks(tmp_path):
+    save({"w": torch.zeros(2, dtype=torch.complex64)}, tmp_path / "x.pth", True)
+    for use_torch in (True, False):
+        with pytest.raises(DistilldError):
+            read_pth(tmp_path / "x.pth", use_torch=use_torch)
+
+
+@needs_torch
+@pytest.mark.parametrize("use_torch", [True, False])
+def test_cut_files(tmp_path, use_torch):
     for is_zip in (True, False):
         data = save(state(), tmp_path / "x.pth", is_zip).read_bytes()
         for length in range(0, len(data), max(1, len(data) // 50)):
             (tmp_path / "cut.pth").write_bytes(data[:length])
             with pytest.raises(DistilldError):
-                read_pth(tmp_path / "cut.pth", use_torch=False)
+                read_pth(tmp_path / "cut.pth", use_torch=use_torch)
 
 
 def test_write_safetensors(tmp_path):

@@ -12,7 +12,8 @@ import pictures
 from service import Service, command_lines, make_key, wait_until
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "clients" / "curl"
-REFUSED = 22
+MISUSED, REFUSED = 2, 22
+CUT = (18, 56)  # closed, reset
 SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 2, "batch_size": 32,
         "learning_rate": 0.05, "augment": "none", "threads": 1, "tags": ["a b"],
         "keep_checkpoints": 1}
@@ -232,6 +233,9 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("aliases")["items"], [alias])
         self.assertEqual(self.json("models", "prod")["id"], model)
         self.assertEqual(self.json("alias", "prod", "none", status=REFUSED)["status"], 404)
+        for name in ("prod#2", "prod?x", "prod/x", "prod/../prod"):
+            self.assertEqual(self.run_script("remove_alias", name, status=MISUSED), "")
+        self.json("remove_alias", "{prod,b}", status=REFUSED)
         self.assertEqual(self.run_script("remove_alias", "prod"), "")
         self.json("cancel", job["id"])
         wait_until(lambda: self.json("job", job["id"])["state"] == "cancelled")

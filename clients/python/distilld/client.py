@@ -19,7 +19,7 @@ from .events import Event, read_events, read_lines
 from .files import Picture, batches, content_type, picture_bytes, save
 from .progress import ProgressLine
 from .recipes import spec_of_recipe
-from .transport import COME_BACK_LATER, Transport, pause_s
+from .transport import COME_BACK_LATER, Transport, path_of, pause_s
 from .types import (Alias, Architecture, Checkpoint, Dataset, DryRun, Evaluation, Job, JobEvent,
                     Key, Model, NewKey, Point, PredictedPicture, Prediction, Rerun, Sample, Upload,
                     Webhook, Worker)
@@ -68,7 +68,7 @@ class Client(Transport):
 
     def job(self, job_id: str, wait_s: int = 0) -> Job:
         """The job as it is now, or as soon as its state changes, within so many seconds."""
-        path = f"/jobs/{job_id}"
+        path = path_of("jobs", job_id)
         if not wait_s:
             return cast(Job, self._json("GET", path))
         return cast(Job, self._json("GET", path, params={"wait_s": wait_s},
@@ -82,32 +82,32 @@ class Client(Transport):
 
     def cancel(self, job_id: str) -> Job:
         """Cancels a job; one that runs has `requested` set until its worker has stopped."""
-        return cast(Job, self._json("POST", f"/jobs/{job_id}/cancel"))
+        return cast(Job, self._json("POST", path_of("jobs", job_id, "cancel")))
 
     def edit(self, job_id: str, **fields: Any) -> Job:
         """Changes name, tags or priority; what is not given stays as it is."""
-        return cast(Job, self._json("PATCH", f"/jobs/{job_id}", json=fields))
+        return cast(Job, self._json("PATCH", path_of("jobs", job_id), json=fields))
 
     def pause(self, job_id: str) -> Job:
         """Lets a job wait; one that runs has `requested` set until its checkpoint is written."""
-        return cast(Job, self._json("POST", f"/jobs/{job_id}/pause"))
+        return cast(Job, self._json("POST", path_of("jobs", job_id, "pause")))
 
     def resume(self, job_id: str) -> Job:
         """Lets a paused job go on from its checkpoint."""
-        return cast(Job, self._json("POST", f"/jobs/{job_id}/resume", safe=False))
+        return cast(Job, self._json("POST", path_of("jobs", job_id, "resume"), safe=False))
 
     def retry(self, job_id: str) -> Job:
         """Queues a failed job again."""
-        return cast(Job, self._json("POST", f"/jobs/{job_id}/retry", safe=False))
+        return cast(Job, self._json("POST", path_of("jobs", job_id, "retry"), safe=False))
 
     def rerun(self, job_id: str, *, idempotency_key: Optional[str] = None) -> Rerun:
         """Launches a job with the exact spec of another; says whether its bytes will be the same."""
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
-        return cast(Rerun, self._json("POST", f"/jobs/{job_id}/rerun", headers=headers))
+        return cast(Rerun, self._json("POST", path_of("jobs", job_id, "rerun"), headers=headers))
 
     def remove(self, job_id: str) -> None:
         """Removes a finished job; its model stays."""
-        self._request("DELETE", f"/jobs/{job_id}", safe=False)
+        self._request("DELETE", path_of("jobs", job_id), safe=False)
 
     def wait(self, job_id: str, *, progress: bool = True, timeout: Optional[float] = None) -> Job:
         """Waits until a job has succeeded and returns it; JobFailed when it did not.
@@ -148,15 +148,16 @@ class Client(Transport):
 
         A connection that is lost is opened again; no point is missed or given twice.
         """
-        return cast(Iterator[Point], self._follow_series(f"/jobs/{job_id}/metrics", since))
+        return cast(Iterator[Point], self._follow_series(path_of("jobs", job_id, "metrics"), since))
 
     def events(self, job_id: str, since: int = 0) -> Iterator[JobEvent]:
         """What happens to a job (claim, epoch, checkpoint, pause, ...), until it ends."""
-        return cast(Iterator[JobEvent], self._follow_series(f"/jobs/{job_id}/events", since))
+        path = path_of("jobs", job_id, "events")
+        return cast(Iterator[JobEvent], self._follow_series(path, since))
 
     def history(self, job_id: str, since: int = 0) -> List[JobEvent]:
         """What has happened to a job so far."""
-        page = self._json("GET", f"/jobs/{job_id}/events", params={"since": since})
+        page = self._json("GET", path_of("jobs", job_id, "events"), params={"since": since})
         return cast(List[JobEvent], page["events"])
 
     def _follow_series(self, path: str, since: int) -> Iterator[Any]:
@@ -190,7 +191,7 @@ class Client(Transport):
         """The points so far."""
         points: List[Point] = []
         while True:
-            page = self._json("GET", f"/jobs/{job_id}/metrics", params={"since": since})
+            page = self._json("GET", path_of("jobs", job_id, "metrics"), params={"since": since})
             points += page["points"]
             if not page["points"]:
                 return points
@@ -199,26 +200,27 @@ class Client(Transport):
     def logs(self, job_id: str, tail: Optional[int] = None) -> str:
         """What a job's runs said: all lines that are kept, or the last so many."""
         params = {} if tail is None else {"tail": tail}
-        return self._request("GET", f"/jobs/{job_id}/logs", params=params).text
+        return self._request("GET", path_of("jobs", job_id, "logs"), params=params).text
 
     def checkpoints(self, job_id: str) -> List[Checkpoint]:
         """The weights that a job kept on its way, the newest first; init takes their ids."""
-        return cast(List[Checkpoint], self._json("GET", f"/jobs/{job_id}/checkpoints")["items"])
+        page = self._json("GET", path_of("jobs", job_id, "checkpoints"))
+        return cast(List[Checkpoint], page["items"])
 
     def download_checkpoint(self, checkpoint_id: str, path: PathLike) -> Path:
         """Writes the weights of a checkpoint (safetensors) to a file."""
-        return self._save(f"/checkpoints/{checkpoint_id}", {}, path)
+        return self._save(path_of("checkpoints", checkpoint_id), {}, path)
 
     def predictions(self, job_id: str) -> Iterator[PredictedPicture]:
         """What a job of method predict has predicted, picture by picture."""
-        with self._stream(f"/jobs/{job_id}/predictions") as response:
+        with self._stream(path_of("jobs", job_id, "predictions")) as response:
             for line in read_lines(response.iter_bytes()):
                 yield cast(PredictedPicture, json.loads(line))
 
     def download_predictions(self, job_id: str, path: PathLike, *,
                              form: str = "safetensors") -> Path:
         """Writes them to a file: safetensors (logits and labels), csv or jsonl."""
-        return self._save(f"/jobs/{job_id}/predictions", {"format": form}, path)
+        return self._save(path_of("jobs", job_id, "predictions"), {"format": form}, path)
 
     # Models
 
@@ -228,7 +230,7 @@ class Client(Transport):
 
     def model(self, model_id: str) -> Model:
         """A model's description."""
-        return cast(Model, self._json("GET", f"/models/{model_id}"))
+        return cast(Model, self._json("GET", path_of("models", model_id)))
 
     def evaluation(self, model_id: str, **terms: Any) -> Evaluation:
         """How well a model classifies: classes, confusions, calibration, worst pictures.
@@ -238,11 +240,12 @@ class Client(Transport):
         """
         params = {name: str(value).lower() if isinstance(value, bool) else value
                   for name, value in terms.items()}
-        return cast(Evaluation, self._json("GET", f"/models/{model_id}/evaluation", params=params))
+        return cast(Evaluation, self._json("GET", path_of("models", model_id, "evaluation"),
+                                           params=params))
 
     def remove_model(self, model_id: str) -> None:
         """Removes a model; a ProblemError of status 409 while a job needs it."""
-        self._request("DELETE", f"/models/{model_id}", safe=False)
+        self._request("DELETE", path_of("models", model_id), safe=False)
 
     def aliases(self) -> Iterator[Alias]:
         """The names that stand for models, by name; wherever a model is named one is taken."""
@@ -250,11 +253,11 @@ class Client(Transport):
 
     def set_alias(self, name: str, model: str) -> Alias:
         """Lets a name stand for a model from now on."""
-        return cast(Alias, self._json("PUT", f"/aliases/{name}", json={"model": model}))
+        return cast(Alias, self._json("PUT", path_of("aliases", name), json={"model": model}))
 
     def remove_alias(self, name: str) -> None:
         """Removes an alias; its model stays."""
-        self._request("DELETE", f"/aliases/{name}", safe=False)
+        self._request("DELETE", path_of("aliases", name), safe=False)
 
     def upload(self, path: PathLike, architecture: str, *,
                timeout: float = 3600.0, **fields: Any) -> Model:
@@ -279,14 +282,14 @@ class Client(Transport):
 
     def download(self, model_id: str, path: PathLike) -> Path:
         """Writes a model's weights (safetensors) to a file, checked against their SHA-256."""
-        with self._stream(f"/models/{model_id}/weights") as response:
+        with self._stream(path_of("models", model_id, "weights")) as response:
             return save(response, path, tag=response.headers["ETag"])
 
     def export(self, model_id: str, path: PathLike, *,
                normalize: bool = False) -> Path:
         """Writes a model as ONNX; with normalize it takes pixels in 0..1, else normalised ones."""
         params = {"format": "onnx", "normalize": str(normalize).lower()}
-        return self._save(f"/models/{model_id}/weights", params, path)
+        return self._save(path_of("models", model_id, "weights"), params, path)
 
     def _save(self, source: str, params: Dict[str, str], path: PathLike) -> Path:
         with self._stream(source, params=params) as response:
@@ -336,7 +339,7 @@ class Client(Transport):
 
     def dataset(self, name: str) -> Dataset:
         """A registered data set."""
-        return cast(Dataset, self._json("GET", f"/datasets/{name}"))
+        return cast(Dataset, self._json("GET", path_of("datasets", name)))
 
     def import_dataset(self, name: str, path: str, *, timeout: float = 3600.0) -> Dataset:
         """Registers a folder on the server (under one of its import roots) as a data set."""
@@ -358,14 +361,14 @@ class Client(Transport):
                 upload = self._json("POST", "/uploads", json={"name": name}, safe=False)["id"]
             for file, source in found.items():
                 self._send_file(upload, file, source, progress)
-        return cast(Dataset, self._json("POST", f"/uploads/{upload}/finish", timeout=timeout,
-                                        safe=False))
+        return cast(Dataset, self._json("POST", path_of("uploads", upload, "finish"),
+                                        timeout=timeout, safe=False))
 
     def _send_file(self, upload: str, name: str, source: Path,
                    progress: Optional[Callable[[str, int, int], None]]) -> None:
         total, last, failures = source.stat().st_size, -1, 0
         while True:
-            part = find(cast(Upload, self._json("GET", f"/uploads/{upload}")), name)
+            part = find(cast(Upload, self._json("GET", path_of("uploads", upload))), name)
             if part["complete"]:
                 return
             failures = 0 if part["bytes"] > last else failures + 1
@@ -376,7 +379,7 @@ class Client(Transport):
                 with open(source, "rb") as file:
                     file.seek(last)
                     moved = progress and partial(_tell, progress, name, total)
-                    self._json("PUT", f"/uploads/{upload}/files/{name}", safe=False,
+                    self._json("PUT", path_of("uploads", upload, "files", name), safe=False,
                                headers=content_range(last, total), content=pieces(file, moved))
             except (ServiceUnreachable, ProblemError) as error:
                 refused = isinstance(error, ProblemError) and \
@@ -390,18 +393,18 @@ class Client(Transport):
 
     def remove_upload(self, upload_id: str) -> None:
         """Removes an upload with all that has arrived."""
-        self._request("DELETE", f"/uploads/{upload_id}", safe=False)
+        self._request("DELETE", path_of("uploads", upload_id), safe=False)
 
     def samples(self, name: str, split: str = "train", *, offset: int = 0,
                 limit: int = 8) -> List[Sample]:
         """Some pictures of a data set with their classes; `image` is a PNG file in base64."""
         params = {"split": split, "offset": offset, "limit": limit}
-        page = self._json("GET", f"/datasets/{name}/samples", params=params)
+        page = self._json("GET", path_of("datasets", name, "samples"), params=params)
         return cast(List[Sample], page["items"])
 
     def remove_dataset(self, name: str) -> None:
         """Removes a data set; a ProblemError of status 409 while a job needs it."""
-        self._request("DELETE", f"/datasets/{name}", safe=False)
+        self._request("DELETE", path_of("datasets", name), safe=False)
 
     # What can be trained
 
@@ -426,15 +429,16 @@ class Client(Transport):
 
     def webhook(self, webhook_id: str) -> Webhook:
         """A webhook and how its last message fared."""
-        return cast(Webhook, self._json("GET", f"/webhooks/{webhook_id}"))
+        return cast(Webhook, self._json("GET", path_of("webhooks", webhook_id)))
 
     def test_webhook(self, webhook_id: str) -> str:
         """Sends it a message of type webhook.test; answers the message's id."""
-        return cast(str, self._json("POST", f"/webhooks/{webhook_id}/test", safe=False)["id"])
+        sent = self._json("POST", path_of("webhooks", webhook_id, "test"), safe=False)
+        return cast(str, sent["id"])
 
     def remove_webhook(self, webhook_id: str) -> None:
         """Removes it with what it was not sent yet."""
-        self._request("DELETE", f"/webhooks/{webhook_id}", safe=False)
+        self._request("DELETE", path_of("webhooks", webhook_id), safe=False)
 
     # The service
 
@@ -454,11 +458,11 @@ class Client(Transport):
 
     def edit_key(self, name: str, **fields: Any) -> Key:
         """Changes roles or limits of an API key; what is not given stays as it is."""
-        return cast(Key, self._json("PATCH", f"/keys/{name}", json=fields))
+        return cast(Key, self._json("PATCH", path_of("keys", name), json=fields))
 
     def remove_key(self, name: str) -> None:
         """Removes an API key; it is refused from then on."""
-        self._request("DELETE", f"/keys/{name}", safe=False)
+        self._request("DELETE", path_of("keys", name), safe=False)
 
     def is_ready(self) -> bool:
         """The service answers and can take work."""

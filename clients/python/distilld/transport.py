@@ -6,6 +6,7 @@ import os
 import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Optional, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -96,6 +97,11 @@ class Transport:
             if page["next"] is None:
                 return
             params["after"] = page["next"]
+
+
+def path_of(*parts: str) -> str:
+    """The path of these parts; whatever stands in one, it stays one."""
+    return "".join("/" + quote(part, safe="") for part in parts)
 
 
 def pause_s(attempt: int, retry_after: Optional[str] = None) -> float:

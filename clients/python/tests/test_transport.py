@@ -94,6 +94,14 @@ def test_errors_are_pickled():
     assert (str(other), other.job["id"]) == ("x cancelled: cancelled", "x")
 
 
+def test_an_id_stays_one_part_of_a_path():
+    with Answers(GONE) as server, Client(server.url) as client:
+        for name in ("prod#2", "a?b", "a/../b", "%41", "a b", "ü"):
+            client.remove_alias(name)
+        assert server.asked == [f"DELETE /aliases/{name}" for name in (
+            "prod%232", "a%3Fb", "a%2F..%2Fb", "%2541", "a%20b", "%C3%BC")]
+
+
 def test_lists_are_read_by_large_pages():
     page = (200, {}, b'{"items": [], "next": null}')
     with Answers(page) as server, Client(server.url) as client:

@@ -3,6 +3,4 @@
 # events.sh JOB
 set -eu
 . "$(dirname "$0")/common"
-job=$(curl -sS --fail-with-body "$url/jobs/${1:?events.sh JOB}") || { echo "$job"; exit 22; }
-curl -sSN --fail-with-body -H 'Accept: text/event-stream' "$url/jobs/$1/events" |
-    sed -un 's/^data: //p'
+follow "/jobs/${1:?events.sh JOB}/events"

@@ -6,15 +6,17 @@ set -eu
 . "$(dirname "$0")/common"
 id=$1
 shift
+
+refused() {
+    echo "$2"
+    exit "$1"
+}
+
 case $id in
 upload_*) ;;
 *)
     begun=$(curl -sS --fail-with-body -H 'Content-Type: application/json' \
-        --data-binary "{\"name\": \"$id\"}" "$url/uploads") || {
-        status=$?
-        echo "$begun"
-        exit $status
-    }
+        --data-binary "{\"name\": \"$id\"}" "$url/uploads") || refused $? "$begun"
     echo "$begun" >&2
     id=$(expr "$begun" : '{"id":"\([^"]*\)"')
     ;;
@@ -22,8 +24,8 @@ esac
 for path in "$@"; do
     file=$(basename "$path")
     # {"name":"FILE","bytes":N,"complete":false} of what has arrived
-    part=$(curl -sS --fail-with-body "$url/uploads/$id" |
-        grep -o "{\"name\":\"$file\",[^}]*}" || true)
+    arrived=$(curl -sS --fail-with-body "$url/uploads/$id") || refused $? "$arrived"
+    part=$(echo "$arrived" | grep -o "{\"name\":\"$file\",[^}]*}" || true)
     case $part in
     *true*) ;;
     *)

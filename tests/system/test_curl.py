@@ -136,6 +136,7 @@ class CurlTest(unittest.TestCase):
         self.check_removal(model)
         self.check_keys()
         self.check_routes()
+        self.check_broken_streams()
         self.assertEqual(self.used, {script.stem for script in SCRIPTS.glob("*.sh")})
 
     def check_recipe(self):
@@ -157,6 +158,22 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("server")["name"], "distilld")
         self.assertIn("distilld_redis_up 1", self.run_script("prometheus"))
         self.assertTrue(self.run_script("contract").startswith("openapi: 3.1"))
+
+    def check_broken_streams(self):
+        """The server dies under them: the end of curl is the end of the script."""
+        job = self.json("submit", json.dumps({**SPEC, "epochs": 100000}))["id"]
+        followers = [subprocess.Popen([str(SCRIPTS / f"{name}.sh"), job, *more], text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      env=self.environment())
+                     for name, *more in (("watch",), ("events",), ("logs", "follow"))]
+        for follower in followers:
+            self.assertTrue(follower.stdout.readline())
+        self.service.kill_child("serve")
+        for follower in followers:
+            follower.communicate(timeout=60)
+            self.assertIn(follower.returncode, CUT)
+        self.json("ready")
+        self.json("cancel", job)
 
     def check_routes(self):
         """Each route of the contract has been asked, but for the page, which is for browsers."""
@@ -194,6 +211,8 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.json("upload_dataset", "again", *files)["sha256"], digest)
         self.json("upload_dataset", "again", *files, status=REFUSED)
         self.run_script("upload_dataset", "other", files[0], status=REFUSED)
+        gone = self.json("upload_dataset", "upload_01ARZ3NDEKTSV4RRFFQ69G5FAV", files[0], status=REFUSED)
+        self.assertEqual(gone["status"], 404)
         other, = self.json("uploads")["items"]
         self.assertEqual(self.run_script("remove_upload", other["id"]), "")
         self.json("remove_upload", other["id"], status=REFUSED)
@@ -306,6 +325,7 @@ class CurlTest(unittest.TestCase):
         self.assertEqual(self.run_script("remove", job["id"]), "")
         for name in ("job", "watch", "events", "checkpoints", "logs", "rerun", "curve", "cancel", "pause", "resume"):
             self.assertEqual(self.json(name, job["id"], status=REFUSED)["status"], 404)
+        self.assertEqual(self.json("logs", job["id"], "follow", status=REFUSED)["status"], 404)
         self.assertEqual(self.json("submit", "{}", status=REFUSED)["status"], 422)
 
 

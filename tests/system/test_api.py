@@ -25,7 +25,7 @@ class ApiTest(unittest.TestCase):
     def setUpClass(cls):
         cls.redis = Redis().start()
         cls.addClassCleanup(cls.redis.stop)
-        cls.service = Service("serve", redis=cls.redis.url, redis_timeout_ms=500)
+        cls.service = Service("serve", redis=cls.redis.url)
         cls.service.start()
         cls.addClassCleanup(cls.service.__exit__)
         source = pictures.save_dataset(cls.service.folder / "quadrants")

@@ -38,7 +38,7 @@ class CorsTest(ServiceCase):
         cls.redis = Redis().start()
         cls.addClassCleanup(cls.redis.stop)
         cls.service = cls.start("serve", redis=cls.redis.url, device="ref",
-                                cors_origins=f"{PAGE},{OTHER}", redis_timeout_ms=300)
+                                cors_origins=f"{PAGE},{OTHER}")
 
     def preflight(self, path, origin, method="POST", **headers):
         return self.service.request("OPTIONS", path, headers={

@@ -116,8 +116,11 @@ class CheckpointTest(JobCase):
         job_id = self.submit(epochs=30, seed=3, keep_checkpoints=2)
         self.wait_for_points(job_id, 30)
         self.service.kill_child("work")
-        self.service.wait_for_job(job_id)
-        for one, other in zip(self.kept(whole["id"]), self.kept(job_id)):
+        self.assertEqual(self.service.wait_for_job(job_id)["attempt"], 2)
+        pair = self.kept(whole["id"]), self.kept(job_id)
+        for kept in pair:
+            self.assertEqual([item["step"] for item in kept], [240, 232])
+        for one, other in zip(*pair):
             self.assertEqual(self.service.get(f"/checkpoints/{one['id']}").body,
                              self.service.get(f"/checkpoints/{other['id']}").body)
 

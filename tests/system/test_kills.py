@@ -72,7 +72,7 @@ class SupervisedTest(KillCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.service = cls.start(device="ref", lease_ms=3000, redis_timeout_ms=500)
+        cls.service = cls.start(device="ref", lease_ms=3000)
         cls.learn(cls.service)
 
     def reasons(self, job_id):

@@ -283,7 +283,7 @@ class Client(Transport):
     def download(self, model_id: str, path: PathLike) -> Path:
         """Writes a model's weights (safetensors) to a file, checked against their SHA-256."""
         with self._stream(path_of("models", model_id, "weights")) as response:
-            return save(response, path, tag=response.headers["ETag"])
+            return save(response, path, tag=response.headers.get("ETag", ""))
 
     def export(self, model_id: str, path: PathLike, *,
                normalize: bool = False) -> Path:

@@ -53,7 +53,7 @@ def save(response: httpx.Response, path: PathLike, *, tag: Optional[str] = None)
             for block in response.iter_bytes():
                 digest.update(block)
                 file.write(block)
-        if tag is not None and tag.strip('"') != digest.hexdigest():
+        if tag is not None and tag.strip('W/"') != digest.hexdigest():  # W/ by a proxy that packs
             raise DistilldError(f"{target}: what it was to hold was damaged on its way")
         partial.replace(target)
     except BaseException:

@@ -17,11 +17,14 @@ AWAY = (503, {"Retry-After": "0"}, b"{}")
 CUT = (200, {"ETag": '"x"', "Content-Length": 100}, b"weights")
 DAMAGED = (200, {"ETag": f'"{hashlib.sha256(b"weights").hexdigest()}"'}, b"wEights")
 WHOLE = (200, DAMAGED[1], b"weights")
+WEAK = (200, {"ETag": "W/" + DAMAGED[1]["ETag"]}, b"weights")
+UNTAGGED = (200, {}, b"weights")
 GONE = (204, {}, b"")
 
 
 @pytest.mark.parametrize("answer, error, methods", [
     (DAMAGED, DistilldError, ["download"]),
+    (UNTAGGED, DistilldError, ["download"]),
     (CUT, ServiceUnreachable, ["download", "export", "download_checkpoint", "download_predictions"]),
     (AWAY, ProblemError, ["download", "export", "download_checkpoint", "download_predictions"])])
 def test_a_file_stays_until_the_new_one_is_whole(tmp_path, answer, error, methods):
@@ -35,9 +38,10 @@ def test_a_file_stays_until_the_new_one_is_whole(tmp_path, answer, error, method
 
 
 def test_a_download_is_asked_for_again(tmp_path):
-    with Answers(AWAY, WHOLE) as server, Client(server.url) as client:
-        assert client.download("id", tmp_path / "weights").read_bytes() == b"weights"
-        assert len(server.asked) == 2
+    with Answers(AWAY, WHOLE, WEAK) as server, Client(server.url) as client:
+        for asked in (2, 3):
+            assert client.download("id", tmp_path / "weights").read_bytes() == b"weights"
+            assert len(server.asked) == asked
 
 
 def test_streams_of_a_service_that_is_not_there(tmp_path):

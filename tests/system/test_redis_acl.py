@@ -97,7 +97,7 @@ class AclTest(ServiceCase):
         self.assertEqual(service.wait_for_job(first)["state"], "succeeded")
         self.assertTrue(points_of(service, first))
         long = self.post("/jobs", job(**LONG, max_runtime_s=3600)).json()["id"]
-        self.post("/jobs", job(depends_on=[first]))
+        self.post("/jobs", job(**LONG, depends_on=[first]))  # needs the data set to the end
         wait_until(lambda: points_of(service, long), what="points")
         self.post(f"/jobs/{long}/pause")
         wait_until(lambda: service.get(f"/jobs/{long}").json()["state"] == "paused", what="pause")

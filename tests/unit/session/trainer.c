@@ -28,6 +28,7 @@ static void a_run_reports_and_leaves_its_files(void) {
     T_INT(whole.last_checkpoint, STEPS);
     T_CHECK(whole.ticks >= STEPS);
     T_INT(whole.last_step, STEPS);
+    T_NEAR(whole.remaining_s, 0, 0);
     T_CHECK(run_has(&whole, "model.safetensors") && run_has(&whole, "model.json"));
     T_CHECK(whole.result.reproducible);
     T_INT(whole.result.last.step, STEPS);
@@ -117,6 +118,7 @@ static void interrupt_at(const struct run *expected, int64_t step, enum train_wi
     T_INT(run_again(&run, true), STATUS_OK);
     T_STR(run.result.weights_sha256, expected->result.weights_sha256);
     T_CHECK(run.result.reproducible);
+    T_CHECK(step == STEPS || run.remaining_s == 0);
     check_points(&run.result.last, &expected->result.last);
     check_points(&run.result.best, &expected->result.best);
     check_joined(&first, &run, expected);

@@ -61,6 +61,7 @@ struct run {
     struct metric_point point[MOST_POINTS];
     int points, ticks, checkpoints;
     int64_t last_step, last_checkpoint;
+    double remaining_s; /* as of the last tick */
     struct error err;
 };
 
@@ -69,7 +70,10 @@ static inline enum train_wish run_tick(void *ctx, const struct train_progress *p
     run->ticks++;
     T_CHECK(progress->step >= run->last_step && progress->step <= progress->steps);
     T_CHECK(progress->epoch >= 1 && progress->epoch <= progress->epochs);
+    /* not a number before the first step of this process, and nothing only at the end */
+    T_CHECK(progress->step == progress->steps || !(progress->remaining_s <= 0));
     run->last_step = progress->step;
+    run->remaining_s = progress->remaining_s;
     return run->stop_step && progress->step >= run->stop_step ? run->wish : TRAIN_CONTINUE;
 }
 

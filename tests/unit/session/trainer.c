@@ -266,7 +266,36 @@ static void a_checkpoint_of_another_run_is_refused(void) {
     T_INT(run_again(&run, true), STATUS_OK);
 }
 
-/* Runs to the first checkpoint, cuts it to that many bytes, and goes on. */
+/* As if another engine had written the checkpoint: the name that it left is another's. */
+static void rename_writer(const struct run *run) {
+    static const char note[] = "\"identity\":\"distilld";
+    char path[FILE_PATH_BYTES], *bytes;
+    size_t len;
+    path_in(path, run->out, "checkpoint.safetensors");
+    CHECK(file_read(path, 16 << 20, &bytes, &len, NULL) == STATUS_OK);
+    char *found = memmem(bytes, len, note, sizeof note - 1);
+    CHECK(found);
+    found[sizeof note - 2] = 'X';
+    CHECK(file_write(path, bytes, len, NULL) == STATUS_OK);
+    free(bytes);
+}
+
+/* A run of two engines is not what either makes again, and stays so however often it goes on. */
+static void a_part_of_another_engine_is_never_reproducible(void) {
+    struct run run;
+    run_init(&run, "two_engines");
+    run.stop_step = 2;
+    T_INT(run_again(&run, false), STATUS_CANCELLED);
+    rename_writer(&run);
+    run.stop_step = 4;
+    T_INT(run_again(&run, true), STATUS_CANCELLED);
+    run.stop_step = 0;
+    for (int i = 0; i < 2; i++) {
+        T_INT(run_again(&run, true), STATUS_OK);
+        T_CHECK(!run.result.reproducible);
+    }
+}
+
 /* The last evaluation is told in full, for a checkpoint of an older version that came without, too.
  */
 static void the_evaluation_is_there(void) {
@@ -287,6 +316,7 @@ static void the_evaluation_is_there(void) {
         free(text[i]);
 }
 
+/* Runs to the first checkpoint, cuts it to that many bytes, and goes on. */
 static void resume_from_cut(size_t keep) {
     struct run run;
     char path[FILE_PATH_BYTES], *bytes;
@@ -439,6 +469,7 @@ int main(void) {
     T_RUN(divergence_keeps_the_earlier_checkpoint);
     T_RUN(a_checkpoint_of_another_run_is_refused);
     T_RUN(a_broken_checkpoint_is_one_error);
+    T_RUN(a_part_of_another_engine_is_never_reproducible);
     T_RUN(a_failed_write_keeps_the_earlier_checkpoint);
     T_RUN(wrong_inputs_are_named);
     T_RUN(a_step_allocates_nothing);

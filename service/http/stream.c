@@ -14,7 +14,6 @@ enum { NS_PER_MS = 1000 * 1000 };
 /* A stream is asked at least so often, should a change be missed; so soon a key that is gone ends
  * what it reads. */
 static const int64_t REFILL_NS = (int64_t)1000 * NS_PER_MS;
-static const int64_t HEARTBEAT_NS = (int64_t)LIMIT_STREAM_HEARTBEAT_MS * NS_PER_MS;
 
 struct stream {
     struct stream *next; /* the pump's list */
@@ -148,6 +147,12 @@ static bool stream_is_over(struct stream *stream, int64_t now_ns) {
     return !key_ring_allows(source->keys, &source->reader, KEY_ROLE_READ);
 }
 
+static bool wants_heartbeat(const struct stream *stream, int64_t now_ns) {
+    const struct stream_source *source = &stream->source;
+    int64_t after_ms = source->heartbeat_ms ? source->heartbeat_ms : LIMIT_STREAM_HEARTBEAT_MS;
+    return !source->quiet && now_ns - stream->said_ns >= after_ms * NS_PER_MS;
+}
+
 /* One round for one stream; an error means that the source does not answer at all. */
 static enum status stream_turn(struct stream *stream, bool may_ask, int64_t now_ns) {
     enum status status = STATUS_OK;
@@ -162,7 +167,7 @@ static enum status stream_turn(struct stream *stream, bool may_ask, int64_t now_
         return status;
     if (may_ask && (stream->due || now_ns - stream->asked_ns >= REFILL_NS))
         status = stream_refill(stream, now_ns);
-    if (now_ns - stream->said_ns >= HEARTBEAT_NS && !stream->source.quiet) {
+    if (wants_heartbeat(stream, now_ns)) {
         stream_say(stream, ":\n\n", false);
         stream->said_ns = now_ns;
     }

@@ -39,6 +39,7 @@ struct stream_source {
     enum status (*fill)(void *ctx, struct str *out, enum stream_next *next, struct error *err);
     void (*release)(void *ctx);
     bool quiet;               /* nothing but this text: no comments */
+    int64_t heartbeat_ms;     /* of silence bring a comment; 0: LIMIT_STREAM_HEARTBEAT_MS */
     int64_t ends_ns;          /* monotonic time at which the stream ends by itself; 0: never */
     struct key_ring *keys;    /* where the reader's key must stay, or the stream ends; or NULL */
     struct key_holder reader; /* in these */

@@ -12,7 +12,8 @@
 /* A source that says "0\n", "1\n", ... and ends, or never says anything. */
 struct source {
     int next, count;
-    bool silent;
+    bool silent, quiet;
+    int64_t heartbeat_ms;
     size_t padding_bytes;     /* behind each number */
     enum stream_next next_is; /* after each but the last */
     atomic_int asked, released;
@@ -55,7 +56,12 @@ static struct pump *new_pump(void) {
 }
 
 static struct stream *open_stream(struct pump *pump, struct source *source, sem_t *connection) {
-    struct stream_source from = {.ctx = source, .topic = "job", .fill = fill, .release = release};
+    struct stream_source from = {.ctx = source,
+                                 .topic = "job",
+                                 .fill = fill,
+                                 .release = release,
+                                 .quiet = source->quiet,
+                                 .heartbeat_ms = source->heartbeat_ms};
     struct stream *stream = NULL;
     T_INT(stream_open(pump, &from, &stream, NULL), STATUS_OK);
     sem_init(connection, 0, 0);
@@ -88,6 +94,35 @@ static void says_all_and_ends(void) {
     pump_free(pump);
     T_INT(source.released, 1);
     str_release(&text);
+}
+
+/* Takes up to so many bytes, and gives up after 30 s. */
+static void read_some(struct stream *stream, char *out, size_t bytes) {
+    size_t len = 0;
+    for (int tries = 0; tries < 3000 && len < bytes; tries++) {
+        ssize_t taken = stream_take(stream, out + len, bytes - len);
+        if (taken <= 0)
+            clock_sleep_ms(10);
+        else
+            len += (size_t)taken;
+    }
+    out[len] = '\0';
+}
+
+static void comments_where_nothing_is_said(void) {
+    struct pump *pump = new_pump();
+    struct source silent = {.silent = true, .heartbeat_ms = 1};
+    struct source quiet = {.silent = true, .quiet = true, .heartbeat_ms = 1};
+    sem_t connection, quiet_connection;
+    char text[16];
+    struct stream *quiet_stream = open_stream(pump, &quiet, &quiet_connection);
+    struct stream *stream = open_stream(pump, &silent, &connection);
+    read_some(stream, text, 9);
+    T_STR(text, ":\n\n:\n\n:\n\n");
+    T_INT(stream_take(quiet_stream, text, sizeof text), 0);
+    stream_close(stream);
+    stream_close(quiet_stream);
+    pump_free(pump);
 }
 
 static void stops_asking_for_a_client_that_does_not_read(void) {
@@ -171,6 +206,7 @@ static void bounds_their_number(void) {
 
 int main(void) {
     T_RUN(says_all_and_ends);
+    T_RUN(comments_where_nothing_is_said);
     T_RUN(stops_asking_for_a_client_that_does_not_read);
     T_RUN(forgets_what_was_taken);
     T_RUN(stopping_ends_and_refuses);

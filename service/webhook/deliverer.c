@@ -5,7 +5,6 @@
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "service/common/log.h"
-#include "service/store/webhooks.h"
 #include "service/webhook/sender.h"
 #include "service/webhook/signature.h"
 
@@ -40,12 +39,16 @@ static void report(struct deliverer *deliverer, enum status status, const struct
 
 /* ---- ends ---- */
 
-static enum outcome judge(const struct delivery *delivery, int http_status) {
+enum outcome deliverer_judge(int64_t tries, int http_status) {
     if (http_status >= 200 && http_status <= 299)
         return OUTCOME_DELIVERED;
     if (http_status == HTTP_GONE)
         return OUTCOME_GONE;
-    return delivery->tries + 1 < LIMIT_MESSAGE_TRIES ? OUTCOME_AGAIN : OUTCOME_GIVEN_UP;
+    return tries + 1 < LIMIT_MESSAGE_TRIES ? OUTCOME_AGAIN : OUTCOME_GIVEN_UP;
+}
+
+int64_t deliverer_delay_ms(int64_t tries, int64_t retry_ms) {
+    return DELAYS[tries] * retry_ms;
 }
 
 static void count(struct deliverer *deliverer, enum outcome outcome) {
@@ -65,7 +68,7 @@ static void settle(struct deliverer *deliverer, struct delivery *delivery, enum 
         .message = delivery->message,
         .outcome = outcome,
         .delay_ms = outcome == OUTCOME_AGAIN
-                        ? DELAYS[delivery->tries] * deliverer->config->webhook_retry_ms
+                        ? deliverer_delay_ms(delivery->tries, deliverer->config->webhook_retry_ms)
                         : 0,
         .http_status = http_status,
         .error = why,
@@ -85,8 +88,8 @@ static void settle_sent(struct deliverer *deliverer) {
     while (sender_next(deliverer->sender, &sent)) {
         deliverer->look_ns = 0;
         struct delivery *delivery = &deliverer->work[sent.number];
-        settle(deliverer, delivery, judge(delivery, sent.http_status), sent.http_status,
-               sent.error);
+        settle(deliverer, delivery, deliverer_judge(delivery->tries, sent.http_status),
+               sent.http_status, sent.error);
     }
 }
 
@@ -132,8 +135,8 @@ static void begin(struct deliverer *deliverer, struct delivery *delivery) {
     deliverer->work[number] = *delivery;
     delivery->job = NULL;
     if (send(deliverer, number, &err))
-        settle(deliverer, &deliverer->work[number], judge(&deliverer->work[number], 0), 0,
-               err.message);
+        settle(deliverer, &deliverer->work[number],
+               deliverer_judge(deliverer->work[number].tries, 0), 0, err.message);
 }
 
 /* Takes as many as there is room for. */

@@ -16,9 +16,15 @@
 
 #include "api/limits.h"
 #include "service/common/config.h"
-#include "service/store/redis.h"
+#include "service/store/webhooks.h"
 
 struct deliverer;
+
+/* What becomes of a message whose earlier `tries` failed, by the answer to one more (0: none). */
+enum outcome deliverer_judge(int64_t tries, int http_status);
+
+/* How long it waits for the next, after OUTCOME_AGAIN; retry_ms is the setting webhook_retry_ms. */
+int64_t deliverer_delay_ms(int64_t tries, int64_t retry_ms);
 
 /* Starts the thread. */
 struct deliverer *deliverer_create(const struct config *config, struct redis_pool *pool);

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -17,6 +18,7 @@ import sys
 import threading
 import time
 import unittest
+import unittest.mock
 
 from job_case import LONG, JobCase
 from material import job, write_dataset
@@ -396,6 +398,20 @@ class PrivateTest(Hooks, ServiceCase):
             card = self.wait_for_hook(hook, lambda card: card["failures"], "a failure")
             self.assertEqual(card["last_error"], "the host's address is of a private network")
         self.assertEqual(receiver.messages + six.messages, [])
+
+
+class ProxyTest(Hooks, ServiceCase):
+    """A proxy of the environment would be asked for addresses that are not looked at here."""
+
+    def test_the_environments_proxy_is_not_taken(self):
+        trap, receiver = self.receive(), self.receive()
+        names = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"), trap.url)
+        with unittest.mock.patch.dict(os.environ, {**names, "no_proxy": "", "NO_PROXY": ""}):
+            self.service = self.start("up", device="ref", **QUICK)
+        self.send_test(self.hook(receiver.url + "/mine"))
+        message, = receiver.wait_for(1)
+        self.assertEqual(message["path"], "/mine")
+        self.assertEqual(trap.messages, [])
 
 
 class DurableTest(Hooks, ServiceCase):

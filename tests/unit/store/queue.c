@@ -250,6 +250,20 @@ static void test_submitting_twice_creates_once(void) {
     T_INT(jobs_get(fixture.pool, other.id, &out, NULL), STATUS_NOT_FOUND);
 }
 
+static void test_a_key_is_remembered_for_a_day(void) {
+    static const char check[] =
+        "local left = redis.call('PTTL', redis.call('KEYS', '*:idempotency:*')[1]) "
+        "local day = 24 * 60 * 60 * 1000 "
+        "return left > day - 60 * 60 * 1000 and left <= day or redis.error_reply(tostring(left))";
+    fresh();
+    struct job job, out;
+    bool created = false;
+    make_job(&job, 0);
+    struct submission submission = {&job, "key-1", "aaaa", 0};
+    must(jobs_submit(fixture.pool, &submission, &out, &created, &why), "submit");
+    FIXTURE_DO(&fixture, "EVAL", check, "0");
+}
+
 static void test_lists_page_through_all(void) {
     fresh();
     char id[7][ID_BYTES];
@@ -460,6 +474,7 @@ int main(void) {
     T_RUN(test_points_have_no_gap_and_no_double);
     T_RUN(test_the_best_point_is_kept);
     T_RUN(test_submitting_twice_creates_once);
+    T_RUN(test_a_key_is_remembered_for_a_day);
     T_RUN(test_lists_page_through_all);
     T_RUN(test_a_page_looks_at_a_bounded_number_of_jobs);
     T_RUN(test_workers_take_what_they_have_a_device_for);

@@ -338,6 +338,29 @@ class ApiTest(unittest.TestCase):
             self.assertRegex(line, r'^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]*\})? [0-9.e+-]+)$')
 
 
+    def test_a_histogram_is_cumulative(self):
+        for _ in range(20):
+            self.get("/healthz")
+        text = self.get("/metrics").body.decode()
+        name = "distilld_http_request_duration_seconds"
+        bounds, counts = zip(*re.findall(
+            name + r'_bucket\{route="health",le="([^"]+)"\} (\d+)', text))
+        bounds, counts = [float(bound) for bound in bounds], [int(count) for count in counts]
+        self.assertEqual(bounds, sorted(bounds))
+        self.assertEqual(bounds[-1], float("inf"))
+        self.assertEqual(counts, sorted(counts))
+        self.assertIn(f'{name}_count{{route="health"}} {counts[-1]}\n', text)
+        answered = re.findall(r'requests_total\{route="health",code="\d+"\} (\d+)', text)
+        self.assertGreaterEqual(counts[-1], sum(map(int, answered)))
+
+    def test_browsers_are_told_not_to_guess(self):
+        for path, status in (("/healthz", 200), ("/openapi.yaml", 200), ("/metrics", 200),
+                             ("/nowhere", 404)):
+            answer = self.get(path)
+            self.assertEqual(answer.status, status)
+            self.assertEqual(answer.headers.get("x-content-type-options"), "nosniff", path)
+
+
 class RedisAwayTest(unittest.TestCase):
     def test_redis_away_and_back(self):
         redis = Redis().start()

@@ -18,23 +18,26 @@ static double whole_seconds(double seconds) {
     return fmin(ceil(seconds), LONGEST_S);
 }
 
-/* Who sends over this socket: an IPv4 address, or the network of an IPv6 one. */
+void throttle_name_address(const struct sockaddr *address, char name[RATE_NAME_BYTES]) {
+    str_copy(name, RATE_NAME_BYTES, "unknown");
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        inet_ntop(AF_INET, &v4->sin_addr, name, RATE_NAME_BYTES);
+    } else if (address->sa_family == AF_INET6) {
+        struct in6_addr network = ((const struct sockaddr_in6 *)address)->sin6_addr;
+        if (!IN6_IS_ADDR_V4MAPPED(&network))
+            memset(&network.s6_addr[NETWORK_BYTES], 0, sizeof network - NETWORK_BYTES);
+        inet_ntop(AF_INET6, &network, name, RATE_NAME_BYTES);
+    }
+}
+
+/* Who sends over this socket. */
 static void name_peer(int socket, char name[RATE_NAME_BYTES]) {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof peer;
-    struct in6_addr address;
-    str_copy(name, RATE_NAME_BYTES, "unknown");
     if (getpeername(socket, (struct sockaddr *)&peer, &len) != 0)
-        return;
-    if (peer.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
-        inet_ntop(AF_INET, &v4->sin_addr, name, RATE_NAME_BYTES);
-    } else if (peer.ss_family == AF_INET6) {
-        address = ((const struct sockaddr_in6 *)&peer)->sin6_addr;
-        if (!IN6_IS_ADDR_V4MAPPED(&address))
-            memset(&address.s6_addr[NETWORK_BYTES], 0, sizeof address - NETWORK_BYTES);
-        inet_ntop(AF_INET6, &address, name, RATE_NAME_BYTES);
-    }
+        peer.ss_family = AF_UNSPEC;
+    throttle_name_address((const struct sockaddr *)&peer, name);
 }
 
 void throttle_check(const struct request *request, const struct route *route, int socket,

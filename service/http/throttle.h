@@ -9,6 +9,12 @@
 #include "service/http/rate.h"
 #include "service/http/router.h"
 
+struct sockaddr;
+
+/* The name by which callers from this address are counted: an IPv4 address, or the network of an
+ * IPv6 one; all others share one. */
+void throttle_name_address(const struct sockaddr *address, char name[RATE_NAME_BYTES]);
+
 /* Counts a request that came over this socket; left is zeroed where nothing is limited. Fills the
  * reply with 429 when it is one too many. Routes that ask nobody for a key are not limited. */
 void throttle_check(const struct request *request, const struct route *route, int socket,

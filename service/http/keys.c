@@ -65,7 +65,7 @@ void handle_key_create(struct request *request, struct reply *reply) {
         return;
     }
     key_ring_update(request->app->keys);
-    log_info("key_made", log_text("key", card.name), log_text("by", request->holder->name));
+    log_info("key_made", log_text("key", card.name), request_by(request));
     reply_made(reply, &card, secret);
     explicit_bzero(secret, sizeof secret);
 }
@@ -96,7 +96,7 @@ void handle_key_edit(struct request *request, struct reply *reply) {
         return;
     }
     key_ring_update(request->app->keys);
-    log_info("key_changed", log_text("key", card.name), log_text("by", request->holder->name));
+    log_info("key_changed", log_text("key", card.name), request_by(request));
     key_card_add_json(&card, reply_json(reply, HTTP_OK));
 }
 
@@ -113,6 +113,6 @@ void handle_key_remove(struct request *request, struct reply *reply) {
         return;
     }
     key_ring_update(request->app->keys);
-    log_info("key_removed", log_text("key", request->arg), log_text("by", request->holder->name));
+    log_info("key_removed", log_text("key", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
 }

@@ -10,7 +10,8 @@ const char *request_header(const struct request *request, const char *name) {
 }
 
 struct log_field request_by(const struct request *request) {
-    return log_text("by", request->holder->name);
+    const char *name = request->holder->name;
+    return log_text("by", name[0] ? name : NULL);
 }
 
 const char *request_query(const struct request *request, const char *name) {

@@ -46,7 +46,7 @@ struct request {
 /* The value of a header, or NULL; names are compared without case. */
 const char *request_header(const struct request *request, const char *name);
 
-/* Who sent it, for the log of what was changed: "" when nobody is asked for a key. */
+/* Who sent it, for the log of what was changed: null when nobody is asked for a key. */
 struct log_field request_by(const struct request *request);
 
 /* The value of a query parameter, or NULL. */

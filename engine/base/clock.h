@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CLOCK_TEXT_BYTES = 32 };
+enum { CLOCK_TEXT_BYTES = 32, NS_PER_MS = 1000000 };
 
 int64_t clock_mono_ns(void); /* Never jumps; for durations. */
 int64_t clock_wall_ms(void); /* The time of day; may jump. */

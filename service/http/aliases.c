@@ -6,8 +6,6 @@
 #include "service/store/aliases.h"
 #include "service/store/guard.h"
 
-enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
-
 void handle_alias_list(struct request *request, struct reply *reply) {
     struct page page;
     struct alias_list aliases = {0};

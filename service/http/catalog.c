@@ -3,7 +3,7 @@
 #include "service/http/handlers.h"
 #include "service/http/page.h"
 
-enum { HTTP_OK = 200, SIDE_MIN = 8, SIDE_MAX = 1024, CLASSES_MAX = 65536, CHANNELS_MAX = 4 };
+enum { SIDE_MIN = 8, SIDE_MAX = 1024, CLASSES_MAX = 65536, CHANNELS_MAX = 4 };
 
 void handle_schema(struct request *request, struct reply *reply) {
     struct train_spec defaults;

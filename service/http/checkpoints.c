@@ -6,8 +6,6 @@
 #include "service/store/checkpoints.h"
 #include "service/store/jobs.h"
 
-enum { HTTP_OK = 200 };
-
 void handle_job_checkpoints(struct request *request, struct reply *reply) {
     struct checkpoint_list list;
     struct job job;

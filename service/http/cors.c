@@ -3,7 +3,7 @@
 #include "engine/base/str.h"
 #include "service/common/origins.h"
 
-enum { HTTP_NO_CONTENT = 204, MAX_AGE_S = 600 };
+enum { MAX_AGE_S = 600 };
 
 /* Beside those that every page may read. */
 #define EXPOSED                                                                                    \

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200, HTTP_CREATED = 201 };
-
 void handle_dataset_list(struct request *request, struct reply *reply) {
     struct page page;
     struct dataset_list datasets = {0};

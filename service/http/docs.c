@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { HTTP_OK = 200, HTTP_FOUND = 302 };
-
 /* What the page is made of. The page may load nothing from elsewhere; Swagger UI puts styles into
  * its elements and pictures into its style sheet. */
 static const char policy[] = "default-src 'none'; connect-src 'self'; script-src 'self'; "

@@ -4,7 +4,7 @@
 #include "service/http/series.h"
 #include "service/store/jobs.h"
 
-enum { HTTP_OK = 200, FORMS = FORM_STREAM + 1 };
+enum { FORMS = FORM_STREAM + 1 };
 
 static enum status reply_events(struct app *app, const struct question *question,
                                 struct reply *reply, struct error *err) {

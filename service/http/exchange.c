@@ -13,8 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NS_PER_MS = 1000 * 1000 };
-
 static struct exchange *exchange_of(const struct request *request) {
     return (struct exchange *)(uintptr_t)request;
 }

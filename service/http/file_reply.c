@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HTTP_OK = 200, HTTP_PARTIAL = 206, HTTP_NOT_MODIFIED = 304 };
 enum { TAG_BYTES = 128 };
 
 /* The entity tag is among those of an If-None-Match header. */

@@ -2,8 +2,6 @@
 
 #include "service/http/app.h"
 
-enum { HTTP_OK = 200 };
-
 void handle_health(struct request *request, struct reply *reply) {
     (void)request;
     str_add(reply_json(reply, HTTP_OK), "{\"status\":\"ok\"}");

@@ -11,8 +11,6 @@
 
 #define JSON_LENGTH_HEADER "Inference-Header-Content-Length"
 
-enum { HTTP_OK = 200 };
-
 /* One request on its way. */
 struct work {
     struct classification base; /* first */

@@ -6,8 +6,6 @@
 #include "service/http/page.h"
 #include "service/store/jobs.h"
 
-enum { HTTP_OK = 200 };
-
 /* Parameters of the list, and the field whose values each may have. */
 static const struct {
     const char *name;

@@ -10,8 +10,6 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200, NS_PER_MS = 1000 * 1000 };
-
 /* Whether a job still is as it was: a stream that says nothing and ends with the change. */
 struct watched {
     struct app *app;

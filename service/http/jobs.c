@@ -16,8 +16,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
-
 static void reply_job(struct reply *reply, int code, const struct job *job) {
     job_add_json(job, reply_json(reply, code));
 }

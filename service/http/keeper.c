@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PERIOD_MS = 1000, NS_PER_S = 1000000000, NS_PER_MS = 1000000 };
+enum { PERIOD_MS = 1000, NS_PER_S = 1000000000 };
 
 static const int64_t MS_PER_DAY = 24 * 60 * 60 * 1000;
 

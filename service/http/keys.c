@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
-
 void handle_key_list(struct request *request, struct reply *reply) {
     struct page page;
     struct key_list keys = {0};

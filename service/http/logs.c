@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HTTP_OK = 200 };
-
 /* ---- the log as it grows ---- */
 
 struct following {

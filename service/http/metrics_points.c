@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200 };
-
 /* ---- the curve so far ---- */
 
 /* Where points go, one after the other. */

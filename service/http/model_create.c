@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HTTP_CREATED = 201 };
-
 /* An upload that has arrived; reading, checking and writing it takes as long as its bytes. */
 struct upload {
     struct chore chore; /* first */

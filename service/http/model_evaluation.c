@@ -12,8 +12,6 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200 };
-
 /* An evaluation on its way. Opening a data set for its pictures compares its digest, so a thread of
  * the crew does it. */
 struct viewing {

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HTTP_OK = 200 };
-
 /* An export on its way; it takes as long as reading and writing the weights. */
 struct export {
     struct chore chore; /* first */

@@ -7,8 +7,6 @@
 #include "service/http/page.h"
 #include "service/store/aliases.h"
 
-enum { HTTP_OK = 200 };
-
 void handle_model_list(struct request *request, struct reply *reply) {
     struct page page;
     struct model_list models = {0};

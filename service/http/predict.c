@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HTTP_OK = 200 };
-
 /* One request on its way. */
 struct work {
     struct classification base; /* first */

@@ -10,8 +10,6 @@
 
 #include <sys/statvfs.h>
 
-enum { HTTP_OK = 200 };
-
 static void add_gauge(struct str *out, const char *name, const char *help, int64_t value) {
     telemetry_add_help(out, name, "gauge", help);
     str_addf(out, "%s %lld\n", name, (long long)value);

@@ -8,8 +8,6 @@
 #include "service/store/guard.h"
 #include "service/store/jobs.h"
 
-enum { HTTP_NO_CONTENT = 204 };
-
 /* What can be removed, and how. */
 struct kind {
     const char *word, *event;

@@ -14,6 +14,17 @@ struct stream;
 
 enum { REPLY_MAX_HEADERS = 16, REPLY_HEADER_BYTES = 200 };
 
+/* Of answers that are no errors; those of errors stand in api/errors.c. */
+enum {
+    HTTP_OK = 200,
+    HTTP_CREATED = 201,
+    HTTP_ACCEPTED = 202,
+    HTTP_NO_CONTENT = 204,
+    HTTP_PARTIAL = 206,
+    HTTP_FOUND = 302,
+    HTTP_NOT_MODIFIED = 304
+};
+
 struct reply_header {
     const char *name; /* a constant */
     char value[REPLY_HEADER_BYTES];

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HTTP_CREATED = 201 };
-
 /* A job that is to run again. */
 struct rerun {
     struct chore chore;              /* first */

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200, SAMPLES_USUAL = 8, OFFSET_MAX = 1000000000 };
+enum { SAMPLES_USUAL = 8, OFFSET_MAX = 1000000000 };
 
 /* Opening a data set compares its digest, so a thread of the crew does it. */
 struct sampling {

@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200 };
-
 static const char *const form_types[FORM_COUNT] = {"application/json", "text/event-stream",
                                                    "text/csv"};
 static const char *const form_names[FORM_COUNT] = {"json", "stream", "csv"};

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NS_PER_MS = 1000 * 1000 };
-
 /* From this version on libmicrohttpd unfolds lines and ends them at a lone LF before anybody sees
  * them, unless it is told to refuse that. Older ones show them to framing.c. */
 #if MHD_VERSION >= 0x00097600

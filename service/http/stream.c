@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NS_PER_MS = 1000 * 1000 };
-
 /* A stream is asked at least so often, should a change be missed; so soon a key that is gone ends
  * what it reads. */
 static const int64_t REFILL_NS = (int64_t)1000 * NS_PER_MS;

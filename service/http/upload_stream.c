@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200 };
-
 struct stream_in {
     struct import import; /* first: what the import of an archive answers from */
     struct upload_file_writer file;

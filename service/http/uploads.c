@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204 };
-
 /* ---- GET ---- */
 
 void handle_upload_list(struct request *request, struct reply *reply) {

@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-enum { HTTP_OK = 200 };
-
 void handle_v2_server(struct request *request, struct reply *reply) {
     (void)request;
     str_add(reply_json(reply, HTTP_OK),

@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { NS_PER_MS = 1000 * 1000 };
-
 void watch_init(struct watch *watch) {
     watch->links = NULL;
     pthread_mutex_init(&watch->lock, NULL);

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_ACCEPTED = 202, HTTP_NO_CONTENT = 204 };
-
 void handle_webhook_list(struct request *request, struct reply *reply) {
     struct page page;
     struct webhook_list list = {0};

@@ -3,8 +3,6 @@
 #include "service/http/handlers.h"
 #include "service/http/page.h"
 
-enum { HTTP_OK = 200 };
-
 void handle_worker_list(struct request *request, struct reply *reply) {
     struct worker_list workers = {0};
     struct error err;

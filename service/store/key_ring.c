@@ -12,7 +12,7 @@
 
 /* Two changes may fall into one tick of a file system's clock: what was read that soon after a
  * change is read once more. */
-enum { SETTLED_MS = 2000, MS_PER_S = 1000, NS_PER_MS = 1000 * 1000 };
+enum { SETTLED_MS = 2000, MS_PER_S = 1000 };
 
 struct key_ring {
     const char *data;

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { NS_PER_MS = 1000 * 1000 };
-
 struct redis_pool {
     pthread_mutex_t lock;
     pthread_cond_t returned; /* or Redis hangs */

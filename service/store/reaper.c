@@ -3,8 +3,6 @@
 #include "engine/base/clock.h"
 #include "service/common/log.h"
 
-enum { NS_PER_MS = 1000000 };
-
 enum status reaper_step(struct reaper *reaper, struct error *err) {
     struct reaped reaped = {0};
     if (clock_mono_ns() < reaper->due_ns)

@@ -20,8 +20,7 @@ enum {
     BACKOFF_MAX_MS = 5000,
     STEADY_MS = 10000, /* who has lived so long begins with a short back-off again */
     POLL_MS = 20,
-    EXIT_NOT_FOUND = 127,
-    NS_PER_MS = 1000000
+    EXIT_NOT_FOUND = 127
 };
 
 void child_init(struct child *child, const char *name, bool announces) {

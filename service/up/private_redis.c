@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PREDECESSOR_MS = 15000, POLL_MS = 50, NS_PER_MS = 1000000 };
+enum { PREDECESSOR_MS = 15000, POLL_MS = 50 };
 
 /* A value of redis.conf in double quotes. */
 static void add_quoted(struct str *conf, const char *value) {

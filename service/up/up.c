@@ -22,8 +22,7 @@ enum {
     MAX_EARLY_DEATHS = 6, /* at the start: who never gets ready will not get better */
     REDIS_START_MS = 60000,
     REDIS_END_MS = 15000,
-    LEFTOVER_MS = 60 * 60 * 1000,
-    NS_PER_MS = 1000000
+    LEFTOVER_MS = 60 * 60 * 1000
 };
 
 enum role { ROLE_REDIS, ROLE_SERVE, ROLE_WORK, ROLE_COUNT };

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NS_PER_MS = 1000000, PERIOD_MAX_MS = 1000 };
+enum { PERIOD_MAX_MS = 1000 };
 
 /* Devices by name, of which this machine has some. */
 static void find_devices(struct worker_card *card) {

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 enum {
-    NS_PER_MS = 1000000,
     RENEW_MAX_MS = 1000, /* also how soon a cancel is noticed */
     RETRY_MS = 200       /* while Redis is away */
 };

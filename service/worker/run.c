@@ -18,8 +18,7 @@
 
 enum {
     POLL_MS = 50,
-    HANG_MS = 5 * 60 * 1000, /* longer than any step or preparation takes between two ticks */
-    NS_PER_MS = 1000000
+    HANG_MS = 5 * 60 * 1000 /* longer than any step or preparation takes between two ticks */
 };
 
 /* ---- callbacks of the trainer ---- */

@@ -8,8 +8,7 @@
 
 enum {
     RETRY_MS = 100,
-    LAST_TRIES_MS = 5000, /* Redis has so long to come back when the worker is to end */
-    NS_PER_MS = 1000000
+    LAST_TRIES_MS = 5000 /* Redis has so long to come back when the worker is to end */
 };
 
 /* ---- saying it to Redis ---- */

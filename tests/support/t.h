@@ -8,6 +8,8 @@
 #ifndef TESTS_SUPPORT_T_H
 #define TESTS_SUPPORT_T_H
 
+#include "engine/base/file.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,12 +84,26 @@ static inline int t_done(void) {
     return t_failures ? 1 : 0;
 }
 
-/* A fresh directory under TMPDIR or the system's folder for temporary files; the caller removes it.
- */
+enum { T_TEMP_DIRS = 4 };
+static char t_dir[T_TEMP_DIRS][256];
+static int t_dirs;
+static pid_t t_owner; /* of the directories: a child that ends leaves them */
+
+static inline void t_remove_dirs(void) {
+    for (int i = 0; t_owner == getpid() && i < t_dirs; i++)
+        if (file_remove_all(t_dir[i], NULL))
+            fprintf(stderr, "%s is left behind\n", t_dir[i]);
+}
+
+/* A fresh directory under TMPDIR or the system's folder for temporary files. It goes with the
+ * process. */
 static inline const char *t_temp_dir(void) {
-    static char path[256];
     const char *base = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/distill-test-XXXXXX", base ? base : "/tmp");
+    if (t_dirs == T_TEMP_DIRS || (t_dirs == 0 && atexit(t_remove_dirs) != 0))
+        abort();
+    t_owner = getpid();
+    char *path = t_dir[t_dirs++];
+    snprintf(path, sizeof t_dir[0], "%s/distill-test-XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(path))
         abort();
     return path;

@@ -410,16 +410,17 @@ static void test_a_model_that_is_there_already_ends_the_job(void) {
 
 /* Published and damaged before the end was told: once told, the next job has its turn. */
 static void test_a_model_that_cannot_be_read_fails_the_job(void) {
-    char id[ID_BYTES], next[ID_BYTES], model_id[ID_BYTES], path[FILE_PATH_BYTES];
+    char id[ID_BYTES], next[ID_BYTES], model_id[ID_BYTES];
+    char folder[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
     struct train_spec spec;
     fill_spec(&spec);
     spec.epochs = 1;
     submit_spec(&spec, id);
     submit(next);
     model_id_of_job(model_id, id);
-    must(folder_path(path, config.data, "models", model_id, &why), "folder");
-    must(file_make_dirs(path, &why), "folder");
-    strcat(path, "/model.json");
+    must(folder_path(folder, config.data, "models", model_id, &why), "folder");
+    must(file_make_dirs(folder, &why), "folder");
+    must(file_join(path, folder, "model.json", &why), "card");
     must(file_write(path, "{", 1, &why), "card");
     pid_t worker = start_worker();
     struct job job = wait_until(id, has_ended, 0);

@@ -155,8 +155,9 @@ void device_close(struct device *device); /* Zeroed or open. */
 MUST_CHECK enum status device_check_precision(const struct device *device, enum precision precision,
                                               struct error *err);
 
-/* Bytes of a value in the PLAIN format (bf16 is stored as f32 there). */
+/* Bytes of a value in the PLAIN format (bf16 is stored as f32 there), and its element i. */
 size_t plain_bytes(const struct value *value);
+double plain_element(enum dtype dtype, const void *data, int64_t i);
 
 /* Shorthands for kernels. */
 static inline const struct value *context_in(const struct kernel_context *context, int i) {

@@ -7,6 +7,19 @@ size_t plain_bytes(const struct value *value) {
     return (size_t)shape_elements(value->shape) * element;
 }
 
+double plain_element(enum dtype dtype, const void *data, int64_t i) {
+    switch (dtype) {
+    case DTYPE_U8:
+        return ((const uint8_t *)data)[i];
+    case DTYPE_I32:
+        return ((const int32_t *)data)[i];
+    case DTYPE_F64:
+        return ((const double *)data)[i];
+    default:
+        return (double)((const float *)data)[i];
+    }
+}
+
 static enum status try_open(struct device *device, const struct backend *backend, int threads,
                             struct error *err) {
     memset(device, 0, sizeof *device);

@@ -69,20 +69,6 @@ static enum status write_value(struct lockstep *lockstep, enum lockstep_side sid
     return exec_synchronize(lockstep->rig[side].exec, err);
 }
 
-/* Element i of a PLAIN buffer. */
-static double element(const void *data, enum dtype dtype, int64_t i) {
-    switch (dtype) {
-    case DTYPE_U8:
-        return ((const uint8_t *)data)[i];
-    case DTYPE_I32:
-        return ((const int32_t *)data)[i];
-    case DTYPE_F64:
-        return ((const double *)data)[i];
-    default:
-        return (double)((const float *)data)[i];
-    }
-}
-
 /* ---- the third side ---- */
 
 static void disturb(const struct value *value, float *data) {
@@ -133,8 +119,8 @@ static enum status terms_of(struct lockstep *lockstep, int op, int output, doubl
     lockstep->disturbed = true; /* it may have written over its inputs */
     enum status status = read_value(lockstep, SIDE_DISTURBED, output, lockstep->buffer[1], err);
     for (int64_t i = 0; i < count; i++)
-        change += fabs(element(lockstep->buffer[1], value->dtype, i) -
-                       element(lockstep->buffer[0], value->dtype, i));
+        change += fabs(plain_element(value->dtype, lockstep->buffer[1], i) -
+                       plain_element(value->dtype, lockstep->buffer[0], i));
     *terms = change / (double)count / OFF;
     return status;
 }
@@ -160,7 +146,7 @@ static struct difference difference_of(const struct value *value, const void *a,
     int64_t count = shape_elements(value->shape);
     double square = 0, difference = 0, largest = 0;
     for (int64_t i = 0; i < count; i++) {
-        double x = element(a, value->dtype, i), d = element(b, value->dtype, i) - x;
+        double x = plain_element(value->dtype, a, i), d = plain_element(value->dtype, b, i) - x;
         square += x * x;
         difference += d * d;
         largest = fabs(d) > largest ? fabs(d) : largest;

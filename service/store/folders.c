@@ -2,10 +2,10 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/str.h"
+#include "service/store/lock_file.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -97,22 +97,18 @@ enum status folders_prepare(const char *data, int64_t older_than_ms, struct erro
 /* The lock is shared by all that use the directory; who gets it alone is the only one. It is never
  * closed: the kernel lets it go, however the process ends. */
 enum status folders_join(const char *data, int64_t older_than_ms, struct error *err) {
-    char path[FILE_PATH_BYTES];
+    int fd;
     enum status status = file_make_dirs(data, err);
     if (!status)
-        status = file_join(path, data, "users.lock", err);
+        status = lock_file_open(&fd, data, "users.lock", err);
     if (status)
         return status;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return error_set_errno(err, errno, "opening %s", path);
     bool alone = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (!alone && flock(fd, LOCK_SH) != 0)
-        return error_set_errno(err, errno, "locking %s", path);
-    status = folders_prepare(data, alone ? 0 : older_than_ms, err);
-    if (!status && alone && flock(fd, LOCK_SH) != 0)
-        status = error_set_errno(err, errno, "locking %s", path);
-    return status;
+    if (!alone)
+        status = lock_file_wait(fd, LOCK_SH, err);
+    if (!status)
+        status = folders_prepare(data, alone ? 0 : older_than_ms, err);
+    return status || !alone ? status : lock_file_wait(fd, LOCK_SH, err);
 }
 
 enum status folders_remove_job(const char *data, const char *job_id, struct error *err) {

@@ -1,30 +1,22 @@
 #include "service/store/guard.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "service/store/lock_file.h"
+
 #include <sys/file.h>
 #include <unistd.h>
 
 static enum status lock(int *guard, const char *data, int operation, struct error *err) {
-    char path[FILE_PATH_BYTES];
-    int result;
+    int fd;
     *guard = -1;
-    enum status status = file_join(path, data, "inputs.lock", err);
+    enum status status = lock_file_open(&fd, data, "inputs.lock", err);
     if (status)
         return status;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return error_set_errno(err, errno, "opening %s", path);
-    do {
-        result = flock(fd, operation);
-    } while (result != 0 && errno == EINTR);
-    if (result != 0) {
-        status = error_set_errno(err, errno, "locking %s", path);
+    status = lock_file_wait(fd, operation, err);
+    if (status)
         close(fd);
-        return status;
-    }
-    *guard = fd;
-    return STATUS_OK;
+    else
+        *guard = fd;
+    return status;
 }
 
 enum status guard_share(int *guard, const char *data, struct error *err) {

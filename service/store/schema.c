@@ -5,11 +5,10 @@
 #include "service/common/log.h"
 #include "service/store/datasets.h"
 #include "service/store/job_reply.h"
+#include "service/store/lock_file.h"
 
 #include <hiredis/hiredis.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,20 +114,16 @@ static enum status migrate_locked(const char *data, int64_t *version, struct err
 }
 
 static enum status migrate_data(const char *data, int64_t *version, struct error *err) {
-    char path[FILE_PATH_BYTES];
+    int fd;
     enum status status = data_version(data, version, err);
     if (status || *version == SCHEMA_VERSION)
         return status;
     status = file_make_dirs(data, err);
     if (!status)
-        status = file_join(path, data, "schema.lock", err);
+        status = lock_file_open(&fd, data, "schema.lock", err);
     if (status)
         return status;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return error_set_errno(err, errno, "opening %s", path);
-    if (flock(fd, LOCK_EX) != 0)
-        status = error_set_errno(err, errno, "locking %s", path);
+    status = lock_file_wait(fd, LOCK_EX, err);
     if (!status)
         status = migrate_locked(data, version, err);
     close(fd);

@@ -103,19 +103,6 @@ void problem_release(struct problem *problem) {
 
 /* --- data --- */
 
-double plain_element(enum dtype dtype, const void *data, int64_t i) {
-    switch (dtype) {
-    case DTYPE_U8:
-        return ((const uint8_t *)data)[i];
-    case DTYPE_I32:
-        return ((const int32_t *)data)[i];
-    case DTYPE_F64:
-        return ((const double *)data)[i];
-    default:
-        return (double)((const float *)data)[i];
-    }
-}
-
 static void set_element(enum dtype dtype, void *data, int64_t i, double value) {
     switch (dtype) {
     case DTYPE_U8:

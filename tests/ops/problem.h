@@ -62,9 +62,6 @@ const struct problem_kind *problem_kind_find(const char *name);
 void problem_init(struct problem *problem, const char *line, enum dtype dtype);
 void problem_release(struct problem *problem); /* Zeroed or built. */
 
-/* Element i of PLAIN data of this type. */
-double plain_element(enum dtype dtype, const void *data, int64_t i);
-
 /* Replaces one element of a value's data; of an activation, that of the input it copies. */
 void problem_set(struct problem *problem, int value, int64_t i, double number);
 

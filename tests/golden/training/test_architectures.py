@@ -45,8 +45,6 @@ Tolerance = collections.namedtuple("Tolerance", "loss statistic gradient")
 SHALLOW = Tolerance(1e-5, 1e-4, 1e-3)
 DEEP_CALM = Tolerance(1e-4, 1e-3, 2e-2)
 DEEP_FREE = Tolerance(5e-4, 2e-2, None)
-# Slow, and loosely held in the free course; shallower ones of their families have all of their ops.
-CALM_ALONE = ("resnet110", "vgg16", "vgg19", "resnet101", "resnet152", "deit3_small")
 FLIPPED = 3e-1  # a gradient where inputs of ReLUs are near zero, in the median step
 SHALLOW_NORMS = 20
 
@@ -102,7 +100,7 @@ class TenSteps(unittest.TestCase):
 
     def check_architecture(self, name):
         network = network_of(name)
-        for calm in (True,) if name in CALM_ALONE else (True, False):
+        for calm in (True, False):
             for device in devices_for(name):
                 with self.subTest(name, calm=calm, device=device.name, seed=SEED):
                     self.check(course_of(name, calm), network, device)

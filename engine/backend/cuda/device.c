@@ -176,6 +176,7 @@ static enum status describe(struct device *device, struct error *err) {
     gpu->cuda.queue.processors = properties.multiProcessorCount;
     gpu->cuda.queue.shared_bytes = properties.sharedMemPerBlockOptin;
     gpu->cuda.queue.cluster_most = properties.clusterLaunch ? CLUSTER_MOST : 1;
+    gpu->cuda.queue.tensor_cores = properties.major >= 8;
     snprintf(device->identity, sizeof device->identity,
              "cuda %.100s sm_%d%d %d processors, driver of CUDA %d.%d, runtime %d.%d, %s, %s",
              properties.name, properties.major, properties.minor, properties.multiProcessorCount,

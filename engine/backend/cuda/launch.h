@@ -1,7 +1,6 @@
 /*
- * launch.h - the kernels of the cuda backend as C functions. Each puts its work on the queue's
- * stream and returns; pointers are the device's. Kernels reduce in a fixed order: equal input gives
- * equal bytes.
+ * launch.h - the kernels of the cuda backend as C functions: they put work on the queue's stream
+ * and return. Pointers are the device's; sums have a fixed order: equal input gives equal bytes.
  *
  * Numbers are f32 unless an array says bf16. Layout is NHWC, weights are KRSC. NULL stands for
  * operands that are absent. Elements of an array are counted in 31 bits (launch_fits).
@@ -25,6 +24,7 @@ struct queue {
     int processors;      /* multiprocessors to fill */
     size_t shared_bytes; /* shared memory that a block may have, if it asks for it */
     int cluster_most;    /* blocks that may work together as a cluster; 1: there are no clusters */
+    bool tensor_cores;   /* for bf16: sm_80 and later */
 };
 
 struct array {

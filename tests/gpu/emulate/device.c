@@ -1,9 +1,9 @@
 /*
  * The cuda backend on an emulated device: host memory, kernels as compiled by emulate.h; with
  * DISTILL_EMULATE_LIBRARIES=1 in the environment cuDNN and cuBLASLt, as dnn.c and blas.c beside
- * this have them. It has the name cuda in the table of the tests that are linked against it, so
- * that they run the very kernels and the very host code on every problem line; its identity says
- * what it is.
+ * this have them, and tensor cores; without, what an older card runs. It has the name cuda in the
+ * table of the tests that are linked against it, so that they run the very kernels and the very
+ * host code on every problem line; its identity says what it is.
  */
 #include "engine/backend/cuda/cuda_internal.h"
 #include "engine/base/mem.h"
@@ -38,9 +38,10 @@ static enum status emulated_open(struct device *device, struct error *err) {
     emulated->cuda.queue.processors = 1;
     emulated->cuda.queue.shared_bytes = 227 << 10;
     emulated->cuda.queue.cluster_most = 16;
+    emulated->cuda.queue.tensor_cores = getenv("DISTILL_EMULATE_LIBRARIES") != NULL;
     emulated->cuda.step = emulated->step;
     device->state = emulated;
-    if (status == STATUS_OK && getenv("DISTILL_EMULATE_LIBRARIES"))
+    if (status == STATUS_OK && emulated->cuda.queue.tensor_cores)
         status = open_libraries(&emulated->cuda, err);
     snprintf(device->identity, sizeof device->identity,
              "the kernels of cuda%s, emulated on the host: no GPU",

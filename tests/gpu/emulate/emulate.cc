@@ -28,7 +28,7 @@ struct fiber {
     emulated_thread thread;
     bool started, done;
     unsigned exchanges, cluster_generation;
-    uint32_t bits[2]; /* offered to the other lanes, in turns */
+    unsigned char offer[2][24]; /* to the other lanes, in turns */
 };
 
 /* Memory is taken as it is touched: most of a stack never is. */
@@ -238,11 +238,14 @@ void __syncwarp() {
 }
 
 /* A lane can be one exchange ahead of another, never two: hence two places. */
-uint32_t emulate_exchange(uint32_t bits, int mask) {
-    unsigned me = now, turn = ring[me].exchanges++ % 2;
-    ring[me].bits[turn] = bits;
+emulated_offers emulate_exchange(const void *bytes, size_t count) {
+    unsigned turn = ring[now].exchanges++ % 2, first = now - now % WARP_LANES;
+    std::memcpy(ring[now].offer[turn], bytes, count);
     __syncwarp();
-    return ring[me ^ (unsigned)mask].bits[turn];
+    emulated_offers all = {{}, now - first};
+    for (unsigned i = 0; i < WARP_LANES && first + i < members; i++)
+        all.of[i] = ring[first + i].offer[turn];
+    return all;
 }
 
 void cluster_arrive() {

@@ -105,17 +105,31 @@ static inline float2 make_float2(float x, float y) {
     return float2{x, y};
 }
 
-/* Exchanges 4 bytes with the lane whose number differs in the bits of mask. */
-uint32_t emulate_exchange(uint32_t bits, int mask);
+/* What the lanes of a warp show each other. They stay until a lane's next exchange but one. */
+struct emulated_offers {
+    const void *of[32];
+    unsigned lane; /* the caller's own */
+
+    template <class T> T from(unsigned other) const {
+        T x;
+        std::memcpy(&x, of[other], sizeof x);
+        return x;
+    }
+};
+
+/* Shows the warp up to 24 bytes and waits for what all lanes show. */
+emulated_offers emulate_exchange(const void *bytes, size_t count);
 
 template <class T> T __shfl_xor_sync(unsigned, T x, int mask) {
-    uint32_t bits;
-    static_assert(sizeof bits == sizeof x, "4 bytes");
-    std::memcpy(&bits, &x, sizeof bits);
-    bits = emulate_exchange(bits, mask);
-    std::memcpy(&x, &bits, sizeof bits);
-    return x;
+    emulated_offers all = emulate_exchange(&x, sizeof x);
+    return all.from<T>(all.lane ^ (unsigned)mask);
 }
+
+/* --- products of matrices, as matrix.cuh says --- */
+
+void load_matrices(uint32_t (&to)[4], const void *row);
+void load_transposed(uint32_t (&to)[4], const void *row);
+void multiply_add(float (&sum)[4], const uint32_t (&left)[4], uint32_t right0, uint32_t right1);
 
 static inline float exp2_fast(float x) {
     return std::exp2(x);

@@ -1,19 +1,17 @@
 /*
- * Attention by tiles, in f32: a block has TILE rows of one head (queries, or tokens for the
- * gradients of keys and values) and goes over the others, its columns, a tile at a time through
- * shared memory. A warp has ROWS rows. For dot products a lane has a column, for weighted sums two
- * channels. Everything is summed in a fixed order, so no pass needs atomics.
+ * Attention by tiles, in f32 (attention_matrix.cu has bf16 where the card can): a block has TILE
+ * rows of one head (queries, or tokens for the gradients of keys and values) and goes over the
+ * others, its columns, a tile at a time through shared memory. A warp has ROWS rows. For dot
+ * products a lane has a column, for weighted sums two channels. Everything is summed in a fixed
+ * order, so no pass needs atomics.
  *
  * The softmax is taken as tiles come: top and sum of what has been seen, and when a larger score
  * appears, what was summed is scaled down.
  */
-#include "engine/backend/cuda/kernels/device.cuh"
-#include "engine/backend/cuda/launch_token.h"
-
-#include <math.h>
+#include "engine/backend/cuda/kernels/attention.cuh"
 
 enum { WARPS = 4, TILE = WARP, ROWS = TILE / WARPS, THREADS = WARPS * WARP };
-enum { WIDTH = LAUNCH_HEAD_WIDTH_MAX, CHANNELS = WIDTH / WARP };
+enum { CHANNELS = WIDTH / WARP };
 
 /* Numbers of TILE rows; rows are four floats longer, so that lanes that read a row each do not meet
  * on a bank. */
@@ -25,38 +23,6 @@ struct tile {
 struct weights {
     pack<float, 4> at[TILE][TILE / 4 + 1];
 };
-
-/* One head of one picture. */
-template <class T> struct head {
-    const T *q, *k, *v, *y, *dy;
-    T *out, *dq, *dk, *dv;
-    uint32_t row, y_row, lse_row;
-    float *lse, *center;
-    float scale;
-};
-
-template <class T> __device__ static head<T> head_of(const attention_args &args, int which) {
-    int n = which / args.heads, h = which % args.heads;
-    head<T> of;
-    of.y_row = args.heads * args.width;
-    of.row = 3 * of.y_row;
-    of.lse_row = args.heads;
-    size_t from = (size_t)n * args.tokens * of.row + h * args.width;
-    size_t to = (size_t)n * args.queries * of.y_row + h * args.width;
-    of.q = (const T *)args.qkv.data + from;
-    of.k = of.q + of.y_row;
-    of.v = of.k + of.y_row;
-    of.dq = (T *)args.dqkv.data + from;
-    of.dk = of.dq + of.y_row;
-    of.dv = of.dk + of.y_row;
-    of.y = (const T *)args.y.data + to;
-    of.out = (T *)args.y.data + to;
-    of.dy = (const T *)args.dy.data + to;
-    of.lse = args.lse + (size_t)n * args.queries * args.heads + h;
-    of.center = args.center + (size_t)n * args.queries * args.heads + h;
-    of.scale = 1.0f / sqrtf((float)args.width);
-    return of;
-}
 
 /* Rows first.. of count become a tile; what is outside becomes 0. */
 template <int V, class T>
@@ -285,23 +251,30 @@ __global__ void __launch_bounds__(THREADS) attention_dkv(attention_args args) {
 
 /* --- launches --- */
 
-static dim3 grid_of(const struct attention_args *args, int rows) {
-    return dim3((unsigned)(rows + TILE - 1) / TILE, (unsigned)(args->n * args->heads));
-}
-
 extern "C" void launch_attention(const struct queue *queue, const struct attention_args *args) {
+    if (args->qkv.bf16 && queue->tensor_cores) {
+        attention_matrix(queue, args);
+        return;
+    }
     with_type(args->qkv.bf16, (uint32_t)args->width, [&](auto type) {
         using T = typename decltype(type)::type;
         constexpr int V = decltype(type)::width;
-        LAUNCH_BLOCK((attention<T, V>), grid_of(args, args->queries), THREADS, queue, *args);
+        LAUNCH_BLOCK((attention<T, V>), attention_grid(args, args->queries, TILE), THREADS, queue,
+                     *args);
     });
 }
 
 extern "C" void launch_attention_bwd(const struct queue *queue, const struct attention_args *args) {
+    if (args->qkv.bf16 && queue->tensor_cores) {
+        attention_matrix_bwd(queue, args);
+        return;
+    }
     with_type(args->qkv.bf16, (uint32_t)args->width, [&](auto type) {
         using T = typename decltype(type)::type;
         constexpr int V = decltype(type)::width;
-        LAUNCH_BLOCK((attention_dq<T, V>), grid_of(args, args->queries), THREADS, queue, *args);
-        LAUNCH_BLOCK((attention_dkv<T, V>), grid_of(args, args->tokens), THREADS, queue, *args);
+        LAUNCH_BLOCK((attention_dq<T, V>), attention_grid(args, args->queries, TILE), THREADS,
+                     queue, *args);
+        LAUNCH_BLOCK((attention_dkv<T, V>), attention_grid(args, args->tokens, TILE), THREADS,
+                     queue, *args);
     });
 }

@@ -20,6 +20,7 @@ struct cluster_shape {
 #include "tests/gpu/emulate/emulate.h"
 #else
 #include "engine/backend/cuda/kernels/cluster.cuh"
+#include "engine/backend/cuda/kernels/matrix.cuh"
 #include <cuda_bf16.h>
 #define LAUNCH(kernel, grid, block, queue, ...)                                                    \
     kernel<<<grid, block, 0, (cudaStream_t)(queue)->stream>>>(__VA_ARGS__)

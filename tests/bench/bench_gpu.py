@@ -26,6 +26,7 @@ STEPS = {
     "resnet32x4": {"teacher": "resnet32x4", "student": "resnet8x4", "batch_size": 64},
     "resnet56": {"teacher": "resnet56", "student": "resnet20", "batch_size": 64},
     "resnet34": {"teacher": "resnet34", "student": "resnet18", "batch_size": 256},
+    "deit_tiny": {"teacher": "deit3_small", "student": "deit_tiny", "batch_size": 256},
 }
 STEP_PRECISIONS = ("bf16", "tf32", "f32")
 POINTWISE = ("resnet50_cifar", "resnet50", "mobilenetv2")

@@ -1,7 +1,7 @@
 /*
  * reaper.h - looks after jobs of dead workers, and jobs whose time is over, a few times a lease.
  *
- * Workers that are idle do it, and servers, so that it is done also when no worker lives.
+ * Workers do it, and servers, so that it is done also when no worker lives.
  *
  * Ownership: a struct reaper is the caller's storage; fill the first members and zero the rest.
  * Errors:    UNAVAILABLE when Redis does not answer.

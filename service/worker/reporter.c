@@ -3,6 +3,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/str.h"
 #include "service/common/log.h"
+#include "service/store/reaper.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -187,20 +188,21 @@ static bool is_gone(struct reporter *reporter) {
 }
 
 /* Workers that train also look after the jobs of those that died. */
-static void reap(struct reporter *reporter) {
-    struct reaped reaped;
+static void reap(struct reaper *reaper) {
     struct error ignored;
-    enum status status = queue_reap(reporter->pool, reporter->max_lost, &reaped, &ignored);
-    if (!status && reaped.requeued + reaped.failed + reaped.ended > 0)
-        log_warn("reaped", log_int("requeued", reaped.requeued), log_int("failed", reaped.failed),
-                 log_int("ended", reaped.ended));
+    enum status status = reaper_step(reaper, &ignored);
+    (void)status; /* the next report finds out by itself whether Redis is there */
 }
 
 static void *report_thread(void *ctx) {
     struct reporter *reporter = ctx;
     int64_t period_ms =
         reporter->lease_ms / 3 < RENEW_MAX_MS ? reporter->lease_ms / 3 : RENEW_MAX_MS;
-    int64_t renew_ns = 0, reap_ns = clock_mono_ns() + reporter->lease_ms * NS_PER_MS;
+    struct reaper reaper = {.pool = reporter->pool,
+                            .lease_ms = reporter->lease_ms,
+                            .max_lost = reporter->max_lost,
+                            .due_ns = clock_mono_ns() + reporter->lease_ms * NS_PER_MS};
+    int64_t renew_ns = 0;
     bool away = false;
     for (int64_t wake_ns = 0; sleep_until(reporter, wake_ns);) {
         struct error err = {0};
@@ -223,10 +225,7 @@ static void *report_thread(void *ctx) {
             presence_tell(reporter->presence);
         if (due)
             renew_ns = now_ns + period_ms * NS_PER_MS;
-        if (now_ns >= reap_ns) {
-            reap(reporter);
-            reap_ns = now_ns + reporter->lease_ms * NS_PER_MS;
-        }
+        reap(&reaper);
         wake_ns = renew_ns;
     }
     return NULL;

@@ -49,6 +49,7 @@ struct kernel_args {
     const struct kernel_context *context;
     void *in[OP_MAX_IN], *out[OP_MAX_OUT];
     void *workspace; /* 64-byte aligned, shared by all ops: contents do not survive the run */
+    void *state;     /* what prepare has built, or NULL */
     const struct step *step;
 };
 
@@ -58,10 +59,7 @@ typedef void kernel_formats_fn(const struct kernel_context *context, enum format
 /* Builds what run needs; *state may stay NULL. Says how much workspace run needs. */
 typedef enum status kernel_prepare_fn(const struct kernel_context *context, void **state,
                                       size_t *workspace_bytes, struct error *err);
-/* Weights of this op have changed: called before the first run and by exec_refresh, only for ops
- * whose weight the program keeps (program_keeps). */
-typedef void kernel_refresh_fn(void *state, const struct kernel_args *args);
-typedef void kernel_run_fn(void *state, const struct kernel_args *args);
+typedef void kernel_run_fn(const struct kernel_args *args);
 typedef void kernel_release_fn(void *state);
 /* Runs up to KERNEL_CALLS calls of this kernel that follow each other, in any order. None of them
  * writes what another one reads. */
@@ -71,8 +69,10 @@ typedef void kernel_run_all_fn(const struct kernel_args *const *args, int count)
 struct kernel {
     kernel_formats_fn *formats; /* NULL: all PLAIN */
     kernel_prepare_fn *prepare; /* NULL: nothing to prepare */
-    kernel_refresh_fn *refresh; /* NULL: nothing to refresh */
     kernel_run_fn *run;         /* NULL: not in this backend */
+    /* Weights of this op have changed: called before the first run and by exec_refresh, only for
+     * ops whose weight the program keeps (program_keeps). NULL: nothing to refresh. */
+    kernel_run_fn *refresh;
     kernel_release_fn *release; /* NULL: nothing to release */
     kernel_run_all_fn *run_all; /* NULL: each call is run by itself */
 };

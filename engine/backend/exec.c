@@ -16,7 +16,7 @@ static enum status prepare_calls(struct exec *exec, struct error *err) {
                              op_table[call->context.op->code].name);
         if (!call->kernel->prepare)
             continue;
-        enum status status = call->kernel->prepare(&call->context, &call->state, &bytes, err);
+        enum status status = call->kernel->prepare(&call->context, &call->args.state, &bytes, err);
         if (status)
             return error_wrap(err, status, "op %d (%s)", call->logical,
                               op_table[call->context.op->code].name);
@@ -53,8 +53,8 @@ void exec_free(struct exec *exec) {
         if (exec->graph[i])
             exec->device->backend->free_graph(exec->device, exec->graph[i]);
     for (int i = 0; i < exec->n_calls; i++)
-        if (exec->call[i].state && exec->call[i].kernel->release)
-            exec->call[i].kernel->release(exec->call[i].state);
+        if (exec->call[i].args.state && exec->call[i].kernel->release)
+            exec->call[i].kernel->release(exec->call[i].args.state);
     void *block[] = {exec->activations, exec->persistents, exec->workspace};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++)
         if (block[i])
@@ -67,7 +67,7 @@ void exec_free(struct exec *exec) {
 }
 
 static void run_call(struct call *call) {
-    call->kernel->run(call->state, &call->args);
+    call->kernel->run(&call->args);
 }
 
 /* Does the kernel keep something made of weights that only change with a refresh? */
@@ -82,7 +82,7 @@ void exec_refresh(struct exec *exec) {
             run_call(&exec->call[i]);
     for (int i = 0; i < exec->n_calls; i++)
         if (keeps_weights(exec, &exec->call[i]))
-            exec->call[i].kernel->refresh(exec->call[i].state, &exec->call[i].args);
+            exec->call[i].kernel->refresh(&exec->call[i].args);
 }
 
 void exec_bind(struct exec *exec, int value, void *ptr) {
@@ -229,16 +229,15 @@ static void reorder_once(struct exec *exec, const struct place *place, void *pla
     args.in[0] = to_plain ? place->ptr : plain;
     args.out[0] = to_plain ? plain : place->ptr;
     const struct kernel *kernel = backend_kernel(exec->device->backend, OP_REORDER);
-    void *state = NULL;
     size_t workspace = 0;
     struct error err;
     if (kernel->prepare)
-        CHECK(kernel->prepare(&context, &state, &workspace, &err) == STATUS_OK);
+        CHECK(kernel->prepare(&context, &args.state, &workspace, &err) == STATUS_OK);
     CHECK(workspace <= exec->workspace_bytes);
     args.workspace = exec->workspace;
-    kernel->run(state, &args);
+    kernel->run(&args);
     if (kernel->release)
-        kernel->release(state);
+        kernel->release(args.state);
 }
 
 /* Copies between a host buffer in PLAIN form and a value, wherever and however it lies. */

@@ -29,7 +29,6 @@ struct call {
     struct kernel_context context;
     struct kernel_args args;
     const struct kernel *kernel;
-    void *state;
     int in[OP_MAX_IN], out[OP_MAX_OUT]; /* places */
 };
 

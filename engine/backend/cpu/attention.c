@@ -68,10 +68,9 @@ static void attend(const void *context, int worker, int begin, int end) {
     }
 }
 
-void cpu_attention(void *state, const struct kernel_args *args) {
+void cpu_attention(const struct kernel_args *args) {
     const struct value *qkv = context_in(args->context, 0), *y = context_out(args->context, 0);
     struct job job = job_of(args, qkv, y);
-    (void)state;
     job.attention.qkv = args->in[0];
     job.attention.y = args->out[0];
     job.attention.lse = args->out[1];
@@ -86,10 +85,9 @@ static void differentiate(const void *context, int worker, int begin, int end) {
                                            job->scratch + (size_t)worker * job->floats);
 }
 
-void cpu_attention_bwd(void *state, const struct kernel_args *args) {
+void cpu_attention_bwd(const struct kernel_args *args) {
     const struct value *qkv = context_in(args->context, 1), *y = context_in(args->context, 2);
     struct job job = job_of(args, qkv, y);
-    (void)state;
     job.attention.dy = args->in[0];
     job.attention.qkv = args->in[1];
     job.attention.y = args->in[2];

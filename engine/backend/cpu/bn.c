@@ -190,9 +190,8 @@ enum status cpu_bn_act_prepare(const struct kernel_context *context, void **stat
     return prepare(context, context_in(context, 0), workspace_bytes, err);
 }
 
-void cpu_bn_act(void *state, const struct kernel_args *args) {
+void cpu_bn_act(const struct kernel_args *args) {
     struct job job = job_of(args, context_in(args->context, 0));
-    (void)state;
     job.measure = chunk_moments;
     job.finish = finish_moments;
     job.write = job.vec->norm_apply[job.blocked.bf16];
@@ -257,12 +256,11 @@ static enum vec_gate gate_of(const struct kernel_args *args) {
     return args->in[3] ? VEC_GATE_OF_Y : VEC_GATE_OF_X;
 }
 
-void cpu_bn_act_bwd(void *state, const struct kernel_args *args) {
+void cpu_bn_act_bwd(const struct kernel_args *args) {
     const struct norm_attr *attr = &args->context->op->attr.norm;
     struct job job = job_of(args, context_in(args->context, 2));
     const float *gamma = args->in[4], *beta = args->in[5], *mean = args->in[6], *var = args->in[7];
     size_t channels = blocked_channels(&job.blocked);
-    (void)state;
     job.measure = chunk_sums;
     job.finish = finish_sums;
     job.write = job.vec->norm_dx[job.blocked.bf16];

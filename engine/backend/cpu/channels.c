@@ -138,11 +138,10 @@ static void move_tiles(const void *context, int worker, int begin, int end) {
     }
 }
 
-void cpu_channels(void *state, const struct kernel_args *args) {
+void cpu_channels(const struct kernel_args *args) {
     const struct kernel_context *context = args->context;
     int threads = context->device->threads, groups = context->op->attr.channel.groups;
     struct job job = job_of(context);
-    (void)state;
     for (int i = 0; i < 2; i++) {
         job.in[i] = args->in[i];
         job.out[i] = args->out[i];

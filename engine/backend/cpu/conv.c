@@ -130,9 +130,9 @@ enum status cpu_conv_dw_prepare(const struct kernel_context *context, void **sta
     return prepare(context, &problem, state, workspace_bytes, err);
 }
 
-void cpu_conv_refresh(void *state, const struct kernel_args *args) {
+void cpu_conv_refresh(const struct kernel_args *args) {
     struct device *device = args->context->device;
-    struct conv *conv = state;
+    struct conv *conv = args->state;
     if (conv->pointwise) {
         pointwise_refresh(conv->pointwise, args->in[1]);
         return;
@@ -147,8 +147,8 @@ void cpu_conv_refresh(void *state, const struct kernel_args *args) {
     dnn_conv_refresh(conv->dnn, device, args->in[1], args->workspace);
 }
 
-static void run(const struct conv *conv, const struct kernel_args *args,
-                const struct dnn_pointers *pointers) {
+static void run(const struct kernel_args *args, const struct dnn_pointers *pointers) {
+    const struct conv *conv = args->state;
     if (conv->pointwise) {
         pointwise_run(conv->pointwise, args);
         return;
@@ -166,10 +166,10 @@ static void run(const struct conv *conv, const struct kernel_args *args,
 }
 
 /* The residual is added to what y holds; where y did not take over its place, it is copied. */
-void cpu_conv(void *state, const struct kernel_args *args) {
+void cpu_conv(const struct kernel_args *args) {
     const struct kernel_context *context = args->context;
     const struct value *y = context_out(context, 0);
-    const struct conv *conv = state;
+    const struct conv *conv = args->state;
     if (conv->dnn && args->in[3] && args->in[3] != args->out[0])
         memcpy(args->out[0], args->in[3],
                context->device->backend->native_bytes(context->device, y));
@@ -178,19 +178,19 @@ void cpu_conv(void *state, const struct kernel_args *args) {
                                     .weight = args->in[1],
                                     .bias = args->in[2],
                                     .workspace = args->workspace};
-    run(state, args, &pointers);
+    run(args, &pointers);
 }
 
-void cpu_conv_dx(void *state, const struct kernel_args *args) {
+void cpu_conv_dx(const struct kernel_args *args) {
     struct dnn_pointers pointers = {
         .x = args->out[0], .y = args->in[0], .weight = args->in[1], .workspace = args->workspace};
-    run(state, args, &pointers);
+    run(args, &pointers);
 }
 
-void cpu_conv_dw(void *state, const struct kernel_args *args) {
+void cpu_conv_dw(const struct kernel_args *args) {
     struct dnn_pointers pointers = {
         .x = args->in[1], .y = args->in[0], .weight = args->out[0], .workspace = args->workspace};
-    run(state, args, &pointers);
+    run(args, &pointers);
     if (args->out[1])
         cpu_sum_channels(args, args->out[1]);
 }

@@ -59,8 +59,7 @@ MUST_CHECK enum status cpu_check_types(const struct kernel_context *context, str
 /* The kernels, named as in ops.def. */
 kernel_formats_fn cpu_conv_formats, cpu_conv_dx_formats, cpu_conv_dw_formats;
 kernel_prepare_fn cpu_conv_prepare, cpu_conv_dx_prepare, cpu_conv_dw_prepare;
-kernel_refresh_fn cpu_conv_refresh;
-kernel_run_fn cpu_conv, cpu_conv_dx, cpu_conv_dw;
+kernel_run_fn cpu_conv, cpu_conv_dx, cpu_conv_dw, cpu_conv_refresh;
 kernel_release_fn cpu_conv_release;
 
 kernel_formats_fn cpu_bn_act_formats, cpu_bn_act_bwd_formats;
@@ -94,8 +93,8 @@ kernel_prepare_fn cpu_attention_prepare, cpu_attention_bwd_prepare;
 kernel_run_fn cpu_attention, cpu_attention_bwd;
 kernel_prepare_fn cpu_token_linear_prepare, cpu_token_linear_dx_prepare;
 kernel_prepare_fn cpu_token_linear_dw_prepare;
-kernel_refresh_fn cpu_token_linear_refresh;
 kernel_run_fn cpu_token_linear, cpu_token_linear_dx, cpu_token_linear_dw;
+kernel_run_fn cpu_token_linear_refresh;
 kernel_release_fn cpu_token_linear_release;
 
 /* sums[i] = sum of channel i of the op's first input, with a workspace of so many bytes. */

@@ -51,9 +51,8 @@ static void add_planes(const void *context, int worker, int begin, int end) {
                                    (size_t)(end - begin) * plane);
 }
 
-void cpu_add(void *state, const struct kernel_args *args) {
+void cpu_add(const struct kernel_args *args) {
     struct planes planes = planes_of(args, context_out(args->context, 0));
-    (void)state;
     planes.a = args->in[0];
     planes.b = args->in[1];
     planes.y = args->out[0];
@@ -79,9 +78,8 @@ static void pool_planes(const void *context, int worker, int begin, int end) {
     }
 }
 
-void cpu_global_pool(void *state, const struct kernel_args *args) {
+void cpu_global_pool(const struct kernel_args *args) {
     struct planes planes = planes_of(args, context_in(args->context, 0));
-    (void)state;
     planes.a = args->in[0];
     planes.plain = args->out[0];
     for_planes(args, &planes, pool_planes);
@@ -107,9 +105,8 @@ static void fill_planes(const void *context, int worker, int begin, int end) {
     }
 }
 
-void cpu_global_pool_bwd(void *state, const struct kernel_args *args) {
+void cpu_global_pool_bwd(const struct kernel_args *args) {
     struct planes planes = planes_of(args, context_out(args->context, 0));
-    (void)state;
     planes.plain = args->in[0];
     planes.y = args->out[0];
     for_planes(args, &planes, fill_planes);
@@ -142,11 +139,10 @@ static void unblock_planes(const void *context, int worker, int begin, int end) 
     }
 }
 
-void cpu_reorder(void *state, const struct kernel_args *args) {
+void cpu_reorder(const struct kernel_args *args) {
     struct planes planes = planes_of(args, context_in(args->context, 0));
     enum format from = args->context->in[0], to = args->context->out[0];
     bool blocks = to == FORMAT_NATIVE;
-    (void)state;
     if (!blocks && from != FORMAT_NATIVE) {
         cpu_convert_rows(args);
         return;
@@ -198,9 +194,9 @@ static void normalize_pictures(const void *context, int worker, int begin, int e
             *y++ = job->table->of[c][*x++];
 }
 
-void cpu_normalize(void *state, const struct kernel_args *args) {
+void cpu_normalize(const struct kernel_args *args) {
     struct shape shape = context_out(args->context, 0)->shape;
-    struct normalize_job job = {.table = state,
+    struct normalize_job job = {.table = args->state,
                                 .x = args->in[0],
                                 .y = args->out[0],
                                 .pixels = (size_t)shape.h * (size_t)shape.w,

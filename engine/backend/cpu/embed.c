@@ -39,12 +39,11 @@ static void embed_pictures(const void *context, int worker, int begin, int end) 
         job->vec->embed[job->bf16](&job->embed, n);
 }
 
-void cpu_embed(void *state, const struct kernel_args *args) {
+void cpu_embed(const struct kernel_args *args) {
     const struct value *y = context_out(args->context, 0), *p = context_in(args->context, 2);
     const float *position = args->in[2];
     struct job job = job_of(args, y);
     bool all = p->shape.w == y->shape.w;
-    (void)state;
     job.embed.x = args->in[0];
     job.embed.y = args->out[0];
     job.embed.class = args->in[1];
@@ -73,14 +72,13 @@ static void sum_tokens(const void *context, int worker, int begin, int end) {
     }
 }
 
-void cpu_embed_bwd(void *state, const struct kernel_args *args) {
+void cpu_embed_bwd(const struct kernel_args *args) {
     const struct value *dy = context_in(args->context, 0), *p = context_out(args->context, 2);
     int threads = args->context->device->threads;
     size_t elements = (size_t)shape_elements(dy->shape);
     float *dposition = args->out[2];
     struct job job = job_of(args, dy);
     bool all = p->shape.w == dy->shape.w;
-    (void)state;
     job.embed.x = args->out[0];
     job.embed.y = args->in[0];
     job.dclass = args->out[1];
@@ -100,19 +98,17 @@ static struct strides strides_of(const struct value *tokens) {
     return (struct strides){token, token * (size_t)tokens->shape.h * (size_t)tokens->shape.w};
 }
 
-void cpu_first_token(void *state, const struct kernel_args *args) {
+void cpu_first_token(const struct kernel_args *args) {
     const struct value *x = context_in(args->context, 0);
     struct strides strides = strides_of(x);
-    (void)state;
     for (size_t n = 0; n < (size_t)x->shape.n; n++)
         memcpy((char *)args->out[0] + n * strides.token, (char *)args->in[0] + n * strides.picture,
                strides.token);
 }
 
-void cpu_first_token_bwd(void *state, const struct kernel_args *args) {
+void cpu_first_token_bwd(const struct kernel_args *args) {
     const struct value *dx = context_out(args->context, 0);
     struct strides strides = strides_of(dx);
-    (void)state;
     memset(args->out[0], 0, (size_t)dx->shape.n * strides.picture);
     for (size_t n = 0; n < (size_t)dx->shape.n; n++)
         memcpy((char *)args->out[0] + n * strides.picture, (char *)args->in[0] + n * strides.token,

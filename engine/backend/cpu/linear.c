@@ -42,7 +42,7 @@ static void run(const struct kernel_args *args, const struct job *job) {
 }
 
 /* y[n][k] = x[n][c] weight[k][c] + bias[k] */
-void cpu_linear(void *state, const struct kernel_args *args) {
+void cpu_linear(const struct kernel_args *args) {
     struct shape x = context_in(args->context, 0)->shape;
     struct shape weight = context_in(args->context, 1)->shape;
     struct job job = {.vec = cpu_of(args->context)->vec,
@@ -58,12 +58,11 @@ void cpu_linear(void *state, const struct kernel_args *args) {
                       .rows = x.n,
                       .columns = weight.n,
                       .by_dot = true};
-    (void)state;
     run(args, &job);
 }
 
 /* dx[n][c] = dy[n][k] weight[k][c] */
-void cpu_linear_dx(void *state, const struct kernel_args *args) {
+void cpu_linear_dx(const struct kernel_args *args) {
     struct shape dy = context_in(args->context, 0)->shape;
     struct shape weight = context_in(args->context, 1)->shape;
     struct job job = {.vec = cpu_of(args->context)->vec,
@@ -77,12 +76,11 @@ void cpu_linear_dx(void *state, const struct kernel_args *args) {
                                   .depth = dy.c},
                       .rows = dy.n,
                       .columns = weight.c};
-    (void)state;
     run(args, &job);
 }
 
 /* dweight[k][c] = dy[n][k] x[n][c], dbias[k] = sum of dy[n][k] */
-void cpu_linear_dw(void *state, const struct kernel_args *args) {
+void cpu_linear_dw(const struct kernel_args *args) {
     struct shape dy = context_in(args->context, 0)->shape;
     struct shape x = context_in(args->context, 1)->shape;
     struct job job = {.vec = cpu_of(args->context)->vec,
@@ -96,7 +94,6 @@ void cpu_linear_dw(void *state, const struct kernel_args *args) {
                                   .depth = dy.n},
                       .rows = dy.c,
                       .columns = x.c};
-    (void)state;
     run(args, &job);
     job.vec->column_sums(args->in[0], dy.n, (size_t)dy.c, args->out[1], dy.c);
 }

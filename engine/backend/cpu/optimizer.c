@@ -50,14 +50,13 @@ static void sum_squares(const void *context, int worker, int begin, int end) {
             job->vec->squares(job->gradient, (size_t)i * STRETCH, stretch_end(i + 1, job->count));
 }
 
-void cpu_clip_norm(void *state, const struct kernel_args *args) {
+void cpu_clip_norm(const struct kernel_args *args) {
     struct norm_job job = {.vec = cpu_of(args->context)->vec,
                            .gradient = args->in[0],
                            .squares = args->workspace,
                            .count = count_of(args->context)};
     int items = stretches(job.count);
     double squares = 0;
-    (void)state;
     parallel_run(args->context->device->threads, items, job.count, sum_squares, &job);
     for (int i = 0; i < items; i++)
         squares += job.squares[i];
@@ -78,7 +77,7 @@ static void sgd_stretches(const void *context, int worker, int begin, int end) {
     job->vec->sgd(&job->sgd, (size_t)begin * STRETCH, stretch_end(end, job->count));
 }
 
-void cpu_sgd(void *state, const struct kernel_args *args) {
+void cpu_sgd(const struct kernel_args *args) {
     const struct sgd_attr *attr = &args->context->op->attr.sgd;
     struct sgd_job job = {.vec = cpu_of(args->context)->vec,
                           .sgd = {.weight = args->out[0],
@@ -90,7 +89,6 @@ void cpu_sgd(void *state, const struct kernel_args *args) {
                                   .decay = attr->weight_decay,
                                   .nesterov = attr->nesterov},
                           .count = count_of(args->context)};
-    (void)state;
     parallel_run(args->context->device->threads, stretches(job.count), job.count, sgd_stretches,
                  &job);
 }
@@ -109,7 +107,7 @@ static void adamw_stretches(const void *context, int worker, int begin, int end)
     job->vec->adamw(&job->adamw, (size_t)begin * STRETCH, stretch_end(end, job->count));
 }
 
-void cpu_adamw(void *state, const struct kernel_args *args) {
+void cpu_adamw(const struct kernel_args *args) {
     const struct adamw_attr *attr = &args->context->op->attr.adamw;
     double rate = (double)args->step->student[attr->student].learning_rate;
     double t = (double)args->step->index + 1;
@@ -129,7 +127,6 @@ void cpu_adamw(void *state, const struct kernel_args *args) {
                                       .inverse_root = (float)(1 / sqrt(second)),
                                       .epsilon = (float)attr->epsilon},
                             .count = count_of(args->context)};
-    (void)state;
     parallel_run(args->context->device->threads, stretches(job.count), job.count, adamw_stretches,
                  &job);
 }

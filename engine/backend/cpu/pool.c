@@ -43,9 +43,8 @@ static void pool_planes(const void *context, int worker, int begin, int end) {
         job->vec->pool[job->x.bf16](&job->pool, (size_t)i * job->x.plane, (size_t)i * job->y.plane);
 }
 
-void cpu_pool(void *state, const struct kernel_args *args) {
+void cpu_pool(const struct kernel_args *args) {
     struct job job = job_of(args, context_in(args->context, 0), context_out(args->context, 0));
-    (void)state;
     job.pool.x = args->in[0];
     job.pool.y = args->out[0];
     for_planes(args, &job, pool_planes);
@@ -67,9 +66,8 @@ static void spread_planes(const void *context, int worker, int begin, int end) {
         job->vec->pool_dx[job->x.bf16](&pool, (size_t)i * job->x.plane, (size_t)i * job->y.plane);
 }
 
-void cpu_pool_bwd(void *state, const struct kernel_args *args) {
+void cpu_pool_bwd(const struct kernel_args *args) {
     struct job job = job_of(args, context_out(args->context, 0), context_in(args->context, 0));
-    (void)state;
     job.pool.dy = args->in[0];
     job.pool.x = args->in[1];
     job.pool.dx = args->out[0];

@@ -37,7 +37,7 @@ static void scale_planes(const void *context, int worker, int begin, int end) {
 }
 
 /* A batch norm whose mean is zero; scale and shift are padded with zeros, as channels are. */
-void cpu_scale_act(void *state, const struct kernel_args *args) {
+void cpu_scale_act(const struct kernel_args *args) {
     struct blocked blocked = blocked_of(args->context, context_in(args->context, 0));
     size_t padded = blocked_channels(&blocked), bytes = (size_t)blocked.channels * sizeof(float);
     float *zero = args->workspace, *scale = zero + padded, *shift = scale + padded;
@@ -49,7 +49,6 @@ void cpu_scale_act(void *state, const struct kernel_args *args) {
                                .mean = zero,
                                .scale = scale,
                                .beta = shift}};
-    (void)state;
     memset(zero, 0, 3 * padded * sizeof(float));
     memcpy(scale, args->in[1], bytes);
     memcpy(shift, args->in[2], bytes);

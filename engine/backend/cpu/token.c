@@ -70,7 +70,7 @@ static void norm_stretches(const void *context, int worker, int begin, int end) 
     it->vec->layer_norm(it->what, (size_t)stretch_end(it, begin), (size_t)stretch_end(it, end));
 }
 
-void cpu_layer_norm(void *state, const struct kernel_args *args) {
+void cpu_layer_norm(const struct kernel_args *args) {
     const struct value *x = context_in(args->context, 0), *y = context_out(args->context, 0);
     struct vec_layer_norm norm = {.x = args->in[0],
                                   .y = args->out[0],
@@ -84,7 +84,6 @@ void cpu_layer_norm(void *state, const struct kernel_args *args) {
                                   .y_bf16 = y->dtype == DTYPE_BF16};
     struct stretches it = {
         .vec = cpu_of(args->context)->vec, .what = &norm, .tokens = tokens_of(x)};
-    (void)state;
     run_stretches(args, &it, norm_stretches);
 }
 
@@ -104,7 +103,7 @@ static void norm_bwd_stretches(const void *context, int worker, int begin, int e
                                 (size_t)stretch_end(it, s + 1), clear_sums(it, s));
 }
 
-void cpu_layer_norm_bwd(void *state, const struct kernel_args *args) {
+void cpu_layer_norm_bwd(const struct kernel_args *args) {
     const struct value *dy = context_in(args->context, 0), *x = context_in(args->context, 1);
     struct vec_layer_norm norm = {.dy = args->in[0],
                                   .x = args->in[1],
@@ -122,7 +121,6 @@ void cpu_layer_norm_bwd(void *state, const struct kernel_args *args) {
                            .sums = args->workspace,
                            .width = 2 * channels,
                            .tokens = tokens_of(x)};
-    (void)state;
     run_stretches(args, &it, norm_bwd_stretches);
     add_stretches(&it, 0, args->out[1], channels);
     add_stretches(&it, channels, args->out[2], channels);
@@ -159,14 +157,13 @@ static void residual_stretches(const void *context, int worker, int begin, int e
     it->vec->residual[it->bf16](it->what, stretch_end(it, begin), stretch_end(it, end));
 }
 
-void cpu_residual(void *state, const struct kernel_args *args) {
+void cpu_residual(const struct kernel_args *args) {
     const struct value *x = context_in(args->context, 0);
     struct vec_residual residual = residual_of(args);
     struct stretches it = {.vec = cpu_of(args->context)->vec,
                            .what = &residual,
                            .tokens = tokens_of(x),
                            .bf16 = x->dtype == DTYPE_BF16};
-    (void)state;
     residual.x = args->in[0];
     residual.y = args->out[0];
     run_stretches(args, &it, residual_stretches);
@@ -181,7 +178,7 @@ static void residual_bwd_stretches(const void *context, int worker, int begin, i
                                         residual->scale ? clear_sums(it, s) : NULL);
 }
 
-void cpu_residual_bwd(void *state, const struct kernel_args *args) {
+void cpu_residual_bwd(const struct kernel_args *args) {
     const struct value *dy = context_in(args->context, 0);
     struct vec_residual residual = residual_of(args);
     struct stretches it = {.vec = cpu_of(args->context)->vec,
@@ -190,7 +187,6 @@ void cpu_residual_bwd(void *state, const struct kernel_args *args) {
                            .width = (size_t)dy->shape.c,
                            .tokens = tokens_of(dy),
                            .bf16 = dy->dtype == DTYPE_BF16};
-    (void)state;
     residual.dy = args->in[0];
     residual.dbranch = args->out[0];
     run_stretches(args, &it, residual_bwd_stretches);
@@ -280,15 +276,13 @@ static struct elements elements_of(const struct kernel_args *args) {
                              .bf16 = x->dtype == DTYPE_BF16};
 }
 
-void cpu_gelu(void *state, const struct kernel_args *args) {
+void cpu_gelu(const struct kernel_args *args) {
     struct elements it = elements_of(args);
-    (void)state;
     run_elements(args, &it, gelu_pieces);
 }
 
-void cpu_gelu_bwd(void *state, const struct kernel_args *args) {
+void cpu_gelu_bwd(const struct kernel_args *args) {
     struct elements it = elements_of(args);
-    (void)state;
     it.dy = args->in[0];
     it.x = args->in[1];
     run_elements(args, &it, gelu_bwd_pieces);

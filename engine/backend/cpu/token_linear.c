@@ -70,18 +70,18 @@ enum status cpu_token_linear_dw_prepare(const struct kernel_context *context, vo
     return status;
 }
 
-void cpu_token_linear_refresh(void *state, const struct kernel_args *args) {
+void cpu_token_linear_refresh(const struct kernel_args *args) {
     parallel_set_threads(args->context->device->threads);
-    dnn_linear_refresh(state, args->context->device, args->in[1]);
+    dnn_linear_refresh(args->state, args->context->device, args->in[1]);
 }
 
-static void run(void *state, const struct kernel_args *args, const struct dnn_pointers *pointers) {
+static void run(const struct kernel_args *args, const struct dnn_pointers *pointers) {
     parallel_set_threads(args->context->device->threads);
-    dnn_linear_run(state, pointers);
+    dnn_linear_run(args->state, pointers);
 }
 
 /* The residual is added to what y holds; where y did not take over its place, it is copied. */
-void cpu_token_linear(void *state, const struct kernel_args *args) {
+void cpu_token_linear(const struct kernel_args *args) {
     if (args->in[3] && args->in[3] != args->out[0])
         cpu_copy_tokens(args, 3);
     struct dnn_pointers pointers = {.x = args->in[0],
@@ -89,19 +89,19 @@ void cpu_token_linear(void *state, const struct kernel_args *args) {
                                     .weight = args->in[1],
                                     .bias = args->in[2],
                                     .workspace = args->workspace};
-    run(state, args, &pointers);
+    run(args, &pointers);
 }
 
-void cpu_token_linear_dx(void *state, const struct kernel_args *args) {
+void cpu_token_linear_dx(const struct kernel_args *args) {
     struct dnn_pointers pointers = {
         .x = args->out[0], .y = args->in[0], .weight = args->in[1], .workspace = args->workspace};
-    run(state, args, &pointers);
+    run(args, &pointers);
 }
 
-void cpu_token_linear_dw(void *state, const struct kernel_args *args) {
+void cpu_token_linear_dw(const struct kernel_args *args) {
     struct dnn_pointers pointers = {
         .x = args->in[1], .y = args->in[0], .weight = args->out[0], .workspace = args->workspace};
-    run(state, args, &pointers);
+    run(args, &pointers);
     cpu_token_sums(args, args->out[1]);
 }
 

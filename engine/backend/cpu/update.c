@@ -21,7 +21,7 @@ static void run_rows(const void *context, int worker, int begin, int end) {
     job->vec->loss(&job->loss, begin, end, job->scratch + (size_t)worker * floats);
 }
 
-void cpu_distill_loss(void *state, const struct kernel_args *args) {
+void cpu_distill_loss(const struct kernel_args *args) {
     const struct loss_attr *attr = &args->context->op->attr.loss;
     struct shape shape = context_in(args->context, 0)->shape;
     struct loss_job job = {.vec = cpu_of(args->context)->vec,
@@ -34,7 +34,6 @@ void cpu_distill_loss(void *state, const struct kernel_args *args) {
                                     .classes = shape.c,
                                     .gradient_scale = 1.0 / shape.n},
                            .scratch = args->workspace};
-    (void)state;
     job.loss.terms.ce_weight = (double)args->step->student[attr->student].ce_weight;
     job.loss.terms.distill_weight = (double)args->step->student[attr->student].distill_weight;
     parallel_run(args->context->device->threads, shape.n, (size_t)shape_elements(shape), run_rows,

@@ -263,8 +263,8 @@ static void run_own(const struct kernel_args *args) {
     launch_conv(queue_of(args), &launch);
 }
 
-void cuda_conv(void *state, const struct kernel_args *args) {
-    const struct conv_state *conv = state;
+void cuda_conv(const struct kernel_args *args) {
+    const struct conv_state *conv = args->state;
     if (!conv->choice.product.plan && !conv->choice.plan) {
         run_own(args);
         return;
@@ -281,8 +281,8 @@ void cuda_conv(void *state, const struct kernel_args *args) {
     act_behind(args);
 }
 
-void cuda_conv_dx(void *state, const struct kernel_args *args) {
-    const struct conv_state *conv = state;
+void cuda_conv_dx(const struct kernel_args *args) {
+    const struct conv_state *conv = args->state;
     if (conv->choice.product.plan) {
         product_run(&conv->choice.product, args);
     } else if (conv->choice.plan) {
@@ -297,8 +297,8 @@ void cuda_conv_dx(void *state, const struct kernel_args *args) {
     }
 }
 
-void cuda_conv_dw(void *state, const struct kernel_args *args) {
-    const struct conv_state *conv = state;
+void cuda_conv_dw(const struct kernel_args *args) {
+    const struct conv_state *conv = args->state;
     if (conv->choice.product.plan) {
         product_run(&conv->choice.product, args);
     } else if (conv->choice.plan) {

@@ -4,21 +4,19 @@
 
 /* --- pictures --- */
 
-void cuda_normalize(void *state, const struct kernel_args *args) {
+void cuda_normalize(const struct kernel_args *args) {
     const struct normalize_attr *attr = &args->context->op->attr.normalize;
     struct normalize_args launch = {.x = args->in[0],
                                     .y = array_out(args, 0),
                                     .extent = extent_of(context_out(args->context, 0)->shape)};
-    (void)state;
     memcpy(launch.mean, attr->mean, sizeof launch.mean);
     memcpy(launch.deviation, attr->deviation, sizeof launch.deviation);
     launch_normalize(queue_of(args), &launch);
 }
 
-void cuda_augment(void *state, const struct kernel_args *args) {
+void cuda_augment(const struct kernel_args *args) {
     const struct augment_attr *attr = &args->context->op->attr.augment;
     struct shape shape = context_out(args->context, 0)->shape;
-    (void)state;
     launch_augment(queue_of(args), &(struct augment_args){.x = args->in[0],
                                                           .index = args->in[1],
                                                           .y = args->out[0],
@@ -33,23 +31,21 @@ void cuda_augment(void *state, const struct kernel_args *args) {
 
 /* --- maps --- */
 
-void cuda_scale_act(void *state, const struct kernel_args *args) {
+void cuda_scale_act(const struct kernel_args *args) {
     struct map_args launch = {.x = array_in(args, 0),
                               .y = array_out(args, 0),
                               .scale = args->in[1],
                               .shift = args->in[2],
                               .extent = extent_of(context_in(args->context, 0)->shape),
                               .act = (enum launch_act)args->context->op->attr.norm.act};
-    (void)state;
     launch_scale_act(queue_of(args), &launch);
 }
 
-void cuda_add(void *state, const struct kernel_args *args) {
+void cuda_add(const struct kernel_args *args) {
     struct map_args launch = {.x = array_in(args, 0),
                               .b = array_in(args, 1),
                               .y = array_out(args, 0),
                               .extent = extent_of(context_out(args->context, 0)->shape)};
-    (void)state;
     launch_add(queue_of(args), &launch);
 }
 
@@ -65,9 +61,8 @@ static struct reorder reorder_of(const struct kernel_args *args) {
                             .y_channels = cuda_channels(value, context->out[0])};
 }
 
-void cuda_reorder(void *state, const struct kernel_args *args) {
+void cuda_reorder(const struct kernel_args *args) {
     struct reorder reorder = reorder_of(args);
-    (void)state;
     launch_reorders(queue_of(args), &reorder, 1);
 }
 
@@ -81,10 +76,9 @@ void cuda_reorders(const struct kernel_args *const *args, int count) {
 
 /* --- channels --- */
 
-void cuda_concat(void *state, const struct kernel_args *args) {
+void cuda_concat(const struct kernel_args *args) {
     struct shape y = context_out(args->context, 0)->shape;
     int first = 0;
-    (void)state;
     for (int i = 0; i < 2; i++) {
         int channels = context_in(args->context, i)->shape.c;
         launch_channels(queue_of(args), &(struct channels_args){.x = array_in(args, i),
@@ -99,10 +93,9 @@ void cuda_concat(void *state, const struct kernel_args *args) {
     }
 }
 
-void cuda_split(void *state, const struct kernel_args *args) {
+void cuda_split(const struct kernel_args *args) {
     struct shape x = context_in(args->context, 0)->shape;
     int first = 0;
-    (void)state;
     for (int i = 0; i < 2; i++) {
         int channels = context_out(args->context, i)->shape.c;
         launch_channels(queue_of(args), &(struct channels_args){.x = array_in(args, 0),
@@ -117,7 +110,7 @@ void cuda_split(void *state, const struct kernel_args *args) {
     }
 }
 
-void cuda_channel_shuffle(void *state, const struct kernel_args *args) {
+void cuda_channel_shuffle(const struct kernel_args *args) {
     struct shape x = context_in(args->context, 0)->shape;
     struct channels_args launch = {.x = array_in(args, 0),
                                    .y = array_out(args, 0),
@@ -126,6 +119,5 @@ void cuda_channel_shuffle(void *state, const struct kernel_args *args) {
                                    .y_channels = x.c,
                                    .count = x.c,
                                    .groups = args->context->op->attr.channel.groups};
-    (void)state;
     launch_channels(queue_of(args), &launch);
 }

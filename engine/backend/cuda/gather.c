@@ -1,6 +1,6 @@
 #include "engine/backend/cuda/cuda_internal.h"
 
-void cuda_gather(void *state, const struct kernel_args *args) {
+void cuda_gather(const struct kernel_args *args) {
     struct shape shape = context_out(args->context, 0)->shape;
     struct gather_args launch = {.images = args->in[0],
                                  .labels = args->in[1],
@@ -12,6 +12,5 @@ void cuda_gather(void *state, const struct kernel_args *args) {
                                  .batch = (uint32_t)shape.n,
                                  .count = (uint32_t)context_in(args->context, 2)->shape.n,
                                  .picture_bytes = (uint32_t)(shape.h * shape.w * shape.c)};
-    (void)state;
     launch_gather(queue_of(args), &launch);
 }

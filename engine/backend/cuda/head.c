@@ -91,7 +91,7 @@ static struct head_shape head_shape_of(struct shape picture, struct shape weight
     return (struct head_shape){picture.n, picture.h * picture.w, picture.c, weight.n};
 }
 
-void cuda_head(void *state, const struct kernel_args *args) {
+void cuda_head(const struct kernel_args *args) {
     const struct kernel_context *context = args->context;
     struct head_args launch = {
         .shape = head_shape_of(context_in(context, 0)->shape, context_in(context, 1)->shape),
@@ -100,7 +100,6 @@ void cuda_head(void *state, const struct kernel_args *args) {
         .weight = args->in[1],
         .bias = args->in[2],
         .y = args->out[1]};
-    (void)state;
     if (args->out[2]) {
         launch.loss = loss_args_of(context, context_out(context, 1)->shape);
         launch.loss.student = array_out(args, 1);
@@ -112,9 +111,8 @@ void cuda_head(void *state, const struct kernel_args *args) {
     launch_head(queue_of(args), &launch);
 }
 
-void cuda_head_bwd(void *state, const struct kernel_args *args) {
+void cuda_head_bwd(const struct kernel_args *args) {
     const struct kernel_context *context = args->context;
-    (void)state;
     launch_head_bwd(queue_of(args),
                     &(struct head_bwd_args){.shape = head_shape_of(context_out(context, 0)->shape,
                                                                    context_in(context, 1)->shape),

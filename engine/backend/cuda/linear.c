@@ -41,12 +41,12 @@ void cuda_linear_release(void *state) {
     free(state);
 }
 
-void cuda_linear(void *state, const struct kernel_args *args) {
-    product_run(state, args);
+void cuda_linear(const struct kernel_args *args) {
+    product_run(args->state, args);
 }
 
-void cuda_linear_dw(void *state, const struct kernel_args *args) {
-    product_run(state, args);
+void cuda_linear_dw(const struct kernel_args *args) {
+    product_run(args->state, args);
     launch_channel_sums(queue_of(args), array_in(args, 0),
                         extent_of(context_in(args->context, 0)->shape), args->out[1],
                         args->workspace);

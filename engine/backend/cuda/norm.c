@@ -20,7 +20,7 @@ enum status cuda_bn_act_bwd_prepare(const struct kernel_context *context, void *
     return prepare(context, 2, workspace_bytes, err);
 }
 
-void cuda_bn_act(void *state, const struct kernel_args *args) {
+void cuda_bn_act(const struct kernel_args *args) {
     const struct norm_attr *attr = &args->context->op->attr.norm;
     struct norm_args launch = {.x = array_in(args, 0),
                                .residual = array_in(args, 3),
@@ -33,11 +33,10 @@ void cuda_bn_act(void *state, const struct kernel_args *args) {
                                .eps = attr->eps,
                                .act = (enum launch_act)attr->act,
                                .workspace = args->workspace};
-    (void)state;
     launch_bn_act(queue_of(args), &launch);
 }
 
-void cuda_bn_act_bwd(void *state, const struct kernel_args *args) {
+void cuda_bn_act_bwd(const struct kernel_args *args) {
     const struct norm_attr *attr = &args->context->op->attr.norm;
     struct norm_bwd_args launch = {.dy = array_in(args, 0),
                                    .dy2 = array_in(args, 1),
@@ -55,7 +54,6 @@ void cuda_bn_act_bwd(void *state, const struct kernel_args *args) {
                                    .eps = attr->eps,
                                    .act = (enum launch_act)attr->act,
                                    .workspace = args->workspace};
-    (void)state;
     launch_bn_act_bwd(queue_of(args), &launch);
 }
 
@@ -72,9 +70,8 @@ static struct bn_update update_of(const struct kernel_args *args) {
                               .unbias = (float)unbias};
 }
 
-void cuda_bn_update(void *state, const struct kernel_args *args) {
+void cuda_bn_update(const struct kernel_args *args) {
     struct bn_update update = update_of(args);
-    (void)state;
     launch_bn_updates(queue_of(args), &update, 1);
 }
 
@@ -86,7 +83,7 @@ void cuda_bn_updates(const struct kernel_args *const *args, int count) {
     launch_bn_updates(queue_of(args[0]), updates, count);
 }
 
-void cuda_fold_bn(void *state, const struct kernel_args *args) {
+void cuda_fold_bn(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     struct bn_params_args launch = {.weight = args->in[0],
                                     .gamma = args->in[1],
@@ -99,11 +96,10 @@ void cuda_fold_bn(void *state, const struct kernel_args *args) {
                                     .channels = shape.n,
                                     .taps = shape.h * shape.w * shape.c,
                                     .eps = args->context->op->attr.norm.eps};
-    (void)state;
     launch_fold_bn(queue_of(args), &launch);
 }
 
-void cuda_bn_scale(void *state, const struct kernel_args *args) {
+void cuda_bn_scale(const struct kernel_args *args) {
     struct bn_params_args launch = {.gamma = args->in[0],
                                     .beta = args->in[1],
                                     .mean = args->in[2],
@@ -112,6 +108,5 @@ void cuda_bn_scale(void *state, const struct kernel_args *args) {
                                     .out2 = args->out[1],
                                     .channels = context_in(args->context, 0)->shape.c,
                                     .eps = args->context->op->attr.norm.eps};
-    (void)state;
     launch_bn_scale(queue_of(args), &launch);
 }

@@ -32,26 +32,22 @@ static struct pool_args backward_of(const struct kernel_args *args) {
     return launch;
 }
 
-void cuda_pool(void *state, const struct kernel_args *args) {
+void cuda_pool(const struct kernel_args *args) {
     struct pool_args launch = forward_of(args);
-    (void)state;
     launch_pool(queue_of(args), &launch);
 }
 
-void cuda_pool_bwd(void *state, const struct kernel_args *args) {
+void cuda_pool_bwd(const struct kernel_args *args) {
     struct pool_args launch = backward_of(args);
-    (void)state;
     launch_pool_bwd(queue_of(args), &launch);
 }
 
-void cuda_global_pool(void *state, const struct kernel_args *args) {
+void cuda_global_pool(const struct kernel_args *args) {
     struct pool_args launch = forward_of(args);
-    (void)state;
     launch_global_pool(queue_of(args), &launch);
 }
 
-void cuda_global_pool_bwd(void *state, const struct kernel_args *args) {
+void cuda_global_pool_bwd(const struct kernel_args *args) {
     struct pool_args launch = backward_of(args);
-    (void)state;
     launch_global_pool_bwd(queue_of(args), &launch);
 }

@@ -21,10 +21,9 @@ static enum status prepare_sums(const struct kernel_context *context, int i,
 
 /* --- the ends --- */
 
-void cuda_embed(void *state, const struct kernel_args *args) {
+void cuda_embed(const struct kernel_args *args) {
     struct shape y = context_out(args->context, 0)->shape;
     struct token_args launch = tokens_of(args, y);
-    (void)state;
     launch.x = array_in(args, 0);
     launch.class_token = args->in[1];
     launch.position = args->in[2];
@@ -33,10 +32,9 @@ void cuda_embed(void *state, const struct kernel_args *args) {
     launch_embed(queue_of(args), &launch);
 }
 
-void cuda_embed_bwd(void *state, const struct kernel_args *args) {
+void cuda_embed_bwd(const struct kernel_args *args) {
     struct shape dy = context_in(args->context, 0)->shape;
     struct token_args launch = tokens_of(args, dy);
-    (void)state;
     launch.dy = array_in(args, 0);
     launch.dx = array_out(args, 0);
     launch.dclass = args->out[1];
@@ -45,17 +43,15 @@ void cuda_embed_bwd(void *state, const struct kernel_args *args) {
     launch_embed_bwd(queue_of(args), &launch);
 }
 
-void cuda_first_token(void *state, const struct kernel_args *args) {
+void cuda_first_token(const struct kernel_args *args) {
     struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
-    (void)state;
     launch.x = array_in(args, 0);
     launch.y = array_out(args, 0);
     launch_first_token(queue_of(args), &launch);
 }
 
-void cuda_first_token_bwd(void *state, const struct kernel_args *args) {
+void cuda_first_token_bwd(const struct kernel_args *args) {
     struct token_args launch = tokens_of(args, context_out(args->context, 0)->shape);
-    (void)state;
     launch.dy = array_in(args, 0);
     launch.dx = array_out(args, 0);
     launch_first_token_bwd(queue_of(args), &launch);
@@ -72,9 +68,8 @@ void cuda_layer_norm_formats(const struct kernel_context *context, enum format *
         cuda_formats(context, in, out);
 }
 
-void cuda_layer_norm(void *state, const struct kernel_args *args) {
+void cuda_layer_norm(const struct kernel_args *args) {
     struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
-    (void)state;
     launch.x = array_in(args, 0);
     launch.gamma = args->in[1];
     launch.beta = args->in[2];
@@ -91,9 +86,8 @@ enum status cuda_layer_norm_bwd_prepare(const struct kernel_context *context, vo
     return prepare_sums(context, 1, workspace_bytes, err);
 }
 
-void cuda_layer_norm_bwd(void *state, const struct kernel_args *args) {
+void cuda_layer_norm_bwd(const struct kernel_args *args) {
     struct token_args launch = tokens_of(args, context_in(args->context, 1)->shape);
-    (void)state;
     launch.dy = array_in(args, 0);
     launch.x = array_in(args, 1);
     launch.gamma = args->in[2];
@@ -106,17 +100,15 @@ void cuda_layer_norm_bwd(void *state, const struct kernel_args *args) {
     launch_layer_norm_bwd(queue_of(args), &launch);
 }
 
-void cuda_gelu(void *state, const struct kernel_args *args) {
+void cuda_gelu(const struct kernel_args *args) {
     struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
-    (void)state;
     launch.x = array_in(args, 0);
     launch.y = array_out(args, 0);
     launch_gelu(queue_of(args), &launch);
 }
 
-void cuda_gelu_bwd(void *state, const struct kernel_args *args) {
+void cuda_gelu_bwd(const struct kernel_args *args) {
     struct token_args launch = tokens_of(args, context_in(args->context, 0)->shape);
-    (void)state;
     launch.dy = array_in(args, 0);
     launch.x = array_in(args, 1);
     launch.dx = array_out(args, 0);
@@ -135,9 +127,8 @@ static struct token_args branch_of(const struct kernel_args *args, struct shape 
     return launch;
 }
 
-void cuda_residual(void *state, const struct kernel_args *args) {
+void cuda_residual(const struct kernel_args *args) {
     struct token_args launch = branch_of(args, context_out(args->context, 0)->shape);
-    (void)state;
     launch.x = array_in(args, 0);
     launch.y = array_out(args, 0);
     launch_residual(queue_of(args), &launch);
@@ -149,16 +140,15 @@ enum status cuda_residual_bwd_prepare(const struct kernel_context *context, void
     return prepare_sums(context, 0, workspace_bytes, err);
 }
 
-void cuda_residual_bwd(void *state, const struct kernel_args *args) {
+void cuda_residual_bwd(const struct kernel_args *args) {
     struct token_args launch = branch_of(args, context_in(args->context, 0)->shape);
-    (void)state;
     launch.dy = array_in(args, 0);
     launch.dbranch = array_out(args, 0);
     launch.dscale = args->out[1];
     launch_residual_bwd(queue_of(args), &launch);
 }
 
-void cuda_fold_scale(void *state, const struct kernel_args *args) {
+void cuda_fold_scale(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     struct bn_params_args launch = {.weight = args->in[0],
                                     .conv_bias = args->in[1],
@@ -167,7 +157,6 @@ void cuda_fold_scale(void *state, const struct kernel_args *args) {
                                     .out2 = args->out[1],
                                     .channels = shape.n,
                                     .taps = shape.h * shape.w * shape.c};
-    (void)state;
     launch_fold_scale(queue_of(args), &launch);
 }
 
@@ -208,20 +197,18 @@ enum status cuda_attention_bwd_prepare(const struct kernel_context *context, voi
     return check_heads(context, 1, err);
 }
 
-void cuda_attention(void *state, const struct kernel_args *args) {
+void cuda_attention(const struct kernel_args *args) {
     struct attention_args launch = attention_of(args, context_in(args->context, 0)->shape,
                                                 context_out(args->context, 0)->shape);
-    (void)state;
     launch.qkv = array_in(args, 0);
     launch.y = array_out(args, 0);
     launch.lse = args->out[1];
     launch_attention(queue_of(args), &launch);
 }
 
-void cuda_attention_bwd(void *state, const struct kernel_args *args) {
+void cuda_attention_bwd(const struct kernel_args *args) {
     struct attention_args launch = attention_of(args, context_in(args->context, 1)->shape,
                                                 context_in(args->context, 2)->shape);
-    (void)state;
     launch.dy = array_in(args, 0);
     launch.qkv = array_in(args, 1);
     launch.y = array_in(args, 2);

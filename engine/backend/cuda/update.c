@@ -44,7 +44,7 @@ enum status cuda_distill_loss_prepare(const struct kernel_context *context, void
     return STATUS_OK;
 }
 
-void cuda_distill_loss(void *state, const struct kernel_args *args) {
+void cuda_distill_loss(const struct kernel_args *args) {
     struct loss_args launch = loss_args_of(args->context, context_in(args->context, 0)->shape);
     launch.student = array_in(args, 0);
     launch.teacher = array_in(args, 1);
@@ -52,7 +52,7 @@ void cuda_distill_loss(void *state, const struct kernel_args *args) {
     launch.rows = args->out[0];
     launch.gradient = array_out(args, 1);
     launch.workspace = args->workspace;
-    launch_distill_loss(queue_of(args), state, &launch);
+    launch_distill_loss(queue_of(args), args->state, &launch);
 }
 
 void cuda_distill_loss_release(void *state) {
@@ -61,8 +61,7 @@ void cuda_distill_loss_release(void *state) {
 
 /* --- what follows it --- */
 
-void cuda_tally(void *state, const struct kernel_args *args) {
-    (void)state;
+void cuda_tally(const struct kernel_args *args) {
     launch_tally(queue_of(args), args->in[0], cuda_of(args->context)->step, args->out[0]);
 }
 
@@ -77,8 +76,7 @@ static uint32_t gradient_count(const struct kernel_args *args) {
     return (uint32_t)shape_elements(context_in(args->context, 0)->shape);
 }
 
-void cuda_clip_norm(void *state, const struct kernel_args *args) {
-    (void)state;
+void cuda_clip_norm(const struct kernel_args *args) {
     launch_clip_norm(queue_of(args), args->in[0], gradient_count(args),
                      args->context->op->attr.clip.max_norm, args->out[0], args->workspace);
 }
@@ -94,20 +92,18 @@ static struct update_args update_of(const struct kernel_args *args, int slot) {
                                 .slot = slot};
 }
 
-void cuda_sgd(void *state, const struct kernel_args *args) {
+void cuda_sgd(const struct kernel_args *args) {
     const struct sgd_attr *attr = &args->context->op->attr.sgd;
     struct update_args launch = update_of(args, attr->student);
-    (void)state;
     launch.beta1 = (double)attr->momentum;
     launch.decay = (double)attr->weight_decay;
     launch.nesterov = attr->nesterov;
     launch_sgd(queue_of(args), &launch);
 }
 
-void cuda_adamw(void *state, const struct kernel_args *args) {
+void cuda_adamw(const struct kernel_args *args) {
     const struct adamw_attr *attr = &args->context->op->attr.adamw;
     struct update_args launch = update_of(args, attr->student);
-    (void)state;
     launch.beta1 = attr->beta1;
     launch.beta2 = attr->beta2;
     launch.epsilon = attr->epsilon;

@@ -79,12 +79,11 @@ enum status ref_attention_prepare(const struct kernel_context *context, void **s
     return STATUS_OK;
 }
 
-void ref_attention(void *state, const struct kernel_args *args) {
+void ref_attention(const struct kernel_args *args) {
     const struct value *qkv = context_in(args->context, 0), *y = context_out(args->context, 0);
     int heads = args->context->op->attr.attention.heads;
     struct head head = head_of(args, qkv, y);
     float *lse = args->out[1];
-    (void)state;
     for (int n = 0; n < y->shape.n; n++)
         for (int h = 0; h < heads; h++) {
             point_at(&head, args->in[0], n, h);
@@ -142,10 +141,9 @@ static void gradient_of_head(const struct head *head) {
     }
 }
 
-void ref_attention_bwd(void *state, const struct kernel_args *args) {
+void ref_attention_bwd(const struct kernel_args *args) {
     const struct value *qkv = context_in(args->context, 1), *y = context_in(args->context, 2);
     struct head head = head_of(args, qkv, y);
-    (void)state;
     for (int n = 0; n < y->shape.n; n++)
         for (int h = 0; h < args->context->op->attr.attention.heads; h++) {
             ptrdiff_t at = n * head.queries * head.y_row + h * head.width;

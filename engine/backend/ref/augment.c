@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-void ref_gather(void *state, const struct kernel_args *args) {
+void ref_gather(const struct kernel_args *args) {
     struct shape shape = context_out(args->context, 0)->shape;
     size_t bytes = (size_t)shape.h * shape.w * shape.c;
     const uint8_t *images = args->in[0];
@@ -12,7 +12,6 @@ void ref_gather(void *state, const struct kernel_args *args) {
     int64_t count = context_in(args->context, 2)->shape.n;
     uint8_t *image = args->out[0];
     int32_t *label = args->out[1], *index = args->out[2];
-    (void)state;
     for (int row = 0; row < shape.n; row++, image += bytes) {
         int64_t place = (int64_t)args->step->first + row;
         bool inside = place < count;
@@ -27,13 +26,12 @@ void ref_gather(void *state, const struct kernel_args *args) {
     }
 }
 
-void ref_normalize(void *state, const struct kernel_args *args) {
+void ref_normalize(const struct kernel_args *args) {
     const struct normalize_attr *attr = &args->context->op->attr.normalize;
     struct shape shape = context_out(args->context, 0)->shape;
     int64_t pixels = shape_elements(shape) / shape.c;
     const uint8_t *x = args->in[0];
     float *y = args->out[0];
-    (void)state;
     for (int64_t i = 0; i < pixels; i++)
         for (int c = 0; c < shape.c; c++)
             *y++ = (float)((*x++ / 255.0 - attr->mean[c]) / attr->deviation[c]);
@@ -52,14 +50,13 @@ static void augment_picture(const uint8_t *x, uint8_t *y, struct shape shape, in
         }
 }
 
-void ref_augment(void *state, const struct kernel_args *args) {
+void ref_augment(const struct kernel_args *args) {
     const struct augment_attr *attr = &args->context->op->attr.augment;
     struct shape shape = context_out(args->context, 0)->shape;
     size_t picture_bytes = (size_t)shape.h * shape.w * shape.c;
     const uint8_t *x = args->in[0];
     const int32_t *index = args->in[1];
     uint8_t *y = args->out[0];
-    (void)state;
     for (int n = 0; n < shape.n; n++) {
         struct augment_draw draw = augment_draw(args->step->data_seed, (uint32_t)index[n],
                                                 args->step->epoch, attr->padding, attr->flip);

@@ -63,7 +63,7 @@ enum status ref_bn_act_prepare(const struct kernel_context *context, void **stat
     return STATUS_OK;
 }
 
-void ref_bn_act(void *state, const struct kernel_args *args) {
+void ref_bn_act(const struct kernel_args *args) {
     const struct norm_attr *attr = &args->context->op->attr.norm;
     struct shape shape = context_in(args->context, 0)->shape;
     const float *x = args->in[0], *gamma = args->in[1], *beta = args->in[2];
@@ -72,7 +72,6 @@ void ref_bn_act(void *state, const struct kernel_args *args) {
     double *sum = args->workspace;
     struct channel *channel = (struct channel *)(sum + 2 * (size_t)shape.c);
     size_t pixels = pixels_of(shape), at = 0;
-    (void)state;
     statistics(x, shape, sum, mean, var);
     for (int c = 0; c < shape.c; c++)
         channel[c] = channel_of(mean[c], var[c], attr->eps, gamma[c], beta[c]);
@@ -118,7 +117,7 @@ enum status ref_bn_act_bwd_prepare(const struct kernel_context *context, void **
     return STATUS_OK;
 }
 
-void ref_bn_act_bwd(void *state, const struct kernel_args *args) {
+void ref_bn_act_bwd(const struct kernel_args *args) {
     const struct norm_attr *attr = &args->context->op->attr.norm;
     struct shape shape = context_in(args->context, 2)->shape;
     struct incoming in = {.dy = args->in[0],
@@ -132,7 +131,6 @@ void ref_bn_act_bwd(void *state, const struct kernel_args *args) {
     double *dbeta = args->workspace, *dgamma = dbeta + shape.c;
     struct channel *channel = (struct channel *)(dgamma + shape.c);
     size_t pixels = pixels_of(shape), at = 0;
-    (void)state;
     for (int c = 0; c < shape.c; c++)
         channel[c] = channel_of(mean[c], var[c], attr->eps, gamma[c], beta[c]);
     bn_sums(&in, channel, shape, dbeta, dgamma);

@@ -107,14 +107,13 @@ enum status ref_conv_prepare(const struct kernel_context *context, void **state,
     return STATUS_OK;
 }
 
-void ref_conv(void *state, const struct kernel_args *args) {
+void ref_conv(const struct kernel_args *args) {
     struct geometry g = conv_geometry(args->context);
     const float *bias = args->in[2], *residual = args->in[3];
     enum activation act = args->context->op->attr.conv.act;
     double *sum = args->workspace;
     float *transposed = (float *)(sum + g.y.c), *y = args->out[0];
     struct place at = {0, 0, 0};
-    (void)state;
     transpose_weight(&g, args->in[1], transposed);
     do {
         ptrdiff_t first = pixel(g.y, at);
@@ -157,12 +156,11 @@ enum status ref_conv_dx_prepare(const struct kernel_context *context, void **sta
     return STATUS_OK;
 }
 
-void ref_conv_dx(void *state, const struct kernel_args *args) {
+void ref_conv_dx(const struct kernel_args *args) {
     struct geometry g = conv_dx_geometry(args->context);
     double *sum = args->workspace;
     float *dx = args->out[0];
     struct place at = {0, 0, 0};
-    (void)state;
     do {
         memset(sum, 0, (size_t)g.x.c * sizeof *sum);
         conv_dx_pixel(&g, args->in[0], args->in[1], at, sum);
@@ -218,9 +216,8 @@ static void sum_channels(const float *dy, struct shape shape, float *dbias) {
     }
 }
 
-void ref_conv_dw(void *state, const struct kernel_args *args) {
+void ref_conv_dw(const struct kernel_args *args) {
     struct geometry g = conv_dw_geometry(args->context);
-    (void)state;
     if (args->out[1])
         sum_channels(args->in[0], g.y, args->out[1]);
     memset(args->workspace, 0, weight_count(&g) * sizeof(double));

@@ -8,13 +8,12 @@ static int64_t token_count(const struct value *x) {
     return shape_elements(x->shape) / x->shape.c;
 }
 
-void ref_layer_norm(void *state, const struct kernel_args *args) {
+void ref_layer_norm(const struct kernel_args *args) {
     const struct value *of = context_in(args->context, 0);
     double eps = (double)args->context->op->attr.norm.eps;
     const float *gamma = args->in[1], *beta = args->in[2];
     float *mean = args->out[1], *rstd = args->out[2];
     int c = of->shape.c;
-    (void)state;
     for (int64_t token = 0; token < token_count(of); token++) {
         const float *x = (const float *)args->in[0] + token * c;
         float *y = (float *)args->out[0] + token * c;
@@ -64,12 +63,11 @@ static void gradient_of_token(const struct norm_token *token) {
     }
 }
 
-void ref_layer_norm_bwd(void *state, const struct kernel_args *args) {
+void ref_layer_norm_bwd(const struct kernel_args *args) {
     const struct value *of = context_in(args->context, 1);
     const float *mean = args->in[3], *rstd = args->in[4], *dx2 = args->in[5];
     int c = of->shape.c;
     double *dgamma = args->workspace, *dbeta = dgamma + c;
-    (void)state;
     memset(dgamma, 0, 2 * (size_t)c * sizeof *dgamma);
     for (int64_t t = 0; t < token_count(of); t++) {
         struct norm_token token = {.dy = (const float *)args->in[0] + t * c,

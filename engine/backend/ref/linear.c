@@ -34,12 +34,11 @@ static void finish_row(const struct kernel_args *args, int k, ptrdiff_t at, doub
     ref_round((float *)args->out[0] + at, sum, (size_t)k);
 }
 
-void ref_linear(void *state, const struct kernel_args *args) {
+void ref_linear(const struct kernel_args *args) {
     struct matrices m = matrices_of(context_in(args->context, 1), context_out(args->context, 0));
     const float *x = args->in[0], *weight = args->in[1], *bias = args->in[2];
     double *sum = args->workspace;
     float *transposed = (float *)(sum + m.k); /* [c,k], so that the sums run over contiguous k */
-    (void)state;
     for (int c = 0; c < m.c; c++)
         for (int k = 0; k < m.k; k++)
             transposed[(size_t)c * m.k + k] = weight[(size_t)k * m.c + c];
@@ -64,12 +63,11 @@ enum status ref_linear_dx_prepare(const struct kernel_context *context, void **s
     return STATUS_OK;
 }
 
-void ref_linear_dx(void *state, const struct kernel_args *args) {
+void ref_linear_dx(const struct kernel_args *args) {
     struct matrices m = matrices_of(context_in(args->context, 1), context_in(args->context, 0));
     const float *dy = args->in[0];
     float *dx = args->out[0];
     double *sum = args->workspace;
-    (void)state;
     for (int n = 0; n < m.n; n++) {
         struct ref_rows rows = {.factor = dy + (size_t)n * m.k,
                                 .factor_stride = 1,
@@ -90,12 +88,11 @@ enum status ref_linear_dw_prepare(const struct kernel_context *context, void **s
     return STATUS_OK;
 }
 
-void ref_linear_dw(void *state, const struct kernel_args *args) {
+void ref_linear_dw(const struct kernel_args *args) {
     struct matrices m = matrices_of(context_out(args->context, 0), context_in(args->context, 0));
     const float *dy = args->in[0];
     float *dweight = args->out[0], *dbias = args->out[1];
     double *sum = args->workspace;
-    (void)state;
     for (int k = 0; k < m.k; k++) {
         struct ref_rows rows = {.factor = dy + k,
                                 .factor_stride = m.k,

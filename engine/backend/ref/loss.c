@@ -20,7 +20,7 @@ enum status ref_distill_loss_prepare(const struct kernel_context *context, void 
     return STATUS_OK;
 }
 
-void ref_distill_loss(void *state, const struct kernel_args *args) {
+void ref_distill_loss(const struct kernel_args *args) {
     const struct loss_attr *attr = &args->context->op->attr.loss;
     struct shape shape = context_in(args->context, 0)->shape;
     const float *student = args->in[0], *teacher = args->in[1];
@@ -28,7 +28,6 @@ void ref_distill_loss(void *state, const struct kernel_args *args) {
     float *rows = args->out[0], *dstudent = args->out[1];
     double *gradient = dstudent ? args->workspace : NULL;
     struct loss_terms terms = attr->terms;
-    (void)state;
     terms.ce_weight = args->step->student[attr->student].ce_weight;
     terms.distill_weight = args->step->student[attr->student].distill_weight;
     for (int n = 0; n < shape.n; n++) {

@@ -9,24 +9,22 @@ static double factor_of(const struct kernel_args *args) {
     return factor ? (double)*factor : 1;
 }
 
-void ref_clip_norm(void *state, const struct kernel_args *args) {
+void ref_clip_norm(const struct kernel_args *args) {
     int64_t count = shape_elements(context_in(args->context, 0)->shape);
     const float *gradient = args->in[0];
     double squares = 0;
-    (void)state;
     for (int64_t i = 0; i < count; i++)
         squares += (double)gradient[i] * gradient[i];
     *(float *)args->out[0] = clip_factor(args->context->op->attr.clip.max_norm, squares);
 }
 
 /* The decay counts as part of the gradient, also in nesterov's look-ahead, as in PyTorch. */
-void ref_sgd(void *state, const struct kernel_args *args) {
+void ref_sgd(const struct kernel_args *args) {
     const struct sgd_attr *attr = &args->context->op->attr.sgd;
     int64_t count = shape_elements(context_in(args->context, 0)->shape);
     double rate = args->step->student[attr->student].learning_rate, factor = factor_of(args);
     const float *gradient = args->in[0];
     float *weight = args->out[0], *momentum = args->out[1];
-    (void)state;
     for (int64_t i = 0; i < count; i++) {
         double g = factor * gradient[i] + (double)attr->weight_decay * weight[i];
         double m = (double)attr->momentum * momentum[i] + g;
@@ -35,7 +33,7 @@ void ref_sgd(void *state, const struct kernel_args *args) {
     }
 }
 
-void ref_adamw(void *state, const struct kernel_args *args) {
+void ref_adamw(const struct kernel_args *args) {
     const struct adamw_attr *attr = &args->context->op->attr.adamw;
     int64_t count = shape_elements(context_in(args->context, 0)->shape);
     double rate = args->step->student[attr->student].learning_rate, factor = factor_of(args);
@@ -43,7 +41,6 @@ void ref_adamw(void *state, const struct kernel_args *args) {
     double first = 1 - pow(attr->beta1, t), second = 1 - pow(attr->beta2, t);
     const float *gradient = args->in[0];
     float *weight = args->out[0], *momentum = args->out[1], *second_moment = args->out[2];
-    (void)state;
     for (int64_t i = 0; i < count; i++) {
         double g = factor * gradient[i];
         double m = attr->beta1 * momentum[i] + (1 - attr->beta1) * g;

@@ -11,13 +11,12 @@ enum status ref_global_pool_prepare(const struct kernel_context *context, void *
     return STATUS_OK;
 }
 
-void ref_global_pool(void *state, const struct kernel_args *args) {
+void ref_global_pool(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     const float *x = args->in[0];
     float *y = args->out[0];
     double *sum = args->workspace;
     int plane = shape.h * shape.w;
-    (void)state;
     for (int n = 0; n < shape.n; n++) {
         memset(sum, 0, (size_t)shape.c * sizeof *sum);
         for (int i = 0; i < plane; i++)
@@ -28,12 +27,11 @@ void ref_global_pool(void *state, const struct kernel_args *args) {
     }
 }
 
-void ref_global_pool_bwd(void *state, const struct kernel_args *args) {
+void ref_global_pool_bwd(const struct kernel_args *args) {
     struct shape shape = context_out(args->context, 0)->shape;
     const float *dy = args->in[0];
     float *dx = args->out[0];
     int plane = shape.h * shape.w;
-    (void)state;
     for (int n = 0; n < shape.n; n++, dy += shape.c)
         for (int i = 0; i < plane; i++)
             for (int c = 0; c < shape.c; c++)
@@ -74,14 +72,13 @@ static double mean_of(const float *plane, struct shape x, const struct window *w
     return sum / ((double)kernel * kernel);
 }
 
-void ref_pool(void *state, const struct kernel_args *args) {
+void ref_pool(const struct kernel_args *args) {
     const struct pool_attr *attr = &args->context->op->attr.pool;
     struct shape x = context_in(args->context, 0)->shape;
     struct shape y = context_out(args->context, 0)->shape;
     size_t plane = (size_t)x.h * x.w * x.c;
     const float *from = args->in[0];
     float *to = args->out[0];
-    (void)state;
     for (int n = 0; n < y.n; n++, from += plane)
         for (int h = 0; h < y.h; h++)
             for (int w = 0; w < y.w; w++) {
@@ -108,7 +105,7 @@ enum status ref_pool_bwd_prepare(const struct kernel_context *context, void **st
     return STATUS_OK;
 }
 
-void ref_pool_bwd(void *state, const struct kernel_args *args) {
+void ref_pool_bwd(const struct kernel_args *args) {
     const struct pool_attr *attr = &args->context->op->attr.pool;
     struct shape x = context_out(args->context, 0)->shape;
     struct shape y = context_in(args->context, 0)->shape;
@@ -116,7 +113,6 @@ void ref_pool_bwd(void *state, const struct kernel_args *args) {
     const float *dy = args->in[0], *from = args->in[1];
     float *dx = args->out[0];
     double *sum = args->workspace;
-    (void)state;
     for (int n = 0; n < y.n; n++, dx += plane) {
         memset(sum, 0, plane * sizeof *sum);
         for (int h = 0; h < y.h; h++)

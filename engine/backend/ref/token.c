@@ -7,12 +7,11 @@
 
 /* --- the ends --- */
 
-void ref_embed(void *state, const struct kernel_args *args) {
+void ref_embed(const struct kernel_args *args) {
     struct shape y = context_out(args->context, 0)->shape;
     const float *x = args->in[0], *class = args->in[1], *position = args->in[2];
     bool all = context_in(args->context, 2)->shape.w == y.w;
     float *out = args->out[0];
-    (void)state;
     for (int n = 0; n < y.n; n++)
         for (int t = 0; t < y.w; t++)
             for (int c = 0; c < y.c; c++) {
@@ -28,13 +27,12 @@ static double sum_over_pictures(const float *dy, const struct shape *shape, int 
     return sum;
 }
 
-void ref_embed_bwd(void *state, const struct kernel_args *args) {
+void ref_embed_bwd(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     bool all = context_out(args->context, 2)->shape.w == shape.w;
     const float *dy = args->in[0];
     float *dx = args->out[0], *dclass = args->out[1], *dposition = args->out[2];
     size_t patches = (size_t)(shape.w - 1) * (size_t)shape.c;
-    (void)state;
     for (int n = 0; n < shape.n; n++)
         memcpy(dx + (size_t)n * patches, dy + (size_t)n * (patches + (size_t)shape.c) + shape.c,
                patches * sizeof *dx);
@@ -48,22 +46,20 @@ void ref_embed_bwd(void *state, const struct kernel_args *args) {
         }
 }
 
-void ref_first_token(void *state, const struct kernel_args *args) {
+void ref_first_token(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     const float *x = args->in[0];
     float *y = args->out[0];
     size_t c = (size_t)shape.c, picture = (size_t)shape.h * (size_t)shape.w * c;
-    (void)state;
     for (size_t n = 0; n < (size_t)shape.n; n++)
         memcpy(y + n * c, x + n * picture, c * sizeof *y);
 }
 
-void ref_first_token_bwd(void *state, const struct kernel_args *args) {
+void ref_first_token_bwd(const struct kernel_args *args) {
     struct shape shape = context_out(args->context, 0)->shape;
     const float *dy = args->in[0];
     float *dx = args->out[0];
     size_t c = (size_t)shape.c, picture = (size_t)shape.h * (size_t)shape.w * c;
-    (void)state;
     memset(dx, 0, (size_t)shape.n * picture * sizeof *dx);
     for (size_t n = 0; n < (size_t)shape.n; n++)
         memcpy(dx + n * picture, dy + n * c, c * sizeof *dx);
@@ -75,18 +71,16 @@ double ref_gelu_of(double x) {
     return x * 0.5 * erfc(-x * 0.70710678118654752);
 }
 
-void ref_gelu(void *state, const struct kernel_args *args) {
+void ref_gelu(const struct kernel_args *args) {
     const float *x = args->in[0];
     float *y = args->out[0];
-    (void)state;
     for (int64_t i = 0; i < shape_elements(context_in(args->context, 0)->shape); i++)
         y[i] = (float)ref_gelu_of((double)x[i]);
 }
 
-void ref_gelu_bwd(void *state, const struct kernel_args *args) {
+void ref_gelu_bwd(const struct kernel_args *args) {
     const float *dy = args->in[0], *x = args->in[1];
     float *dx = args->out[0];
-    (void)state;
     for (int64_t i = 0; i < shape_elements(context_in(args->context, 0)->shape); i++) {
         double at = (double)x[i], density = 0.39894228040143268 * exp(-at * at / 2);
         double slope = 0.5 * erfc(-at * 0.70710678118654752) + at * density;
@@ -102,11 +96,10 @@ static double keep_of(const struct kernel_args *args, int picture) {
     return (double)drop_path_keep(step->seed, step->index, attr->layer, picture, attr->drop);
 }
 
-void ref_residual(void *state, const struct kernel_args *args) {
+void ref_residual(const struct kernel_args *args) {
     struct shape shape = context_out(args->context, 0)->shape;
     const float *x = args->in[0], *branch = args->in[1], *scale = args->in[2];
     float *y = args->out[0];
-    (void)state;
     for (int n = 0; n < shape.n; n++) {
         double keep = keep_of(args, n);
         for (int token = 0; token < shape.h * shape.w; token++)
@@ -125,12 +118,11 @@ enum status ref_residual_bwd_prepare(const struct kernel_context *context, void 
     return STATUS_OK;
 }
 
-void ref_residual_bwd(void *state, const struct kernel_args *args) {
+void ref_residual_bwd(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     const float *dy = args->in[0], *branch = args->in[1], *scale = args->in[2];
     float *dbranch = args->out[0];
     double *sum = args->workspace;
-    (void)state;
     memset(sum, 0, (size_t)shape.c * sizeof *sum);
     for (int n = 0; n < shape.n; n++) {
         double keep = keep_of(args, n);
@@ -145,11 +137,10 @@ void ref_residual_bwd(void *state, const struct kernel_args *args) {
         ref_round(args->out[1], sum, (size_t)shape.c);
 }
 
-void ref_fold_scale(void *state, const struct kernel_args *args) {
+void ref_fold_scale(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     const float *weight = args->in[0], *bias = args->in[1], *scale = args->in[2];
     float *to = args->out[0], *to_bias = args->out[1];
-    (void)state;
     for (int k = 0; k < shape.n; k++) {
         for (int c = 0; c < shape.c; c++)
             to[(size_t)k * (size_t)shape.c + (size_t)c] =

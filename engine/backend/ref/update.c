@@ -2,14 +2,13 @@
 
 #include <math.h>
 
-void ref_bn_update(void *state, const struct kernel_args *args) {
+void ref_bn_update(const struct kernel_args *args) {
     const struct norm_attr *attr = &args->context->op->attr.norm;
     int channels = context_in(args->context, 0)->shape.c;
     const float *mean = args->in[0], *var = args->in[1];
     float *running_mean = args->out[0], *running_var = args->out[1];
     /* A single element has no unbiased variance; its biased one, 0, is taken. */
     double unbias = attr->count > 1 ? attr->count / (attr->count - 1.0) : 1.0;
-    (void)state;
     for (int c = 0; c < channels; c++) {
         double m = running_mean[c], v = running_var[c];
         running_mean[c] = (float)(m + attr->momentum * (mean[c] - m));
@@ -17,13 +16,12 @@ void ref_bn_update(void *state, const struct kernel_args *args) {
     }
 }
 
-void ref_fold_bn(void *state, const struct kernel_args *args) {
+void ref_fold_bn(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     const float *weight = args->in[0], *gamma = args->in[1], *beta = args->in[2];
     const float *mean = args->in[3], *var = args->in[4], *conv_bias = args->in[5];
     float *folded = args->out[0], *bias = args->out[1];
     size_t taps = (size_t)shape.h * shape.w * shape.c;
-    (void)state;
     for (int k = 0; k < shape.n; k++) {
         double scale = gamma[k] / sqrt((double)var[k] + args->context->op->attr.norm.eps);
         for (size_t i = 0; i < taps; i++)
@@ -32,12 +30,11 @@ void ref_fold_bn(void *state, const struct kernel_args *args) {
     }
 }
 
-void ref_bn_scale(void *state, const struct kernel_args *args) {
+void ref_bn_scale(const struct kernel_args *args) {
     int channels = context_in(args->context, 0)->shape.c;
     const float *gamma = args->in[0], *beta = args->in[1];
     const float *mean = args->in[2], *var = args->in[3];
     float *scale = args->out[0], *shift = args->out[1];
-    (void)state;
     for (int c = 0; c < channels; c++) {
         double s = gamma[c] / sqrt((double)var[c] + args->context->op->attr.norm.eps);
         scale[c] = (float)s;
@@ -45,7 +42,7 @@ void ref_bn_scale(void *state, const struct kernel_args *args) {
     }
 }
 
-void ref_tally(void *state, const struct kernel_args *args) {
+void ref_tally(const struct kernel_args *args) {
     static const int sums[][2] = {{TALLY_LOSS, ROW_LOSS},
                                   {TALLY_CE, ROW_CE},
                                   {TALLY_DISTILL, ROW_DISTILL},
@@ -53,7 +50,6 @@ void ref_tally(void *state, const struct kernel_args *args) {
                                   {TALLY_TOP5, ROW_TOP5}};
     const float *row = args->in[0];
     double *tally = args->out[0];
-    (void)state;
     for (int n = 0; n < args->step->n_valid; n++, row += ROW_FIELDS) {
         for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
             tally[sums[i][0]] += row[sums[i][1]];

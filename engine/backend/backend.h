@@ -53,9 +53,8 @@ struct kernel_args {
     const struct step *step;
 };
 
-/* Sets in and out to the formats this kernel wants; they come in as all PLAIN. reorder has none. */
-typedef void kernel_formats_fn(const struct kernel_context *context, enum format *in,
-                               enum format *out);
+/* Sets formats of the context that depend on the op; they come in as the kernel's row has them. */
+typedef void kernel_formats_fn(struct kernel_context *context);
 /* Builds what run needs; *state may stay NULL. Says how much workspace run needs. */
 typedef enum status kernel_prepare_fn(const struct kernel_context *context, void **state,
                                       size_t *workspace_bytes, struct error *err);
@@ -67,9 +66,10 @@ enum { KERNEL_CALLS = 64 };
 typedef void kernel_run_all_fn(const struct kernel_args *const *args, int count);
 
 struct kernel {
-    kernel_formats_fn *formats; /* NULL: all PLAIN */
-    kernel_prepare_fn *prepare; /* NULL: nothing to prepare */
-    kernel_run_fn *run;         /* NULL: not in this backend */
+    enum format in[OP_MAX_IN], out[OP_MAX_OUT]; /* that it wants; a reorder is not asked */
+    kernel_formats_fn *formats;                 /* NULL: the backend's */
+    kernel_prepare_fn *prepare;                 /* NULL: nothing to prepare */
+    kernel_run_fn *run;                         /* NULL: not in this backend */
     /* Weights of this op have changed: called before the first run and by exec_refresh, only for
      * ops whose weight the program keeps (program_keeps). NULL: nothing to refresh. */
     kernel_run_fn *refresh;
@@ -128,6 +128,7 @@ struct backend {
     backend_capture_end_fn *capture_end;
     backend_graph_fn *replay, *free_graph;
     backend_merge_fn *merge;               /* NULL: each op by itself */
+    kernel_formats_fn *formats;            /* of kernels without their own; NULL: as in the row */
     backend_native_bytes_fn *native_bytes; /* NULL: it has no NATIVE format */
     const struct kernel *kernels;          /* [OP_COUNT] */
     const struct backend *fallback;        /* host backends only; NULL for none */

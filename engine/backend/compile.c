@@ -117,8 +117,13 @@ static int look_at(const struct exec *exec, int index, struct op *op,
     int count = backend->merge ? backend->merge(exec->program, index, op) : 1;
     const struct kernel *kernel = backend_kernel(backend, op->code);
     *context = (struct kernel_context){.device = exec->device, .program = exec->program, .op = op};
-    if (kernel && kernel->formats)
-        kernel->formats(context, context->in, context->out);
+    if (!kernel)
+        return count;
+    memcpy(context->in, kernel->in, sizeof context->in);
+    memcpy(context->out, kernel->out, sizeof context->out);
+    kernel_formats_fn *formats = kernel->formats ? kernel->formats : backend->formats;
+    if (formats)
+        formats(context);
     return count;
 }
 

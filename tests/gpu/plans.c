@@ -60,6 +60,7 @@ static const struct backend backend_paper = {.name = "cuda",
                                              .free = paper_free,
                                              .fill = paper_fill,
                                              .merge = cuda_merge,
+                                             .formats = cuda_formats,
                                              .native_bytes = cuda_native_bytes,
                                              .kernels = cuda_kernels};
 

@@ -179,11 +179,6 @@ static void finish_moments(const struct job *job, int c) {
     job->by_channel[2 * channels + (size_t)c] = beta[c];
 }
 
-void cpu_bn_act_formats(const struct kernel_context *context, enum format *in, enum format *out) {
-    (void)context;
-    in[0] = in[3] = out[0] = FORMAT_NATIVE;
-}
-
 enum status cpu_bn_act_prepare(const struct kernel_context *context, void **state,
                                size_t *workspace_bytes, struct error *err) {
     (void)state;
@@ -211,12 +206,6 @@ static void chunk_sums(const struct job *job, int block, int chunk) {
     for (int n = chunk_begin(job, chunk); n < chunk_begin(job, chunk + 1); n++)
         job->vec->norm_gradient[job->blocked.bf16](&job->norm, blocked_at(&job->blocked, n, block),
                                                    job->blocked.plane, block * lanes, part);
-}
-
-void cpu_bn_act_bwd_formats(const struct kernel_context *context, enum format *in,
-                            enum format *out) {
-    (void)context;
-    in[0] = in[1] = in[2] = in[3] = out[0] = out[3] = FORMAT_NATIVE;
 }
 
 enum status cpu_bn_act_bwd_prepare(const struct kernel_context *context, void **state,

@@ -47,11 +47,6 @@ static struct job job_of(const struct kernel_context *context) {
     return job;
 }
 
-void cpu_channels_formats(const struct kernel_context *context, enum format *in, enum format *out) {
-    (void)context;
-    in[0] = in[1] = out[0] = out[1] = FORMAT_NATIVE;
-}
-
 enum status cpu_channels_prepare(const struct kernel_context *context, void **state,
                                  size_t *workspace_bytes, struct error *err) {
     struct job job = job_of(context);

@@ -23,20 +23,12 @@ static enum format input_format(const struct value *x) {
     return x->shape.c <= PICTURE_CHANNELS ? FORMAT_PLAIN : FORMAT_NATIVE;
 }
 
-void cpu_conv_formats(const struct kernel_context *context, enum format *in, enum format *out) {
-    in[0] = input_format(context_in(context, 0));
-    in[3] = out[0] = FORMAT_NATIVE;
+void cpu_conv_formats(struct kernel_context *context) {
+    context->in[0] = input_format(context_in(context, 0));
 }
 
-void cpu_conv_dx_formats(const struct kernel_context *context, enum format *in, enum format *out) {
-    (void)context;
-    in[0] = out[0] = FORMAT_NATIVE;
-}
-
-void cpu_conv_dw_formats(const struct kernel_context *context, enum format *in, enum format *out) {
-    (void)out;
-    in[0] = FORMAT_NATIVE;
-    in[1] = input_format(context_in(context, 1));
+void cpu_conv_dw_formats(struct kernel_context *context) {
+    context->in[1] = input_format(context_in(context, 1));
 }
 
 static struct dnn_tensor tensor_of(const struct kernel_context *context, const struct value *value,

@@ -57,20 +57,17 @@ static inline int blocked_width(const struct blocked *blocked, int block) {
 MUST_CHECK enum status cpu_check_types(const struct kernel_context *context, struct error *err);
 
 /* The kernels, named as in ops.def. */
-kernel_formats_fn cpu_conv_formats, cpu_conv_dx_formats, cpu_conv_dw_formats;
+kernel_formats_fn cpu_conv_formats, cpu_conv_dw_formats;
 kernel_prepare_fn cpu_conv_prepare, cpu_conv_dx_prepare, cpu_conv_dw_prepare;
 kernel_run_fn cpu_conv, cpu_conv_dx, cpu_conv_dw, cpu_conv_refresh;
 kernel_release_fn cpu_conv_release;
 
-kernel_formats_fn cpu_bn_act_formats, cpu_bn_act_bwd_formats;
 kernel_prepare_fn cpu_bn_act_prepare, cpu_bn_act_bwd_prepare;
 kernel_run_fn cpu_bn_act, cpu_bn_act_bwd;
 
-kernel_formats_fn cpu_global_pool_formats, cpu_global_pool_bwd_formats, cpu_add_formats;
 kernel_prepare_fn cpu_blocked_prepare; /* of all kernels that only need the types checked */
 kernel_run_fn cpu_global_pool, cpu_global_pool_bwd, cpu_add, cpu_reorder;
 
-kernel_formats_fn cpu_pool_formats, cpu_channels_formats, cpu_scale_act_formats;
 kernel_prepare_fn cpu_pool_bwd_prepare, cpu_scale_act_prepare, cpu_channels_prepare;
 kernel_run_fn cpu_pool, cpu_pool_bwd, cpu_scale_act;
 kernel_run_fn cpu_channels; /* concat, split, channel_shuffle */

@@ -38,11 +38,6 @@ static int width_at(const struct planes *planes, int item) {
     return blocked_width(&planes->blocked, item % planes->blocked.blocks);
 }
 
-void cpu_add_formats(const struct kernel_context *context, enum format *in, enum format *out) {
-    (void)context;
-    in[0] = in[1] = out[0] = FORMAT_NATIVE;
-}
-
 static void add_planes(const void *context, int worker, int begin, int end) {
     const struct planes *it = context;
     size_t plane = it->blocked.plane;
@@ -57,13 +52,6 @@ void cpu_add(const struct kernel_args *args) {
     planes.b = args->in[1];
     planes.y = args->out[0];
     for_planes(args, &planes, add_planes);
-}
-
-void cpu_global_pool_formats(const struct kernel_context *context, enum format *in,
-                             enum format *out) {
-    (void)context;
-    (void)out;
-    in[0] = FORMAT_NATIVE;
 }
 
 static void pool_planes(const void *context, int worker, int begin, int end) {
@@ -83,13 +71,6 @@ void cpu_global_pool(const struct kernel_args *args) {
     planes.a = args->in[0];
     planes.plain = args->out[0];
     for_planes(args, &planes, pool_planes);
-}
-
-void cpu_global_pool_bwd_formats(const struct kernel_context *context, enum format *in,
-                                 enum format *out) {
-    (void)context;
-    (void)in;
-    out[0] = FORMAT_NATIVE;
 }
 
 static void fill_planes(const void *context, int worker, int begin, int end) {

@@ -13,15 +13,12 @@ struct job {
     bool bf16;
 };
 
-void cpu_embed_formats(const struct kernel_context *context, enum format *in, enum format *out) {
-    (void)in;
-    out[0] = token_format(context_out(context, 0));
+void cpu_embed_formats(struct kernel_context *context) {
+    context->out[0] = token_format(context_out(context, 0));
 }
 
-void cpu_embed_bwd_formats(const struct kernel_context *context, enum format *in,
-                           enum format *out) {
-    (void)out;
-    in[0] = token_format(context_in(context, 0));
+void cpu_embed_bwd_formats(struct kernel_context *context) {
+    context->in[0] = token_format(context_in(context, 0));
 }
 
 static struct job job_of(const struct kernel_args *args, const struct value *tokens) {

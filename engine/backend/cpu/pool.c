@@ -31,11 +31,6 @@ static void for_planes(const struct kernel_args *args, const struct job *job,
                  task, job);
 }
 
-void cpu_pool_formats(const struct kernel_context *context, enum format *in, enum format *out) {
-    (void)context;
-    in[0] = in[1] = out[0] = FORMAT_NATIVE;
-}
-
 static void pool_planes(const void *context, int worker, int begin, int end) {
     const struct job *job = context;
     (void)worker;

@@ -13,12 +13,6 @@ struct job {
     struct vec_norm norm;
 };
 
-void cpu_scale_act_formats(const struct kernel_context *context, enum format *in,
-                           enum format *out) {
-    (void)context;
-    in[0] = out[0] = FORMAT_NATIVE;
-}
-
 enum status cpu_scale_act_prepare(const struct kernel_context *context, void **state,
                                   size_t *workspace_bytes, struct error *err) {
     struct blocked blocked = blocked_of(context, context_in(context, 0));

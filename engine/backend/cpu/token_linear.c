@@ -1,13 +1,13 @@
 #include "engine/backend/cpu/cpu_internal.h"
 #include "engine/backend/cpu/dnn_linear.h"
 
-void cpu_token_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+void cpu_token_formats(struct kernel_context *context) {
     for (int i = 0; i < OP_MAX_IN; i++)
         if (context->op->in[i] != NO_VALUE)
-            in[i] = token_format(context_in(context, i));
+            context->in[i] = token_format(context_in(context, i));
     for (int i = 0; i < OP_MAX_OUT; i++)
         if (context->op->out[i] != NO_VALUE)
-            out[i] = token_format(context_out(context, i));
+            context->out[i] = token_format(context_out(context, i));
 }
 
 static int rows_of(const struct value *value) {

@@ -125,27 +125,24 @@ static struct choice choose(const struct kernel_context *context) {
 
 /* --- formats --- */
 
-static void ask_for_copy(const struct kernel_context *context, int i, bool filled, enum format *in,
-                         enum format *out) {
-    if (i < OUT)
-        in[i] = cuda_copy_format(operand(context, i), filled);
-    else
-        out[i - OUT] = cuda_copy_format(operand(context, i), filled);
+static void ask_for_copy(struct kernel_context *context, int i, bool filled) {
+    enum format *format = i < OUT ? &context->in[i] : &context->out[i - OUT];
+    *format = cuda_copy_format(operand(context, i), filled);
 }
 
-void cuda_conv_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+void cuda_conv_formats(struct kernel_context *context) {
     struct choice choice = choose(context);
     const struct role *role = &roles[choice.problem.kind];
-    cuda_formats(context, in, out);
-    product_formats(&choice.product, context, in);
+    cuda_formats(context);
+    product_formats(&choice.product, context);
     if (!choice.plan || !choice.problem.bf16)
         return;
     bool filled = choice.problem.kind != DNN_CONV_DX;
-    ask_for_copy(context, role->weight, filled, in, out);
+    ask_for_copy(context, role->weight, filled);
     if (operand(context, role->x)->dtype == DTYPE_F32)
-        ask_for_copy(context, role->x, filled, in, out);
+        ask_for_copy(context, role->x, filled);
     if (context->op->in[2] != NO_VALUE)
-        ask_for_copy(context, 2, true, in, out);
+        ask_for_copy(context, 2, true);
 }
 
 /* --- prepare --- */

@@ -5,64 +5,84 @@
 
 const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_GATHER] = {.run = cuda_gather}, /* of a data set that may have more elements */
-    [OP_NORMALIZE] = {cuda_formats, cuda_prepare, .run = cuda_normalize},
-    [OP_AUGMENT] = {cuda_formats, cuda_prepare, .run = cuda_augment},
-    [OP_CONV] = {cuda_conv_formats, cuda_conv_prepare, .run = cuda_conv,
+    [OP_NORMALIZE] = {.prepare = cuda_prepare, .run = cuda_normalize},
+    [OP_AUGMENT] = {.prepare = cuda_prepare, .run = cuda_augment},
+    [OP_CONV] = {.formats = cuda_conv_formats,
+                 .prepare = cuda_conv_prepare,
+                 .run = cuda_conv,
                  .release = cuda_conv_release},
-    [OP_CONV_DX] = {cuda_conv_formats, cuda_conv_prepare, .run = cuda_conv_dx,
+    [OP_CONV_DX] = {.formats = cuda_conv_formats,
+                    .prepare = cuda_conv_prepare,
+                    .run = cuda_conv_dx,
                     .release = cuda_conv_release},
-    [OP_CONV_DW] = {cuda_conv_formats, cuda_conv_dw_prepare, .run = cuda_conv_dw,
+    [OP_CONV_DW] = {.formats = cuda_conv_formats,
+                    .prepare = cuda_conv_dw_prepare,
+                    .run = cuda_conv_dw,
                     .release = cuda_conv_release},
-    [OP_BN_ACT] = {cuda_formats, cuda_bn_act_prepare, .run = cuda_bn_act},
-    [OP_BN_ACT_BWD] = {cuda_formats, cuda_bn_act_bwd_prepare, .run = cuda_bn_act_bwd},
-    [OP_BN_UPDATE] = {cuda_formats, cuda_prepare, .run = cuda_bn_update,
-                      .run_all = cuda_bn_updates},
-    [OP_FOLD_BN] = {cuda_formats, cuda_prepare, .run = cuda_fold_bn},
-    [OP_BN_SCALE] = {cuda_formats, cuda_prepare, .run = cuda_bn_scale},
-    [OP_SCALE_ACT] = {cuda_formats, cuda_prepare, .run = cuda_scale_act},
-    [OP_LINEAR] = {cuda_linear_formats, cuda_linear_prepare, .run = cuda_linear,
+    [OP_BN_ACT] = {.prepare = cuda_bn_act_prepare, .run = cuda_bn_act},
+    [OP_BN_ACT_BWD] = {.prepare = cuda_bn_act_bwd_prepare, .run = cuda_bn_act_bwd},
+    [OP_BN_UPDATE] = {.prepare = cuda_prepare, .run = cuda_bn_update, .run_all = cuda_bn_updates},
+    [OP_FOLD_BN] = {.prepare = cuda_prepare, .run = cuda_fold_bn},
+    [OP_BN_SCALE] = {.prepare = cuda_prepare, .run = cuda_bn_scale},
+    [OP_SCALE_ACT] = {.prepare = cuda_prepare, .run = cuda_scale_act},
+    [OP_LINEAR] = {.formats = cuda_linear_formats,
+                   .prepare = cuda_linear_prepare,
+                   .run = cuda_linear,
                    .release = cuda_linear_release},
-    [OP_LINEAR_DX] = {cuda_linear_formats, cuda_linear_prepare, .run = cuda_linear,
+    [OP_LINEAR_DX] = {.formats = cuda_linear_formats,
+                      .prepare = cuda_linear_prepare,
+                      .run = cuda_linear,
                       .release = cuda_linear_release},
-    [OP_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw,
+    [OP_LINEAR_DW] = {.prepare = cuda_linear_dw_prepare,
+                      .run = cuda_linear_dw,
                       .release = cuda_linear_release},
-    [OP_GLOBAL_POOL] = {cuda_formats, cuda_prepare, .run = cuda_global_pool},
-    [OP_GLOBAL_POOL_BWD] = {cuda_formats, cuda_prepare, .run = cuda_global_pool_bwd},
-    [OP_POOL] = {cuda_formats, cuda_prepare, .run = cuda_pool},
-    [OP_POOL_BWD] = {cuda_formats, cuda_prepare, .run = cuda_pool_bwd},
-    [OP_CONCAT] = {cuda_formats, cuda_prepare, .run = cuda_concat},
-    [OP_SPLIT] = {cuda_formats, cuda_prepare, .run = cuda_split},
-    [OP_CHANNEL_SHUFFLE] = {cuda_formats, cuda_prepare, .run = cuda_channel_shuffle},
-    [OP_ADD] = {cuda_formats, cuda_prepare, .run = cuda_add},
-    [OP_EMBED] = {cuda_formats, cuda_prepare, .run = cuda_embed},
-    [OP_EMBED_BWD] = {cuda_formats, cuda_prepare, .run = cuda_embed_bwd},
-    [OP_FIRST_TOKEN] = {cuda_formats, cuda_prepare, .run = cuda_first_token},
-    [OP_FIRST_TOKEN_BWD] = {cuda_formats, cuda_prepare, .run = cuda_first_token_bwd},
-    [OP_LAYER_NORM] = {cuda_layer_norm_formats, cuda_prepare, .run = cuda_layer_norm},
-    [OP_LAYER_NORM_BWD] = {cuda_layer_norm_formats, cuda_layer_norm_bwd_prepare,
+    [OP_GLOBAL_POOL] = {.prepare = cuda_prepare, .run = cuda_global_pool},
+    [OP_GLOBAL_POOL_BWD] = {.prepare = cuda_prepare, .run = cuda_global_pool_bwd},
+    [OP_POOL] = {.prepare = cuda_prepare, .run = cuda_pool},
+    [OP_POOL_BWD] = {.prepare = cuda_prepare, .run = cuda_pool_bwd},
+    [OP_CONCAT] = {.prepare = cuda_prepare, .run = cuda_concat},
+    [OP_SPLIT] = {.prepare = cuda_prepare, .run = cuda_split},
+    [OP_CHANNEL_SHUFFLE] = {.prepare = cuda_prepare, .run = cuda_channel_shuffle},
+    [OP_ADD] = {.prepare = cuda_prepare, .run = cuda_add},
+    [OP_EMBED] = {.prepare = cuda_prepare, .run = cuda_embed},
+    [OP_EMBED_BWD] = {.prepare = cuda_prepare, .run = cuda_embed_bwd},
+    [OP_FIRST_TOKEN] = {.prepare = cuda_prepare, .run = cuda_first_token},
+    [OP_FIRST_TOKEN_BWD] = {.prepare = cuda_prepare, .run = cuda_first_token_bwd},
+    [OP_LAYER_NORM] = {.formats = cuda_layer_norm_formats,
+                       .prepare = cuda_prepare,
+                       .run = cuda_layer_norm},
+    [OP_LAYER_NORM_BWD] = {.formats = cuda_layer_norm_formats,
+                           .prepare = cuda_layer_norm_bwd_prepare,
                            .run = cuda_layer_norm_bwd},
-    [OP_TOKEN_LINEAR] = {cuda_linear_formats, cuda_linear_prepare, .run = cuda_linear,
+    [OP_TOKEN_LINEAR] = {.formats = cuda_linear_formats,
+                         .prepare = cuda_linear_prepare,
+                         .run = cuda_linear,
                          .release = cuda_linear_release},
-    [OP_TOKEN_LINEAR_DX] = {cuda_linear_formats, cuda_linear_prepare, .run = cuda_linear,
+    [OP_TOKEN_LINEAR_DX] = {.formats = cuda_linear_formats,
+                            .prepare = cuda_linear_prepare,
+                            .run = cuda_linear,
                             .release = cuda_linear_release},
-    [OP_TOKEN_LINEAR_DW] = {cuda_formats, cuda_linear_dw_prepare, .run = cuda_linear_dw,
+    [OP_TOKEN_LINEAR_DW] = {.prepare = cuda_linear_dw_prepare,
+                            .run = cuda_linear_dw,
                             .release = cuda_linear_release},
-    [OP_GELU] = {cuda_formats, cuda_prepare, .run = cuda_gelu},
-    [OP_GELU_BWD] = {cuda_formats, cuda_prepare, .run = cuda_gelu_bwd},
-    [OP_ATTENTION] = {cuda_formats, cuda_attention_prepare, .run = cuda_attention},
-    [OP_ATTENTION_BWD] = {cuda_formats, cuda_attention_bwd_prepare, .run = cuda_attention_bwd},
-    [OP_RESIDUAL] = {cuda_formats, cuda_prepare, .run = cuda_residual},
-    [OP_RESIDUAL_BWD] = {cuda_formats, cuda_residual_bwd_prepare, .run = cuda_residual_bwd},
-    [OP_FOLD_SCALE] = {cuda_formats, cuda_prepare, .run = cuda_fold_scale},
-    [OP_DISTILL_LOSS] = {cuda_distill_loss_formats, cuda_distill_loss_prepare,
-                         .run = cuda_distill_loss, .release = cuda_distill_loss_release},
-    [OP_TALLY] = {cuda_formats, cuda_prepare, .run = cuda_tally},
-    [OP_CLIP_NORM] = {cuda_formats, cuda_clip_norm_prepare, .run = cuda_clip_norm},
-    [OP_ADAMW] = {cuda_formats, cuda_prepare, .run = cuda_adamw},
-    [OP_SGD] = {cuda_formats, cuda_prepare, .run = cuda_sgd},
+    [OP_GELU] = {.prepare = cuda_prepare, .run = cuda_gelu},
+    [OP_GELU_BWD] = {.prepare = cuda_prepare, .run = cuda_gelu_bwd},
+    [OP_ATTENTION] = {.prepare = cuda_attention_prepare, .run = cuda_attention},
+    [OP_ATTENTION_BWD] = {.prepare = cuda_attention_bwd_prepare, .run = cuda_attention_bwd},
+    [OP_RESIDUAL] = {.prepare = cuda_prepare, .run = cuda_residual},
+    [OP_RESIDUAL_BWD] = {.prepare = cuda_residual_bwd_prepare, .run = cuda_residual_bwd},
+    [OP_FOLD_SCALE] = {.prepare = cuda_prepare, .run = cuda_fold_scale},
+    [OP_DISTILL_LOSS] = {.formats = cuda_distill_loss_formats,
+                         .prepare = cuda_distill_loss_prepare,
+                         .run = cuda_distill_loss,
+                         .release = cuda_distill_loss_release},
+    [OP_TALLY] = {.prepare = cuda_prepare, .run = cuda_tally},
+    [OP_CLIP_NORM] = {.prepare = cuda_clip_norm_prepare, .run = cuda_clip_norm},
+    [OP_ADAMW] = {.prepare = cuda_prepare, .run = cuda_adamw},
+    [OP_SGD] = {.prepare = cuda_prepare, .run = cuda_sgd},
     [OP_REORDER] = {.run = cuda_reorder, .run_all = cuda_reorders},
-    [OP_HEAD] = {cuda_formats, cuda_prepare, .run = cuda_head},
-    [OP_HEAD_BWD] = {cuda_formats, cuda_prepare, .run = cuda_head_bwd},
+    [OP_HEAD] = {.prepare = cuda_prepare, .run = cuda_head},
+    [OP_HEAD_BWD] = {.prepare = cuda_prepare, .run = cuda_head_bwd},
 };
 
 /* What is seen from outside is PLAIN, so an op may only write activations in bf16. */
@@ -71,13 +91,13 @@ static enum format format_of(const struct value *value, bool written) {
     return value->dtype == DTYPE_BF16 && !fixed ? FORMAT_NATIVE : FORMAT_PLAIN;
 }
 
-void cuda_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+void cuda_formats(struct kernel_context *context) {
     for (int i = 0; i < OP_MAX_IN; i++)
         if (context->op->in[i] != NO_VALUE)
-            in[i] = format_of(context_in(context, i), false);
+            context->in[i] = format_of(context_in(context, i), false);
     for (int i = 0; i < OP_MAX_OUT; i++)
         if (context->op->out[i] != NO_VALUE)
-            out[i] = format_of(context_out(context, i), true);
+            context->out[i] = format_of(context_out(context, i), true);
 }
 
 enum status cuda_read_pointwise(enum pointwise *out, struct error *err) {
@@ -137,6 +157,6 @@ size_t cuda_native_bytes(const struct device *device, const struct value *value)
 struct kernel_context cuda_base(const struct kernel_context *context) {
     struct kernel_context base = {
         .device = context->device, .program = context->program, .op = context->op};
-    cuda_formats(&base, base.in, base.out);
+    cuda_formats(&base);
     return base;
 }

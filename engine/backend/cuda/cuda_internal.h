@@ -56,7 +56,7 @@ static inline struct extent extent_of(struct shape shape) {
 /* The table of the backend: [OP_COUNT]. */
 extern const struct kernel cuda_kernels[];
 
-/* bf16 values are NATIVE; of all ops. */
+/* bf16 values are NATIVE; of all kernels without formats of their own. */
 kernel_formats_fn cuda_formats;
 
 /* The context with the formats of cuda_formats, without copies in bf16: who computes the op must

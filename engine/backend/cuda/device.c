@@ -255,6 +255,7 @@ static const struct backend backend_gpu = {
     .replay = gpu_replay,
     .free_graph = gpu_free_graph,
     .merge = cuda_merge,
+    .formats = cuda_formats,
     .native_bytes = cuda_native_bytes,
     .kernels = cuda_kernels,
 };

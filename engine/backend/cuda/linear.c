@@ -11,10 +11,10 @@ static enum product_kind kind_of(const struct kernel_context *context) {
     return code == OP_LINEAR_DX || code == OP_TOKEN_LINEAR_DX ? PRODUCT_DX : PRODUCT_DW;
 }
 
-void cuda_linear_formats(const struct kernel_context *context, enum format *in, enum format *out) {
+void cuda_linear_formats(struct kernel_context *context) {
     struct product product = product_of(context, kind_of(context), false);
-    cuda_formats(context, in, out);
-    product_formats(&product, context, in);
+    cuda_formats(context);
+    product_formats(&product, context);
 }
 
 enum status cuda_linear_prepare(const struct kernel_context *context, void **state,

@@ -77,15 +77,14 @@ struct product product_of(const struct kernel_context *context, enum product_kin
     return product;
 }
 
-void product_formats(const struct product *product, const struct kernel_context *context,
-                     enum format *in) {
+void product_formats(const struct product *product, struct kernel_context *context) {
     struct kernel_context base = cuda_base(context);
     if (!product->plan || base.in[0] != FORMAT_NATIVE)
         return;
     if (base.in[1] == FORMAT_PLAIN)
-        in[1] = cuda_copy_format(context_in(context, 1), false);
+        context->in[1] = cuda_copy_format(context_in(context, 1), false);
     if (context->op->in[2] != NO_VALUE && base.out[0] == FORMAT_NATIVE)
-        in[2] = FORMAT_NATIVE;
+        context->in[2] = FORMAT_NATIVE;
 }
 
 static void run_plan(const struct product *product, const struct kernel_args *args) {

@@ -25,8 +25,7 @@ struct product product_of(const struct kernel_context *context, enum product_kin
 
 /* Where activations are in bf16, asks for copies in bf16 of the other operands that the plan needs
  * in bf16. */
-void product_formats(const struct product *product, const struct kernel_context *context,
-                     enum format *in);
+void product_formats(const struct product *product, struct kernel_context *context);
 void product_run(const struct product *product, const struct kernel_args *args); /* Enqueues it. */
 
 #endif

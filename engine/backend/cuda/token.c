@@ -60,12 +60,11 @@ void cuda_first_token_bwd(const struct kernel_args *args) {
 /* --- layer norm, GELU --- */
 
 /* Kernels have one type for all activations: that of y, which behind the last norm is f32. */
-void cuda_layer_norm_formats(const struct kernel_context *context, enum format *in,
-                             enum format *out) {
+void cuda_layer_norm_formats(struct kernel_context *context) {
     const struct value *y =
         context->op->code == OP_LAYER_NORM ? context_out(context, 0) : context_in(context, 0);
     if (y->dtype == DTYPE_BF16)
-        cuda_formats(context, in, out);
+        cuda_formats(context);
 }
 
 void cuda_layer_norm(const struct kernel_args *args) {

@@ -6,10 +6,10 @@
 /* --- loss --- */
 
 /* In bf16 only as a whole: what is seen from outside is PLAIN. */
-void cuda_distill_loss_formats(const struct kernel_context *context, enum format *in,
-                               enum format *out) {
+void cuda_distill_loss_formats(struct kernel_context *context) {
     const struct op *op = context->op;
-    cuda_formats(context, in, out);
+    enum format *in = context->in, *out = context->out;
+    cuda_formats(context);
     bool native = in[0] == FORMAT_NATIVE && (op->in[1] == NO_VALUE || in[1] == FORMAT_NATIVE) &&
                   (op->out[1] == NO_VALUE || out[1] == FORMAT_NATIVE);
     if (!native)

@@ -128,6 +128,7 @@ static const struct backend backend_emulated = {
     .replay = emulated_replay,
     .free_graph = emulated_free_graph,
     .merge = cuda_merge,
+    .formats = cuda_formats,
     .native_bytes = cuda_native_bytes,
     .kernels = cuda_kernels,
 };

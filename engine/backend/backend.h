@@ -107,6 +107,8 @@ typedef void backend_graph_fn(struct device *device, void *graph);
  * *merged is the op at index on entry and the fused op on return. Values between the fused ops are
  * stored only where the fused op has them as outputs. */
 typedef int backend_merge_fn(const struct program *program, int index, struct op *merged);
+/* Refuses an op with values that no kernel of the backend takes, whatever the op does. */
+typedef enum status backend_check_fn(const struct kernel_context *context, struct error *err);
 /* Bytes of a value in the NATIVE format. */
 typedef size_t backend_native_bytes_fn(const struct device *device, const struct value *value);
 
@@ -129,6 +131,7 @@ struct backend {
     backend_graph_fn *replay, *free_graph;
     backend_merge_fn *merge;               /* NULL: each op by itself */
     kernel_formats_fn *formats;            /* of kernels without their own; NULL: as in the row */
+    backend_check_fn *check;               /* before an op is prepared; NULL: it takes all */
     backend_native_bytes_fn *native_bytes; /* NULL: it has no NATIVE format */
     const struct kernel *kernels;          /* [OP_COUNT] */
     const struct backend *fallback;        /* host backends only; NULL for none */

@@ -6,22 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum status prepare_call(struct exec *exec, struct call *call, struct error *err) {
+    const struct backend *backend = exec->device->backend;
+    const struct kernel *kernel = call->kernel;
+    size_t bytes = 0;
+    enum status status = backend->check ? backend->check(&call->context, err) : STATUS_OK;
+    if (!status && kernel->prepare)
+        status = kernel->prepare(&call->context, &call->args.state, &bytes, err);
+    if (bytes > exec->workspace_bytes)
+        exec->workspace_bytes = bytes;
+    return status;
+}
+
 static enum status prepare_calls(struct exec *exec, struct error *err) {
     for (int i = 0; i < exec->n_calls; i++) {
         struct call *call = &exec->call[i];
-        size_t bytes = 0;
+        const char *name = op_table[call->context.op->code].name;
         if (!call->kernel)
             return error_set(err, STATUS_UNSUPPORTED, "op %d: the %s backend has no %s",
-                             call->logical, exec->device->backend->name,
-                             op_table[call->context.op->code].name);
-        if (!call->kernel->prepare)
-            continue;
-        enum status status = call->kernel->prepare(&call->context, &call->args.state, &bytes, err);
+                             call->logical, exec->device->backend->name, name);
+        enum status status = prepare_call(exec, call, err);
         if (status)
-            return error_wrap(err, status, "op %d (%s)", call->logical,
-                              op_table[call->context.op->code].name);
-        if (bytes > exec->workspace_bytes)
-            exec->workspace_bytes = bytes;
+            return error_wrap(err, status, "op %d (%s)", call->logical, name);
     }
     return STATUS_OK;
 }
@@ -218,7 +224,7 @@ void exec_forget(struct exec *exec, void *recorded) {
         exec->device->backend->free_graph(exec->device, recorded);
 }
 
-/* A one-off reorder between a place and a PLAIN buffer on the device. */
+/* A one-off reorder between a place and a PLAIN buffer on the device; these need no preparing. */
 static void reorder_once(struct exec *exec, const struct place *place, void *plain, bool to_plain) {
     struct op op = op_new(OP_REORDER, SECTION_FORWARD);
     op.in[0] = op.out[0] = place->value;
@@ -228,16 +234,7 @@ static void reorder_once(struct exec *exec, const struct place *place, void *pla
     struct kernel_args args = {.context = &context, .step = &exec->step};
     args.in[0] = to_plain ? place->ptr : plain;
     args.out[0] = to_plain ? plain : place->ptr;
-    const struct kernel *kernel = backend_kernel(exec->device->backend, OP_REORDER);
-    size_t workspace = 0;
-    struct error err;
-    if (kernel->prepare)
-        CHECK(kernel->prepare(&context, &args.state, &workspace, &err) == STATUS_OK);
-    CHECK(workspace <= exec->workspace_bytes);
-    args.workspace = exec->workspace;
-    kernel->run(&args);
-    if (kernel->release)
-        kernel->release(args.state);
+    backend_kernel(exec->device->backend, OP_REORDER)->run(&args);
 }
 
 /* Copies between a host buffer in PLAIN form and a value, wherever and however it lies. */

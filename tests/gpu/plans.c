@@ -61,6 +61,7 @@ static const struct backend backend_paper = {.name = "cuda",
                                              .fill = paper_fill,
                                              .merge = cuda_merge,
                                              .formats = cuda_formats,
+                                             .check = cuda_check,
                                              .native_bytes = cuda_native_bytes,
                                              .kernels = cuda_kernels};
 

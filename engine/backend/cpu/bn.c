@@ -54,7 +54,8 @@ static enum status prepare(const struct kernel_context *context, const struct va
     struct blocked blocked = blocked_of(context, x);
     *workspace_bytes =
         part_count(&blocked) * sizeof(double) + 5 * blocked_channels(&blocked) * sizeof(float);
-    return cpu_check_types(context, err);
+    (void)err;
+    return STATUS_OK;
 }
 
 static struct job job_of(const struct kernel_args *args, const struct value *x) {

@@ -53,7 +53,8 @@ enum status cpu_channels_prepare(const struct kernel_context *context, void **st
     size_t rows = (size_t)context->device->threads * tile_rows(&job);
     (void)state;
     *workspace_bytes = rows * job.lanes * sizeof *job.rows + group_rows(&job) * sizeof *job.row;
-    return cpu_check_types(context, err);
+    (void)err;
+    return STATUS_OK;
 }
 
 /* Says which row becomes which channel: channel k of a shuffle comes from k / g of group k % g. */

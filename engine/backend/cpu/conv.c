@@ -51,9 +51,7 @@ static int threads_for(const struct kernel_context *context, const struct dnn_pr
 
 static enum status prepare(const struct kernel_context *context, const struct dnn_problem *problem,
                            void **state, size_t *workspace_bytes, struct error *err) {
-    enum status status = cpu_check_types(context, err);
-    if (status)
-        return status;
+    enum status status = STATUS_OK;
     struct conv *conv = xcalloc(1, sizeof *conv);
     *state = conv;
     if (pointwise_fits(&problem->attr, problem->weight, cpu_of(context)->vec->lanes)) {

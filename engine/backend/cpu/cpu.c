@@ -46,16 +46,9 @@ static const struct kernel cpu_kernels[OP_COUNT] = {
     [OP_LINEAR] = {.run = cpu_linear},
     [OP_LINEAR_DX] = {.run = cpu_linear_dx},
     [OP_LINEAR_DW] = {.run = cpu_linear_dw},
-    [OP_GLOBAL_POOL] = {.in = {FORMAT_NATIVE},
-                        .prepare = cpu_blocked_prepare,
-                        .run = cpu_global_pool},
-    [OP_GLOBAL_POOL_BWD] = {.out = {FORMAT_NATIVE},
-                            .prepare = cpu_blocked_prepare,
-                            .run = cpu_global_pool_bwd},
-    [OP_POOL] = {.in = {FORMAT_NATIVE, FORMAT_NATIVE},
-                 .out = {FORMAT_NATIVE},
-                 .prepare = cpu_blocked_prepare,
-                 .run = cpu_pool},
+    [OP_GLOBAL_POOL] = {.in = {FORMAT_NATIVE}, .run = cpu_global_pool},
+    [OP_GLOBAL_POOL_BWD] = {.out = {FORMAT_NATIVE}, .run = cpu_global_pool_bwd},
+    [OP_POOL] = {.in = {FORMAT_NATIVE, FORMAT_NATIVE}, .out = {FORMAT_NATIVE}, .run = cpu_pool},
     [OP_POOL_BWD] = {.in = {FORMAT_NATIVE, FORMAT_NATIVE},
                      .out = {FORMAT_NATIVE},
                      .prepare = cpu_pool_bwd_prepare,
@@ -72,23 +65,12 @@ static const struct kernel cpu_kernels[OP_COUNT] = {
                             .out = {FORMAT_NATIVE, FORMAT_NATIVE},
                             .prepare = cpu_channels_prepare,
                             .run = cpu_channels},
-    [OP_ADD] = {.in = {FORMAT_NATIVE, FORMAT_NATIVE},
-                .out = {FORMAT_NATIVE},
-                .prepare = cpu_blocked_prepare,
-                .run = cpu_add},
-    [OP_EMBED] = {.formats = cpu_embed_formats, .prepare = cpu_blocked_prepare, .run = cpu_embed},
-    [OP_EMBED_BWD] = {.formats = cpu_embed_bwd_formats,
-                      .prepare = cpu_blocked_prepare,
-                      .run = cpu_embed_bwd},
-    [OP_FIRST_TOKEN] = {.formats = cpu_token_formats,
-                        .prepare = cpu_blocked_prepare,
-                        .run = cpu_first_token},
-    [OP_FIRST_TOKEN_BWD] = {.formats = cpu_token_formats,
-                            .prepare = cpu_blocked_prepare,
-                            .run = cpu_first_token_bwd},
-    [OP_LAYER_NORM] = {.formats = cpu_token_formats,
-                       .prepare = cpu_blocked_prepare,
-                       .run = cpu_layer_norm},
+    [OP_ADD] = {.in = {FORMAT_NATIVE, FORMAT_NATIVE}, .out = {FORMAT_NATIVE}, .run = cpu_add},
+    [OP_EMBED] = {.formats = cpu_embed_formats, .run = cpu_embed},
+    [OP_EMBED_BWD] = {.formats = cpu_embed_bwd_formats, .run = cpu_embed_bwd},
+    [OP_FIRST_TOKEN] = {.formats = cpu_token_formats, .run = cpu_first_token},
+    [OP_FIRST_TOKEN_BWD] = {.formats = cpu_token_formats, .run = cpu_first_token_bwd},
+    [OP_LAYER_NORM] = {.formats = cpu_token_formats, .run = cpu_layer_norm},
     [OP_LAYER_NORM_BWD] = {.formats = cpu_token_formats,
                            .prepare = cpu_layer_norm_bwd_prepare,
                            .run = cpu_layer_norm_bwd},
@@ -105,10 +87,8 @@ static const struct kernel cpu_kernels[OP_COUNT] = {
                             .prepare = cpu_token_linear_dw_prepare,
                             .run = cpu_token_linear_dw,
                             .release = cpu_token_linear_release},
-    [OP_GELU] = {.formats = cpu_token_formats, .prepare = cpu_blocked_prepare, .run = cpu_gelu},
-    [OP_GELU_BWD] = {.formats = cpu_token_formats,
-                     .prepare = cpu_blocked_prepare,
-                     .run = cpu_gelu_bwd},
+    [OP_GELU] = {.formats = cpu_token_formats, .run = cpu_gelu},
+    [OP_GELU_BWD] = {.formats = cpu_token_formats, .run = cpu_gelu_bwd},
     [OP_ATTENTION] = {.formats = cpu_token_formats,
                       .prepare = cpu_attention_prepare,
                       .run = cpu_attention},
@@ -125,7 +105,7 @@ static const struct kernel cpu_kernels[OP_COUNT] = {
     [OP_CLIP_NORM] = {.prepare = cpu_clip_norm_prepare, .run = cpu_clip_norm},
     [OP_SGD] = {.run = cpu_sgd},
     [OP_ADAMW] = {.run = cpu_adamw},
-    [OP_REORDER] = {.prepare = cpu_blocked_prepare, .run = cpu_reorder},
+    [OP_REORDER] = {.run = cpu_reorder},
 };
 
 struct blocked blocked_of(const struct kernel_context *context, const struct value *value) {
@@ -139,27 +119,22 @@ struct blocked blocked_of(const struct kernel_context *context, const struct val
                             .bf16 = value->dtype == DTYPE_BF16};
 }
 
-static bool is_bf16(const struct program *program, int value) {
-    return value != NO_VALUE && program->value[value].dtype == DTYPE_BF16;
+/* PLAIN is f32 in memory. */
+static bool is_bf16(const struct program *program, int value, enum format format) {
+    return value != NO_VALUE && program->value[value].dtype == DTYPE_BF16 && format != FORMAT_PLAIN;
 }
 
-enum status cpu_check_types(const struct kernel_context *context, struct error *err) {
+/* UNSUPPORTED when a value lies there in bf16 and the processor has no instructions for it. */
+static enum status cpu_check(const struct kernel_context *context, struct error *err) {
     bool bf16 = false;
     for (int i = 0; i < OP_MAX_IN; i++)
-        bf16 |= is_bf16(context->program, context->op->in[i]);
+        bf16 |= is_bf16(context->program, context->op->in[i], context->in[i]);
     for (int i = 0; i < OP_MAX_OUT; i++)
-        bf16 |= is_bf16(context->program, context->op->out[i]);
+        bf16 |= is_bf16(context->program, context->op->out[i], context->out[i]);
     if (!bf16 || cpu_of(context)->bf16)
         return STATUS_OK;
     return error_set_field(err, STATUS_UNSUPPORTED, "precision",
                            "this processor has no instructions for bf16 (AVX512_BF16); use f32");
-}
-
-enum status cpu_blocked_prepare(const struct kernel_context *context, void **state,
-                                size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)workspace_bytes;
-    return cpu_check_types(context, err);
 }
 
 static void describe(struct device *device, const struct dnn_features *features) {
@@ -255,6 +230,7 @@ const struct backend backend_cpu = {
     .fill = cpu_fill,
     .synchronize = cpu_synchronize,
     .merge = cpu_merge,
+    .check = cpu_check,
     .native_bytes = cpu_native_bytes,
     .kernels = cpu_kernels,
     .fallback = &backend_ref,

@@ -53,9 +53,6 @@ static inline int blocked_width(const struct blocked *blocked, int block) {
     return rest < blocked->lanes ? rest : blocked->lanes;
 }
 
-/* UNSUPPORTED when a value of the op is bf16 and the processor has no instructions for it. */
-MUST_CHECK enum status cpu_check_types(const struct kernel_context *context, struct error *err);
-
 /* The kernels, named as in ops.def. */
 kernel_formats_fn cpu_conv_formats, cpu_conv_dw_formats;
 kernel_prepare_fn cpu_conv_prepare, cpu_conv_dx_prepare, cpu_conv_dw_prepare;
@@ -65,7 +62,6 @@ kernel_release_fn cpu_conv_release;
 kernel_prepare_fn cpu_bn_act_prepare, cpu_bn_act_bwd_prepare;
 kernel_run_fn cpu_bn_act, cpu_bn_act_bwd;
 
-kernel_prepare_fn cpu_blocked_prepare; /* of all kernels that only need the types checked */
 kernel_run_fn cpu_global_pool, cpu_global_pool_bwd, cpu_add, cpu_reorder;
 
 kernel_prepare_fn cpu_pool_bwd_prepare, cpu_scale_act_prepare, cpu_channels_prepare;

@@ -50,7 +50,8 @@ enum status cpu_pool_bwd_prepare(const struct kernel_context *context, void **st
     struct blocked x = blocked_of(context, context_out(context, 0));
     (void)state;
     *workspace_bytes = (size_t)context->device->threads * x.plane * sizeof(float);
-    return cpu_check_types(context, err);
+    (void)err;
+    return STATUS_OK;
 }
 
 static void spread_planes(const void *context, int worker, int begin, int end) {

@@ -18,10 +18,8 @@ static enum status prepare(const struct kernel_context *context,
                            const struct dnn_linear_problem *problem, void **state,
                            size_t *workspace_bytes, struct error *err) {
     struct dnn_linear *linear;
-    enum status status = cpu_check_types(context, err);
     parallel_set_threads(context->device->threads);
-    if (!status)
-        status = dnn_linear_create(&linear, cpu_of(context)->dnn, problem, err);
+    enum status status = dnn_linear_create(&linear, cpu_of(context)->dnn, problem, err);
     if (status)
         return status;
     *state = linear;

@@ -192,10 +192,9 @@ enum status cuda_conv_prepare(const struct kernel_context *context, void **out,
         *workspace_bytes = lay_out(state, context);
     else if (choice->problem.kind == DNN_CONV_DW)
         *workspace_bytes = launch_conv_dw_workspace_bytes(&cuda_of(context)->queue, &conv);
-    enum status status = cuda_prepare(context, NULL, NULL, err);
-    if (!status && choice->plan && choice->problem.bias && context->op->in[2] == NO_VALUE)
-        status = add_zeros(state, context, err);
-    return status;
+    if (choice->plan && choice->problem.bias && context->op->in[2] == NO_VALUE)
+        return add_zeros(state, context, err);
+    return STATUS_OK;
 }
 
 enum status cuda_conv_dw_prepare(const struct kernel_context *context, void **state,

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 const struct kernel cuda_kernels[OP_COUNT] = {
-    [OP_GATHER] = {.run = cuda_gather}, /* of a data set that may have more elements */
-    [OP_NORMALIZE] = {.prepare = cuda_prepare, .run = cuda_normalize},
-    [OP_AUGMENT] = {.prepare = cuda_prepare, .run = cuda_augment},
+    [OP_GATHER] = {.run = cuda_gather},
+    [OP_NORMALIZE] = {.run = cuda_normalize},
+    [OP_AUGMENT] = {.run = cuda_augment},
     [OP_CONV] = {.formats = cuda_conv_formats,
                  .prepare = cuda_conv_prepare,
                  .run = cuda_conv,
@@ -21,10 +21,10 @@ const struct kernel cuda_kernels[OP_COUNT] = {
                     .release = cuda_conv_release},
     [OP_BN_ACT] = {.prepare = cuda_bn_act_prepare, .run = cuda_bn_act},
     [OP_BN_ACT_BWD] = {.prepare = cuda_bn_act_bwd_prepare, .run = cuda_bn_act_bwd},
-    [OP_BN_UPDATE] = {.prepare = cuda_prepare, .run = cuda_bn_update, .run_all = cuda_bn_updates},
-    [OP_FOLD_BN] = {.prepare = cuda_prepare, .run = cuda_fold_bn},
-    [OP_BN_SCALE] = {.prepare = cuda_prepare, .run = cuda_bn_scale},
-    [OP_SCALE_ACT] = {.prepare = cuda_prepare, .run = cuda_scale_act},
+    [OP_BN_UPDATE] = {.run = cuda_bn_update, .run_all = cuda_bn_updates},
+    [OP_FOLD_BN] = {.run = cuda_fold_bn},
+    [OP_BN_SCALE] = {.run = cuda_bn_scale},
+    [OP_SCALE_ACT] = {.run = cuda_scale_act},
     [OP_LINEAR] = {.formats = cuda_linear_formats,
                    .prepare = cuda_linear_prepare,
                    .run = cuda_linear,
@@ -36,21 +36,19 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_LINEAR_DW] = {.prepare = cuda_linear_dw_prepare,
                       .run = cuda_linear_dw,
                       .release = cuda_linear_release},
-    [OP_GLOBAL_POOL] = {.prepare = cuda_prepare, .run = cuda_global_pool},
-    [OP_GLOBAL_POOL_BWD] = {.prepare = cuda_prepare, .run = cuda_global_pool_bwd},
-    [OP_POOL] = {.prepare = cuda_prepare, .run = cuda_pool},
-    [OP_POOL_BWD] = {.prepare = cuda_prepare, .run = cuda_pool_bwd},
-    [OP_CONCAT] = {.prepare = cuda_prepare, .run = cuda_concat},
-    [OP_SPLIT] = {.prepare = cuda_prepare, .run = cuda_split},
-    [OP_CHANNEL_SHUFFLE] = {.prepare = cuda_prepare, .run = cuda_channel_shuffle},
-    [OP_ADD] = {.prepare = cuda_prepare, .run = cuda_add},
-    [OP_EMBED] = {.prepare = cuda_prepare, .run = cuda_embed},
-    [OP_EMBED_BWD] = {.prepare = cuda_prepare, .run = cuda_embed_bwd},
-    [OP_FIRST_TOKEN] = {.prepare = cuda_prepare, .run = cuda_first_token},
-    [OP_FIRST_TOKEN_BWD] = {.prepare = cuda_prepare, .run = cuda_first_token_bwd},
-    [OP_LAYER_NORM] = {.formats = cuda_layer_norm_formats,
-                       .prepare = cuda_prepare,
-                       .run = cuda_layer_norm},
+    [OP_GLOBAL_POOL] = {.run = cuda_global_pool},
+    [OP_GLOBAL_POOL_BWD] = {.run = cuda_global_pool_bwd},
+    [OP_POOL] = {.run = cuda_pool},
+    [OP_POOL_BWD] = {.run = cuda_pool_bwd},
+    [OP_CONCAT] = {.run = cuda_concat},
+    [OP_SPLIT] = {.run = cuda_split},
+    [OP_CHANNEL_SHUFFLE] = {.run = cuda_channel_shuffle},
+    [OP_ADD] = {.run = cuda_add},
+    [OP_EMBED] = {.run = cuda_embed},
+    [OP_EMBED_BWD] = {.run = cuda_embed_bwd},
+    [OP_FIRST_TOKEN] = {.run = cuda_first_token},
+    [OP_FIRST_TOKEN_BWD] = {.run = cuda_first_token_bwd},
+    [OP_LAYER_NORM] = {.formats = cuda_layer_norm_formats, .run = cuda_layer_norm},
     [OP_LAYER_NORM_BWD] = {.formats = cuda_layer_norm_formats,
                            .prepare = cuda_layer_norm_bwd_prepare,
                            .run = cuda_layer_norm_bwd},
@@ -65,24 +63,24 @@ const struct kernel cuda_kernels[OP_COUNT] = {
     [OP_TOKEN_LINEAR_DW] = {.prepare = cuda_linear_dw_prepare,
                             .run = cuda_linear_dw,
                             .release = cuda_linear_release},
-    [OP_GELU] = {.prepare = cuda_prepare, .run = cuda_gelu},
-    [OP_GELU_BWD] = {.prepare = cuda_prepare, .run = cuda_gelu_bwd},
+    [OP_GELU] = {.run = cuda_gelu},
+    [OP_GELU_BWD] = {.run = cuda_gelu_bwd},
     [OP_ATTENTION] = {.prepare = cuda_attention_prepare, .run = cuda_attention},
     [OP_ATTENTION_BWD] = {.prepare = cuda_attention_bwd_prepare, .run = cuda_attention_bwd},
-    [OP_RESIDUAL] = {.prepare = cuda_prepare, .run = cuda_residual},
+    [OP_RESIDUAL] = {.run = cuda_residual},
     [OP_RESIDUAL_BWD] = {.prepare = cuda_residual_bwd_prepare, .run = cuda_residual_bwd},
-    [OP_FOLD_SCALE] = {.prepare = cuda_prepare, .run = cuda_fold_scale},
+    [OP_FOLD_SCALE] = {.run = cuda_fold_scale},
     [OP_DISTILL_LOSS] = {.formats = cuda_distill_loss_formats,
                          .prepare = cuda_distill_loss_prepare,
                          .run = cuda_distill_loss,
                          .release = cuda_distill_loss_release},
-    [OP_TALLY] = {.prepare = cuda_prepare, .run = cuda_tally},
+    [OP_TALLY] = {.run = cuda_tally},
     [OP_CLIP_NORM] = {.prepare = cuda_clip_norm_prepare, .run = cuda_clip_norm},
-    [OP_ADAMW] = {.prepare = cuda_prepare, .run = cuda_adamw},
-    [OP_SGD] = {.prepare = cuda_prepare, .run = cuda_sgd},
+    [OP_ADAMW] = {.run = cuda_adamw},
+    [OP_SGD] = {.run = cuda_sgd},
     [OP_REORDER] = {.run = cuda_reorder, .run_all = cuda_reorders},
-    [OP_HEAD] = {.prepare = cuda_prepare, .run = cuda_head},
-    [OP_HEAD_BWD] = {.prepare = cuda_prepare, .run = cuda_head_bwd},
+    [OP_HEAD] = {.run = cuda_head},
+    [OP_HEAD_BWD] = {.run = cuda_head_bwd},
 };
 
 /* What is seen from outside is PLAIN, so an op may only write activations in bf16. */
@@ -132,11 +130,12 @@ static enum status check_size(const struct kernel_context *context, int value, e
                      of->name, (long long)elements, INT32_MAX);
 }
 
-enum status cuda_prepare(const struct kernel_context *context, void **state,
-                         size_t *workspace_bytes, struct error *err) {
+/* A data set may have more elements than gather counts; what is reordered is an operand of another
+ * op. */
+enum status cuda_check(const struct kernel_context *context, struct error *err) {
     enum status status = STATUS_OK;
-    (void)state;
-    (void)workspace_bytes;
+    if (context->op->code == OP_GATHER || context->op->code == OP_REORDER)
+        return STATUS_OK;
     for (int i = 0; i < OP_MAX_IN && !status; i++)
         status = check_size(context, context->op->in[i], context->in[i], err);
     for (int i = 0; i < OP_MAX_OUT && !status; i++)

@@ -74,7 +74,7 @@ int cuda_channels(const struct value *value, enum format format);
 enum format cuda_copy_format(const struct value *value, bool filled);
 
 /* TOO_LARGE when an operand has more elements than kernels count. */
-kernel_prepare_fn cuda_prepare;
+backend_check_fn cuda_check;
 
 /* The arguments of the loss that come from the op's attributes and the device. shape is that of the
  * logits. */

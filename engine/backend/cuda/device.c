@@ -256,6 +256,7 @@ static const struct backend backend_gpu = {
     .free_graph = gpu_free_graph,
     .merge = cuda_merge,
     .formats = cuda_formats,
+    .check = cuda_check,
     .native_bytes = cuda_native_bytes,
     .kernels = cuda_kernels,
 };

@@ -34,10 +34,8 @@ enum status cuda_distill_loss_prepare(const struct kernel_context *context, void
     struct shape shape = context_in(context, 0)->shape;
     struct loss_size size = {shape.n, shape.c, context->in[0] == FORMAT_NATIVE,
                              context->op->in[1] != NO_VALUE};
-    enum status status = cuda_prepare(context, NULL, NULL, err);
-    if (status)
-        return status;
     struct loss_plan *plan = xcalloc(1, sizeof *plan);
+    (void)err;
     *plan = launch_distill_loss_plan(&cuda_of(context)->queue, size);
     *workspace_bytes = plan->workspace_bytes;
     *state = plan;
@@ -67,9 +65,11 @@ void cuda_tally(const struct kernel_args *args) {
 
 enum status cuda_clip_norm_prepare(const struct kernel_context *context, void **state,
                                    size_t *workspace_bytes, struct error *err) {
+    (void)context;
     (void)state;
     *workspace_bytes = LAUNCH_CLIP_BLOCKS * sizeof(double);
-    return cuda_prepare(context, NULL, NULL, err);
+    (void)err;
+    return STATUS_OK;
 }
 
 static uint32_t gradient_count(const struct kernel_args *args) {

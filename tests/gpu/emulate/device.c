@@ -129,6 +129,7 @@ static const struct backend backend_emulated = {
     .free_graph = emulated_free_graph,
     .merge = cuda_merge,
     .formats = cuda_formats,
+    .check = cuda_check,
     .native_bytes = cuda_native_bytes,
     .kernels = cuda_kernels,
 };

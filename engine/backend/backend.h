@@ -55,9 +55,11 @@ struct kernel_args {
 
 /* Sets formats of the context that depend on the op; they come in as the kernel's row has them. */
 typedef void kernel_formats_fn(struct kernel_context *context);
-/* Builds what run needs; *state may stay NULL. Says how much workspace run needs. */
+/* Builds what run needs; *state may stay NULL. Says how much workspace this needs. */
 typedef enum status kernel_prepare_fn(const struct kernel_context *context, void **state,
                                       size_t *workspace_bytes, struct error *err);
+/* How much workspace run needs, beside which prepare may say of more: the larger one is there. */
+typedef size_t kernel_workspace_fn(const struct kernel_context *context);
 typedef void kernel_run_fn(const struct kernel_args *args);
 typedef void kernel_release_fn(void *state);
 /* Runs up to KERNEL_CALLS calls of this kernel that follow each other, in any order. None of them
@@ -69,6 +71,7 @@ struct kernel {
     enum format in[OP_MAX_IN], out[OP_MAX_OUT]; /* that it wants; a reorder is not asked */
     kernel_formats_fn *formats;                 /* NULL: the backend's */
     kernel_prepare_fn *prepare;                 /* NULL: nothing to prepare */
+    kernel_workspace_fn *workspace;             /* NULL: none but what prepare says */
     kernel_run_fn *run;                         /* NULL: not in this backend */
     /* Weights of this op have changed: called before the first run and by exec_refresh, only for
      * ops whose weight the program keeps (program_keeps). NULL: nothing to refresh. */

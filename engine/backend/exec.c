@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 static enum status prepare_call(struct exec *exec, struct call *call, struct error *err) {
     const struct backend *backend = exec->device->backend;
     const struct kernel *kernel = call->kernel;
@@ -13,8 +17,9 @@ static enum status prepare_call(struct exec *exec, struct call *call, struct err
     enum status status = backend->check ? backend->check(&call->context, err) : STATUS_OK;
     if (!status && kernel->prepare)
         status = kernel->prepare(&call->context, &call->args.state, &bytes, err);
-    if (bytes > exec->workspace_bytes)
-        exec->workspace_bytes = bytes;
+    if (!status && kernel->workspace)
+        bytes = larger(bytes, kernel->workspace(&call->context));
+    exec->workspace_bytes = larger(exec->workspace_bytes, bytes);
     return status;
 }
 

@@ -14,24 +14,16 @@ static size_t scratch_floats(const struct kernel_context *context, const struct 
     return cpu_of(context)->vec->attention_floats(qkv->shape.w, width);
 }
 
-static enum status prepare(const struct kernel_context *context, const struct value *qkv,
-                           size_t *workspace_bytes, struct error *err) {
-    size_t threads = (size_t)context->device->threads;
-    *workspace_bytes = threads * scratch_floats(context, qkv) * sizeof(float);
-    (void)err;
-    return STATUS_OK;
+static size_t scratch_bytes(const struct kernel_context *context, const struct value *qkv) {
+    return (size_t)context->device->threads * scratch_floats(context, qkv) * sizeof(float);
 }
 
-enum status cpu_attention_prepare(const struct kernel_context *context, void **state,
-                                  size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    return prepare(context, context_in(context, 0), workspace_bytes, err);
+size_t cpu_attention_workspace(const struct kernel_context *context) {
+    return scratch_bytes(context, context_in(context, 0));
 }
 
-enum status cpu_attention_bwd_prepare(const struct kernel_context *context, void **state,
-                                      size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    return prepare(context, context_in(context, 1), workspace_bytes, err);
+size_t cpu_attention_bwd_workspace(const struct kernel_context *context) {
+    return scratch_bytes(context, context_in(context, 1));
 }
 
 static struct job job_of(const struct kernel_args *args, const struct value *qkv,

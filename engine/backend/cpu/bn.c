@@ -49,13 +49,9 @@ static double *part_at(const struct job *job, int block, int chunk) {
     return job->part + ((size_t)block * (size_t)job->chunks + (size_t)chunk) * 2 * lanes;
 }
 
-static enum status prepare(const struct kernel_context *context, const struct value *x,
-                           size_t *workspace_bytes, struct error *err) {
-    struct blocked blocked = blocked_of(context, x);
-    *workspace_bytes =
-        part_count(&blocked) * sizeof(double) + 5 * blocked_channels(&blocked) * sizeof(float);
-    (void)err;
-    return STATUS_OK;
+size_t cpu_bn_workspace(const struct kernel_context *context) {
+    struct blocked blocked = blocked_of(context, context_in(context, 0));
+    return part_count(&blocked) * sizeof(double) + 5 * blocked_channels(&blocked) * sizeof(float);
 }
 
 static struct job job_of(const struct kernel_args *args, const struct value *x) {
@@ -180,12 +176,6 @@ static void finish_moments(const struct job *job, int c) {
     job->by_channel[2 * channels + (size_t)c] = beta[c];
 }
 
-enum status cpu_bn_act_prepare(const struct kernel_context *context, void **state,
-                               size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    return prepare(context, context_in(context, 0), workspace_bytes, err);
-}
-
 void cpu_bn_act(const struct kernel_args *args) {
     struct job job = job_of(args, context_in(args->context, 0));
     job.measure = chunk_moments;
@@ -207,12 +197,6 @@ static void chunk_sums(const struct job *job, int block, int chunk) {
     for (int n = chunk_begin(job, chunk); n < chunk_begin(job, chunk + 1); n++)
         job->vec->norm_gradient[job->blocked.bf16](&job->norm, blocked_at(&job->blocked, n, block),
                                                    job->blocked.plane, block * lanes, part);
-}
-
-enum status cpu_bn_act_bwd_prepare(const struct kernel_context *context, void **state,
-                                   size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    return prepare(context, context_in(context, 2), workspace_bytes, err);
 }
 
 /* The sums of g and of g (x - mean) over all chunks. */

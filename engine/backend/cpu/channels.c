@@ -47,14 +47,10 @@ static struct job job_of(const struct kernel_context *context) {
     return job;
 }
 
-enum status cpu_channels_prepare(const struct kernel_context *context, void **state,
-                                 size_t *workspace_bytes, struct error *err) {
+size_t cpu_channels_workspace(const struct kernel_context *context) {
     struct job job = job_of(context);
     size_t rows = (size_t)context->device->threads * tile_rows(&job);
-    (void)state;
-    *workspace_bytes = rows * job.lanes * sizeof *job.rows + group_rows(&job) * sizeof *job.row;
-    (void)err;
-    return STATUS_OK;
+    return rows * job.lanes * sizeof *job.rows + group_rows(&job) * sizeof *job.row;
 }
 
 /* Says which row becomes which channel: channel k of a shuffle comes from k / g of group k % g. */

@@ -59,12 +59,12 @@ kernel_prepare_fn cpu_conv_prepare, cpu_conv_dx_prepare, cpu_conv_dw_prepare;
 kernel_run_fn cpu_conv, cpu_conv_dx, cpu_conv_dw, cpu_conv_refresh;
 kernel_release_fn cpu_conv_release;
 
-kernel_prepare_fn cpu_bn_act_prepare, cpu_bn_act_bwd_prepare;
+kernel_workspace_fn cpu_bn_workspace;
 kernel_run_fn cpu_bn_act, cpu_bn_act_bwd;
 
 kernel_run_fn cpu_global_pool, cpu_global_pool_bwd, cpu_add, cpu_reorder;
 
-kernel_prepare_fn cpu_pool_bwd_prepare, cpu_scale_act_prepare, cpu_channels_prepare;
+kernel_workspace_fn cpu_pool_bwd_workspace, cpu_scale_act_workspace, cpu_channels_workspace;
 kernel_run_fn cpu_pool, cpu_pool_bwd, cpu_scale_act;
 kernel_run_fn cpu_channels; /* concat, split, channel_shuffle */
 backend_merge_fn cpu_merge;
@@ -79,10 +79,10 @@ kernel_formats_fn cpu_token_formats;
 
 kernel_formats_fn cpu_embed_formats, cpu_embed_bwd_formats;
 kernel_run_fn cpu_embed, cpu_embed_bwd, cpu_first_token, cpu_first_token_bwd;
-kernel_prepare_fn cpu_layer_norm_bwd_prepare, cpu_residual_prepare;
+kernel_workspace_fn cpu_layer_norm_bwd_workspace, cpu_residual_workspace;
 kernel_run_fn cpu_layer_norm, cpu_layer_norm_bwd, cpu_gelu, cpu_gelu_bwd;
 kernel_run_fn cpu_residual, cpu_residual_bwd;
-kernel_prepare_fn cpu_attention_prepare, cpu_attention_bwd_prepare;
+kernel_workspace_fn cpu_attention_workspace, cpu_attention_bwd_workspace;
 kernel_run_fn cpu_attention, cpu_attention_bwd;
 kernel_prepare_fn cpu_token_linear_prepare, cpu_token_linear_dx_prepare;
 kernel_prepare_fn cpu_token_linear_dw_prepare;
@@ -90,8 +90,8 @@ kernel_run_fn cpu_token_linear, cpu_token_linear_dx, cpu_token_linear_dw;
 kernel_run_fn cpu_token_linear_refresh;
 kernel_release_fn cpu_token_linear_release;
 
-/* sums[i] = sum of channel i of the op's first input, with a workspace of so many bytes. */
-size_t cpu_token_sums_bytes(const struct value *x);
+/* sums[i] = sum of channel i of the op's first input, and the workspace that it takes. */
+kernel_workspace_fn cpu_token_sums_workspace;
 void cpu_token_sums(const struct kernel_args *args, float *sums);
 
 /* Copies an input to the first output. */
@@ -103,7 +103,8 @@ void cpu_convert_rows(const struct kernel_args *args);
 /* The gradient of a conv's bias: the sums of dy, the op's first input, by channel. */
 void cpu_sum_channels(const struct kernel_args *args, float *dbias);
 
-kernel_prepare_fn cpu_normalize_prepare, cpu_distill_loss_prepare, cpu_clip_norm_prepare;
+kernel_prepare_fn cpu_normalize_prepare;
+kernel_workspace_fn cpu_distill_loss_workspace, cpu_clip_norm_workspace;
 kernel_run_fn cpu_normalize, cpu_distill_loss, cpu_clip_norm, cpu_sgd, cpu_adamw;
 kernel_release_fn cpu_normalize_release;
 kernel_run_fn cpu_linear, cpu_linear_dx, cpu_linear_dw;

@@ -34,12 +34,8 @@ struct norm_job {
     size_t count;
 };
 
-enum status cpu_clip_norm_prepare(const struct kernel_context *context, void **state,
-                                  size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)stretches(count_of(context)) * sizeof(double);
-    return STATUS_OK;
+size_t cpu_clip_norm_workspace(const struct kernel_context *context) {
+    return (size_t)stretches(count_of(context)) * sizeof(double);
 }
 
 static void sum_squares(const void *context, int worker, int begin, int end) {

@@ -45,13 +45,9 @@ void cpu_pool(const struct kernel_args *args) {
     for_planes(args, &job, pool_planes);
 }
 
-enum status cpu_pool_bwd_prepare(const struct kernel_context *context, void **state,
-                                 size_t *workspace_bytes, struct error *err) {
+size_t cpu_pool_bwd_workspace(const struct kernel_context *context) {
     struct blocked x = blocked_of(context, context_out(context, 0));
-    (void)state;
-    *workspace_bytes = (size_t)context->device->threads * x.plane * sizeof(float);
-    (void)err;
-    return STATUS_OK;
+    return (size_t)context->device->threads * x.plane * sizeof(float);
 }
 
 static void spread_planes(const void *context, int worker, int begin, int end) {

@@ -13,13 +13,9 @@ struct job {
     struct vec_norm norm;
 };
 
-enum status cpu_scale_act_prepare(const struct kernel_context *context, void **state,
-                                  size_t *workspace_bytes, struct error *err) {
+size_t cpu_scale_act_workspace(const struct kernel_context *context) {
     struct blocked blocked = blocked_of(context, context_in(context, 0));
-    (void)state;
-    *workspace_bytes = 3 * blocked_channels(&blocked) * sizeof(float);
-    (void)err;
-    return STATUS_OK;
+    return 3 * blocked_channels(&blocked) * sizeof(float);
 }
 
 static void scale_planes(const void *context, int worker, int begin, int end) {

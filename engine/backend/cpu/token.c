@@ -87,13 +87,9 @@ void cpu_layer_norm(const struct kernel_args *args) {
     run_stretches(args, &it, norm_stretches);
 }
 
-enum status cpu_layer_norm_bwd_prepare(const struct kernel_context *context, void **state,
-                                       size_t *workspace_bytes, struct error *err) {
+size_t cpu_layer_norm_bwd_workspace(const struct kernel_context *context) {
     const struct value *x = context_in(context, 1);
-    (void)state;
-    *workspace_bytes = (size_t)stretches_of(x) * 2 * (size_t)x->shape.c * sizeof(float);
-    (void)err;
-    return STATUS_OK;
+    return (size_t)stretches_of(x) * 2 * (size_t)x->shape.c * sizeof(float);
 }
 
 static void norm_bwd_stretches(const void *context, int worker, int begin, int end) {
@@ -130,14 +126,10 @@ void cpu_layer_norm_bwd(const struct kernel_args *args) {
 /* --- residual branches --- */
 
 /* keep of each picture, then partial sums. */
-enum status cpu_residual_prepare(const struct kernel_context *context, void **state,
-                                 size_t *workspace_bytes, struct error *err) {
+size_t cpu_residual_workspace(const struct kernel_context *context) {
     const struct value *x = context_in(context, 0);
     size_t sums = (size_t)stretches_of(x) * (size_t)x->shape.c;
-    (void)state;
-    *workspace_bytes = ((size_t)x->shape.n + sums) * sizeof(float);
-    (void)err;
-    return STATUS_OK;
+    return ((size_t)x->shape.n + sums) * sizeof(float);
 }
 
 static struct vec_residual residual_of(const struct kernel_args *args) {
@@ -198,7 +190,8 @@ void cpu_residual_bwd(const struct kernel_args *args) {
 
 /* --- sums of tokens --- */
 
-size_t cpu_token_sums_bytes(const struct value *x) {
+size_t cpu_token_sums_workspace(const struct kernel_context *context) {
+    const struct value *x = context_in(context, 0);
     return (size_t)stretches_of(x) * (size_t)x->shape.c * sizeof(float);
 }
 

@@ -61,11 +61,7 @@ enum status cpu_token_linear_dw_prepare(const struct kernel_context *context, vo
                                          .inputs = weight->shape.c,
                                          .outputs = weight->shape.n,
                                          .dtype = dy->dtype};
-    enum status status = prepare(context, &problem, state, workspace_bytes, err);
-    size_t sums = cpu_token_sums_bytes(dy);
-    if (*workspace_bytes < sums)
-        *workspace_bytes = sums;
-    return status;
+    return prepare(context, &problem, state, workspace_bytes, err);
 }
 
 void cpu_token_linear_refresh(const struct kernel_args *args) {

@@ -6,13 +6,9 @@ struct loss_job {
     float *scratch; /* [threads][scratch floats] */
 };
 
-enum status cpu_distill_loss_prepare(const struct kernel_context *context, void **state,
-                                     size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)context->device->threads *
-                       vec_loss_scratch_floats(context_in(context, 0)->shape.c) * sizeof(float);
-    return STATUS_OK;
+size_t cpu_distill_loss_workspace(const struct kernel_context *context) {
+    return (size_t)context->device->threads *
+           vec_loss_scratch_floats(context_in(context, 0)->shape.c) * sizeof(float);
 }
 
 static void run_rows(const void *context, int worker, int begin, int end) {

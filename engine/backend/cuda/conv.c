@@ -197,15 +197,8 @@ enum status cuda_conv_prepare(const struct kernel_context *context, void **out,
     return STATUS_OK;
 }
 
-enum status cuda_conv_dw_prepare(const struct kernel_context *context, void **state,
-                                 size_t *workspace_bytes, struct error *err) {
-    enum status status = cuda_conv_prepare(context, state, workspace_bytes, err);
-    size_t sums = launch_norm_workspace_bytes(&cuda_of(context)->queue,
-                                              extent_of(context_in(context, 0)->shape),
-                                              context->in[0] == FORMAT_NATIVE);
-    if (context->op->out[1] != NO_VALUE && sums > *workspace_bytes)
-        *workspace_bytes = sums;
-    return status;
+size_t cuda_conv_dw_workspace(const struct kernel_context *context) {
+    return context->op->out[1] == NO_VALUE ? 0 : cuda_sums_bytes(context, 0);
 }
 
 void cuda_conv_release(void *state) {

@@ -76,6 +76,10 @@ enum format cuda_copy_format(const struct value *value, bool filled);
 /* TOO_LARGE when an operand has more elements than kernels count. */
 backend_check_fn cuda_check;
 
+/* The workspace of sums over all pixels or tokens of an input, and of the first one. */
+size_t cuda_sums_bytes(const struct kernel_context *context, int in);
+kernel_workspace_fn cuda_sums_workspace;
+
 /* The arguments of the loss that come from the op's attributes and the device. shape is that of the
  * logits. */
 struct loss_args loss_args_of(const struct kernel_context *context, struct shape shape);
@@ -90,27 +94,29 @@ size_t cuda_native_bytes(const struct device *device, const struct value *value)
 kernel_run_fn cuda_gather, cuda_normalize, cuda_augment, cuda_scale_act, cuda_add, cuda_reorder;
 kernel_run_all_fn cuda_reorders;
 kernel_run_fn cuda_concat, cuda_split, cuda_channel_shuffle;
-kernel_prepare_fn cuda_bn_act_prepare, cuda_bn_act_bwd_prepare;
+kernel_workspace_fn cuda_bn_act_bwd_workspace;
 kernel_run_fn cuda_bn_act, cuda_bn_act_bwd, cuda_bn_update, cuda_fold_bn, cuda_bn_scale;
 kernel_run_all_fn cuda_bn_updates;
 kernel_run_fn cuda_global_pool, cuda_global_pool_bwd, cuda_pool, cuda_pool_bwd;
 kernel_formats_fn cuda_conv_formats;
-kernel_prepare_fn cuda_conv_prepare, cuda_conv_dw_prepare;
+kernel_prepare_fn cuda_conv_prepare;
+kernel_workspace_fn cuda_conv_dw_workspace;
 kernel_run_fn cuda_conv, cuda_conv_dx, cuda_conv_dw;
 kernel_release_fn cuda_conv_release;
 kernel_formats_fn cuda_linear_formats;
-kernel_prepare_fn cuda_linear_prepare, cuda_linear_dw_prepare;
+kernel_prepare_fn cuda_linear_prepare;
 kernel_run_fn cuda_linear, cuda_linear_dw;
 kernel_release_fn cuda_linear_release;
 kernel_run_fn cuda_embed, cuda_embed_bwd, cuda_first_token, cuda_first_token_bwd;
 kernel_formats_fn cuda_layer_norm_formats;
-kernel_prepare_fn cuda_layer_norm_bwd_prepare, cuda_residual_bwd_prepare;
+kernel_workspace_fn cuda_layer_norm_bwd_workspace;
 kernel_run_fn cuda_layer_norm, cuda_layer_norm_bwd, cuda_gelu, cuda_gelu_bwd;
 kernel_run_fn cuda_residual, cuda_residual_bwd, cuda_fold_scale;
 kernel_prepare_fn cuda_attention_prepare, cuda_attention_bwd_prepare;
 kernel_run_fn cuda_attention, cuda_attention_bwd;
 kernel_formats_fn cuda_distill_loss_formats;
-kernel_prepare_fn cuda_distill_loss_prepare, cuda_clip_norm_prepare;
+kernel_prepare_fn cuda_distill_loss_prepare;
+kernel_workspace_fn cuda_clip_norm_workspace;
 kernel_release_fn cuda_distill_loss_release;
 kernel_run_fn cuda_distill_loss, cuda_tally, cuda_clip_norm, cuda_sgd, cuda_adamw;
 kernel_run_fn cuda_head, cuda_head_bwd;

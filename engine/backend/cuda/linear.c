@@ -27,17 +27,6 @@ enum status cuda_linear_prepare(const struct kernel_context *context, void **sta
     return STATUS_OK;
 }
 
-enum status cuda_linear_dw_prepare(const struct kernel_context *context, void **state,
-                                   size_t *workspace_bytes, struct error *err) {
-    enum status status = cuda_linear_prepare(context, state, workspace_bytes, err);
-    size_t sums = launch_norm_workspace_bytes(&cuda_of(context)->queue,
-                                              extent_of(context_in(context, 0)->shape),
-                                              context->in[0] == FORMAT_NATIVE);
-    if (sums > *workspace_bytes)
-        *workspace_bytes = sums;
-    return status;
-}
-
 void cuda_linear_release(void *state) {
     free(state);
 }

@@ -1,24 +1,17 @@
 #include "engine/backend/cuda/cuda_internal.h"
 
-static enum status prepare(const struct kernel_context *context, int x, size_t *workspace_bytes,
-                           struct error *err) {
-    *workspace_bytes = launch_norm_workspace_bytes(&cuda_of(context)->queue,
-                                                   extent_of(context_in(context, x)->shape),
-                                                   context->in[x] == FORMAT_NATIVE);
-    (void)err;
-    return STATUS_OK;
+size_t cuda_sums_bytes(const struct kernel_context *context, int in) {
+    return launch_norm_workspace_bytes(&cuda_of(context)->queue,
+                                       extent_of(context_in(context, in)->shape),
+                                       context->in[in] == FORMAT_NATIVE);
 }
 
-enum status cuda_bn_act_prepare(const struct kernel_context *context, void **state,
-                                size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    return prepare(context, 0, workspace_bytes, err);
+size_t cuda_sums_workspace(const struct kernel_context *context) {
+    return cuda_sums_bytes(context, 0);
 }
 
-enum status cuda_bn_act_bwd_prepare(const struct kernel_context *context, void **state,
-                                    size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    return prepare(context, 2, workspace_bytes, err);
+size_t cuda_bn_act_bwd_workspace(const struct kernel_context *context) {
+    return cuda_sums_bytes(context, 2);
 }
 
 void cuda_bn_act(const struct kernel_args *args) {

@@ -10,16 +10,6 @@ static struct token_args tokens_of(const struct kernel_args *args, struct shape 
                                .workspace = args->workspace};
 }
 
-/* Workspace for sums over all tokens of the shape of input i. */
-static enum status prepare_sums(const struct kernel_context *context, int i,
-                                size_t *workspace_bytes, struct error *err) {
-    *workspace_bytes = launch_norm_workspace_bytes(&cuda_of(context)->queue,
-                                                   extent_of(context_in(context, i)->shape),
-                                                   context->in[i] == FORMAT_NATIVE);
-    (void)err;
-    return STATUS_OK;
-}
-
 /* --- the ends --- */
 
 void cuda_embed(const struct kernel_args *args) {
@@ -80,10 +70,8 @@ void cuda_layer_norm(const struct kernel_args *args) {
     launch_layer_norm(queue_of(args), &launch);
 }
 
-enum status cuda_layer_norm_bwd_prepare(const struct kernel_context *context, void **state,
-                                        size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    return prepare_sums(context, 1, workspace_bytes, err);
+size_t cuda_layer_norm_bwd_workspace(const struct kernel_context *context) {
+    return cuda_sums_bytes(context, 1);
 }
 
 void cuda_layer_norm_bwd(const struct kernel_args *args) {
@@ -132,12 +120,6 @@ void cuda_residual(const struct kernel_args *args) {
     launch.x = array_in(args, 0);
     launch.y = array_out(args, 0);
     launch_residual(queue_of(args), &launch);
-}
-
-enum status cuda_residual_bwd_prepare(const struct kernel_context *context, void **state,
-                                      size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    return prepare_sums(context, 0, workspace_bytes, err);
 }
 
 void cuda_residual_bwd(const struct kernel_args *args) {

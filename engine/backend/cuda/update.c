@@ -63,13 +63,9 @@ void cuda_tally(const struct kernel_args *args) {
     launch_tally(queue_of(args), args->in[0], cuda_of(args->context)->step, args->out[0]);
 }
 
-enum status cuda_clip_norm_prepare(const struct kernel_context *context, void **state,
-                                   size_t *workspace_bytes, struct error *err) {
+size_t cuda_clip_norm_workspace(const struct kernel_context *context) {
     (void)context;
-    (void)state;
-    *workspace_bytes = LAUNCH_CLIP_BLOCKS * sizeof(double);
-    (void)err;
-    return STATUS_OK;
+    return LAUNCH_CLIP_BLOCKS * sizeof(double);
 }
 
 static uint32_t gradient_count(const struct kernel_args *args) {

@@ -71,12 +71,8 @@ static void attend(const struct head *head, int query) {
     }
 }
 
-enum status ref_attention_prepare(const struct kernel_context *context, void **state,
-                                  size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)context_in(context, 0)->shape.w * sizeof(double);
-    return STATUS_OK;
+size_t ref_attention_workspace(const struct kernel_context *context) {
+    return (size_t)context_in(context, 0)->shape.w * sizeof(double);
 }
 
 void ref_attention(const struct kernel_args *args) {
@@ -95,14 +91,10 @@ void ref_attention(const struct kernel_args *args) {
         }
 }
 
-enum status ref_attention_bwd_prepare(const struct kernel_context *context, void **state,
-                                      size_t *workspace_bytes, struct error *err) {
+size_t ref_attention_bwd_workspace(const struct kernel_context *context) {
     struct shape qkv = context_in(context, 1)->shape;
     size_t width = (size_t)(qkv.c / 3 / context->op->attr.attention.heads);
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)qkv.w * (1 + 2 * width) * sizeof(double);
-    return STATUS_OK;
+    return (size_t)qkv.w * (1 + 2 * width) * sizeof(double);
 }
 
 /* With dp = dy v^T: ds = p (dp - dy y), dv = p^T dy, dq = scale ds k, dk = scale ds^T q. */

@@ -54,13 +54,9 @@ static void statistics(const float *x, struct shape shape, double *sum, float *m
     }
 }
 
-enum status ref_bn_act_prepare(const struct kernel_context *context, void **state,
-                               size_t *workspace_bytes, struct error *err) {
+size_t ref_bn_workspace(const struct kernel_context *context) {
     size_t channels = (size_t)context_in(context, 0)->shape.c;
-    (void)state;
-    (void)err;
-    *workspace_bytes = channels * (2 * sizeof(double) + sizeof(struct channel));
-    return STATUS_OK;
+    return channels * (2 * sizeof(double) + sizeof(struct channel));
 }
 
 void ref_bn_act(const struct kernel_args *args) {
@@ -106,15 +102,6 @@ static void bn_sums(const struct incoming *in, const struct channel *channel, st
             dbeta[c] += g;
             dgamma[c] += g * standardized(&channel[c], in->x[at]);
         }
-}
-
-enum status ref_bn_act_bwd_prepare(const struct kernel_context *context, void **state,
-                                   size_t *workspace_bytes, struct error *err) {
-    size_t channels = (size_t)context_in(context, 2)->shape.c;
-    (void)state;
-    (void)err;
-    *workspace_bytes = channels * (2 * sizeof(double) + sizeof(struct channel));
-    return STATUS_OK;
 }
 
 void ref_bn_act_bwd(const struct kernel_args *args) {

@@ -98,13 +98,9 @@ static void conv_pixel(const struct geometry *g, const float *x, const float *tr
             }
 }
 
-enum status ref_conv_prepare(const struct kernel_context *context, void **state,
-                             size_t *workspace_bytes, struct error *err) {
+size_t ref_conv_workspace(const struct kernel_context *context) {
     struct geometry g = conv_geometry(context);
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)g.y.c * sizeof(double) + weight_count(&g) * sizeof(float);
-    return STATUS_OK;
+    return (size_t)g.y.c * sizeof(double) + weight_count(&g) * sizeof(float);
 }
 
 void ref_conv(const struct kernel_args *args) {
@@ -148,14 +144,6 @@ static void conv_dx_pixel(const struct geometry *g, const float *dy, const float
             }
 }
 
-enum status ref_conv_dx_prepare(const struct kernel_context *context, void **state,
-                                size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)context_out(context, 0)->shape.c * sizeof(double);
-    return STATUS_OK;
-}
-
 void ref_conv_dx(const struct kernel_args *args) {
     struct geometry g = conv_dx_geometry(args->context);
     double *sum = args->workspace;
@@ -197,13 +185,9 @@ static void conv_dw_row(const struct geometry *g, const struct kernel_args *args
     }
 }
 
-enum status ref_conv_dw_prepare(const struct kernel_context *context, void **state,
-                                size_t *workspace_bytes, struct error *err) {
+size_t ref_conv_dw_workspace(const struct kernel_context *context) {
     struct geometry g = conv_dw_geometry(context);
-    (void)state;
-    (void)err;
-    *workspace_bytes = weight_count(&g) * sizeof(double);
-    return STATUS_OK;
+    return weight_count(&g) * sizeof(double);
 }
 
 static void sum_channels(const float *dy, struct shape shape, float *dbias) {

@@ -31,12 +31,8 @@ void ref_layer_norm(const struct kernel_args *args) {
     }
 }
 
-enum status ref_layer_norm_bwd_prepare(const struct kernel_context *context, void **state,
-                                       size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = 2 * (size_t)context_in(context, 1)->shape.c * sizeof(double);
-    return STATUS_OK;
+size_t ref_layer_norm_bwd_workspace(const struct kernel_context *context) {
+    return 2 * (size_t)context_in(context, 1)->shape.c * sizeof(double);
 }
 
 /* One token of the gradient: with n = (x - mean) rstd and g = gamma dy,

@@ -13,13 +13,9 @@ static struct matrices matrices_of(const struct value *weight, const struct valu
     return (struct matrices){.n = rows, .c = weight->shape.c, .k = weight->shape.n};
 }
 
-enum status ref_linear_prepare(const struct kernel_context *context, void **state,
-                               size_t *workspace_bytes, struct error *err) {
+size_t ref_linear_workspace(const struct kernel_context *context) {
     struct matrices m = matrices_of(context_in(context, 1), context_out(context, 0));
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)m.k * sizeof(double) + (size_t)m.c * m.k * sizeof(float);
-    return STATUS_OK;
+    return (size_t)m.k * sizeof(double) + (size_t)m.c * m.k * sizeof(float);
 }
 
 /* y = act(sum) + residual, for a row of y. */
@@ -55,14 +51,6 @@ void ref_linear(const struct kernel_args *args) {
     }
 }
 
-enum status ref_linear_dx_prepare(const struct kernel_context *context, void **state,
-                                  size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)context_in(context, 1)->shape.c * sizeof(double);
-    return STATUS_OK;
-}
-
 void ref_linear_dx(const struct kernel_args *args) {
     struct matrices m = matrices_of(context_in(args->context, 1), context_in(args->context, 0));
     const float *dy = args->in[0];
@@ -78,14 +66,6 @@ void ref_linear_dx(const struct kernel_args *args) {
         ref_accumulate(sum, m.c, &rows);
         ref_round(dx + (size_t)n * m.c, sum, (size_t)m.c);
     }
-}
-
-enum status ref_linear_dw_prepare(const struct kernel_context *context, void **state,
-                                  size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)context_out(context, 0)->shape.c * sizeof(double);
-    return STATUS_OK;
 }
 
 void ref_linear_dw(const struct kernel_args *args) {

@@ -12,14 +12,6 @@ static void store_row(const struct loss_row *from, float *row) {
     row[ROW_FINITE] = from->finite;
 }
 
-enum status ref_distill_loss_prepare(const struct kernel_context *context, void **state,
-                                     size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)context_in(context, 0)->shape.c * sizeof(double);
-    return STATUS_OK;
-}
-
 void ref_distill_loss(const struct kernel_args *args) {
     const struct loss_attr *attr = &args->context->op->attr.loss;
     struct shape shape = context_in(args->context, 0)->shape;

@@ -3,14 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-enum status ref_global_pool_prepare(const struct kernel_context *context, void **state,
-                                    size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)context_in(context, 0)->shape.c * sizeof(double);
-    return STATUS_OK;
-}
-
 void ref_global_pool(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     const float *x = args->in[0];
@@ -96,13 +88,9 @@ static void spread(double *sum, struct shape x, const struct window *window, dou
             sum[((size_t)h * x.w + w) * x.c] += each;
 }
 
-enum status ref_pool_bwd_prepare(const struct kernel_context *context, void **state,
-                                 size_t *workspace_bytes, struct error *err) {
+size_t ref_pool_bwd_workspace(const struct kernel_context *context) {
     struct shape x = context_out(context, 0)->shape;
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)x.h * x.w * x.c * sizeof(double);
-    return STATUS_OK;
+    return (size_t)x.h * x.w * x.c * sizeof(double);
 }
 
 void ref_pool_bwd(const struct kernel_args *args) {

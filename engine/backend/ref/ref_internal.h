@@ -27,13 +27,11 @@ kernel_run_fn ref_attention, ref_attention_bwd;
 kernel_run_fn ref_residual, ref_residual_bwd, ref_fold_scale;
 kernel_run_fn ref_distill_loss, ref_tally, ref_clip_norm, ref_sgd, ref_adamw;
 
-/* Say how much workspace the kernel of the same name needs. */
-kernel_prepare_fn ref_conv_prepare, ref_conv_dx_prepare, ref_conv_dw_prepare;
-kernel_prepare_fn ref_bn_act_prepare, ref_bn_act_bwd_prepare;
-kernel_prepare_fn ref_linear_prepare, ref_linear_dx_prepare, ref_linear_dw_prepare;
-kernel_prepare_fn ref_layer_norm_bwd_prepare, ref_residual_bwd_prepare;
-kernel_prepare_fn ref_attention_prepare, ref_attention_bwd_prepare;
-kernel_prepare_fn ref_global_pool_prepare, ref_pool_bwd_prepare, ref_distill_loss_prepare;
+/* The workspace of the kernel of the same name, or of several. */
+kernel_workspace_fn ref_conv_workspace, ref_conv_dw_workspace, ref_bn_workspace;
+kernel_workspace_fn ref_linear_workspace, ref_layer_norm_bwd_workspace, ref_pool_bwd_workspace;
+kernel_workspace_fn ref_attention_workspace, ref_attention_bwd_workspace;
+kernel_workspace_fn ref_input_sums, ref_output_sums; /* a sum for each channel of the first one */
 
 /* Rows of floats that are added up with a factor each. */
 struct ref_rows {

@@ -1,5 +1,13 @@
 #include "engine/backend/ref/ref_internal.h"
 
+size_t ref_input_sums(const struct kernel_context *context) {
+    return (size_t)context_in(context, 0)->shape.c * sizeof(double);
+}
+
+size_t ref_output_sums(const struct kernel_context *context) {
+    return (size_t)context_out(context, 0)->shape.c * sizeof(double);
+}
+
 enum { BLOCK = 8 }; /* sums that stay in registers */
 
 static void accumulate_block(double *sum, const struct ref_rows *rows, const float *row) {

@@ -110,14 +110,6 @@ void ref_residual(const struct kernel_args *args) {
     }
 }
 
-enum status ref_residual_bwd_prepare(const struct kernel_context *context, void **state,
-                                     size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    (void)err;
-    *workspace_bytes = (size_t)context_in(context, 0)->shape.c * sizeof(double);
-    return STATUS_OK;
-}
-
 void ref_residual_bwd(const struct kernel_args *args) {
     struct shape shape = context_in(args->context, 0)->shape;
     const float *dy = args->in[0], *branch = args->in[1], *scale = args->in[2];

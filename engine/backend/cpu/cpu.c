@@ -23,12 +23,12 @@ static const struct kernel cpu_kernels[OP_COUNT] = {
                  .release = cpu_conv_release},
     [OP_CONV_DX] = {.in = {FORMAT_NATIVE},
                     .out = {FORMAT_NATIVE},
-                    .prepare = cpu_conv_dx_prepare,
-                    .run = cpu_conv_dx,
+                    .prepare = cpu_conv_prepare,
+                    .run = cpu_conv,
                     .release = cpu_conv_release},
     [OP_CONV_DW] = {.in = {FORMAT_NATIVE},
                     .formats = cpu_conv_dw_formats,
-                    .prepare = cpu_conv_dw_prepare,
+                    .prepare = cpu_conv_prepare,
                     .run = cpu_conv_dw,
                     .release = cpu_conv_release},
     [OP_BN_ACT] = {.in = {[0] = FORMAT_NATIVE, [3] = FORMAT_NATIVE},
@@ -80,11 +80,11 @@ static const struct kernel cpu_kernels[OP_COUNT] = {
                          .run = cpu_token_linear,
                          .release = cpu_token_linear_release},
     [OP_TOKEN_LINEAR_DX] = {.formats = cpu_token_formats,
-                            .prepare = cpu_token_linear_dx_prepare,
-                            .run = cpu_token_linear_dx,
+                            .prepare = cpu_token_linear_prepare,
+                            .run = cpu_token_linear,
                             .release = cpu_token_linear_release},
     [OP_TOKEN_LINEAR_DW] = {.formats = cpu_token_formats,
-                            .prepare = cpu_token_linear_dw_prepare,
+                            .prepare = cpu_token_linear_prepare,
                             .workspace = cpu_token_sums_workspace,
                             .run = cpu_token_linear_dw,
                             .release = cpu_token_linear_release},
@@ -118,6 +118,29 @@ struct blocked blocked_of(const struct kernel_context *context, const struct val
                             .channels = shape->c,
                             .plane = (size_t)shape->h * (size_t)shape->w * (size_t)lanes,
                             .bf16 = value->dtype == DTYPE_BF16};
+}
+
+const struct cpu_role *cpu_role_of(const struct kernel_context *context) {
+    static const struct cpu_role role[] = {{DNN_FORWARD, 0, 1, CPU_OUT},
+                                           {DNN_BACKWARD_DATA, CPU_OUT, 1, 0},
+                                           {DNN_BACKWARD_WEIGHTS, 1, CPU_OUT, 0}};
+    enum opcode code = context->op->code;
+    if (code == OP_CONV || code == OP_TOKEN_LINEAR)
+        return &role[0];
+    return &role[code == OP_CONV_DX || code == OP_TOKEN_LINEAR_DX ? 1 : 2];
+}
+
+static void *pointer_of(const struct kernel_args *args, int i) {
+    return i == CPU_OUT ? args->out[0] : args->in[i];
+}
+
+struct dnn_pointers cpu_dnn_pointers(const struct kernel_args *args) {
+    const struct cpu_role *role = cpu_role_of(args->context);
+    return (struct dnn_pointers){.x = pointer_of(args, role->x),
+                                 .y = pointer_of(args, role->y),
+                                 .weight = pointer_of(args, role->weight),
+                                 .bias = args->in[2],
+                                 .workspace = args->workspace};
 }
 
 /* PLAIN is f32 in memory. */

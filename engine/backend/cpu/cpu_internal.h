@@ -53,10 +53,27 @@ static inline int blocked_width(const struct blocked *blocked, int block) {
     return rest < blocked->lanes ? rest : blocked->lanes;
 }
 
+/* What conv or token_linear, or one of their gradients, has where: an input, or CPU_OUT for its
+ * first output. */
+enum { CPU_OUT = OP_MAX_IN };
+struct cpu_role {
+    enum dnn_direction direction;
+    int x, weight, y;
+};
+const struct cpu_role *cpu_role_of(const struct kernel_context *context); /* By the opcode. */
+
+/* The operand at a place of a role. */
+static inline const struct value *cpu_operand(const struct kernel_context *context, int i) {
+    return i == CPU_OUT ? context_out(context, 0) : context_in(context, i);
+}
+
+/* The operands as oneDNN's primitive of the op wants them. */
+struct dnn_pointers cpu_dnn_pointers(const struct kernel_args *args);
+
 /* The kernels, named as in ops.def. */
 kernel_formats_fn cpu_conv_formats, cpu_conv_dw_formats;
-kernel_prepare_fn cpu_conv_prepare, cpu_conv_dx_prepare, cpu_conv_dw_prepare;
-kernel_run_fn cpu_conv, cpu_conv_dx, cpu_conv_dw, cpu_conv_refresh;
+kernel_prepare_fn cpu_conv_prepare; /* also of the gradients, as cpu_conv is of conv_dx */
+kernel_run_fn cpu_conv, cpu_conv_dw, cpu_conv_refresh;
 kernel_release_fn cpu_conv_release;
 
 kernel_workspace_fn cpu_bn_workspace;
@@ -84,10 +101,8 @@ kernel_run_fn cpu_layer_norm, cpu_layer_norm_bwd, cpu_gelu, cpu_gelu_bwd;
 kernel_run_fn cpu_residual, cpu_residual_bwd;
 kernel_workspace_fn cpu_attention_workspace, cpu_attention_bwd_workspace;
 kernel_run_fn cpu_attention, cpu_attention_bwd;
-kernel_prepare_fn cpu_token_linear_prepare, cpu_token_linear_dx_prepare;
-kernel_prepare_fn cpu_token_linear_dw_prepare;
-kernel_run_fn cpu_token_linear, cpu_token_linear_dx, cpu_token_linear_dw;
-kernel_run_fn cpu_token_linear_refresh;
+kernel_prepare_fn cpu_token_linear_prepare; /* as with conv */
+kernel_run_fn cpu_token_linear, cpu_token_linear_dw, cpu_token_linear_refresh;
 kernel_release_fn cpu_token_linear_release;
 
 /* sums[i] = sum of channel i of the op's first input, and the workspace that it takes. */

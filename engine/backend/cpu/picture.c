@@ -1,4 +1,4 @@
-#include "engine/backend/cpu/picture.h"
+#include "engine/backend/cpu/conv_way.h"
 
 #include "engine/base/mem.h"
 
@@ -13,29 +13,13 @@ struct picture {
     int threads;
 };
 
-bool picture_fits(const struct dnn_problem *problem) {
+static bool picture_fits(const struct dnn_problem *problem, const struct vec_kernels *vec) {
     enum { TAPS_MOST = 27 }; /* beyond, planes pay, and so does bf16 */
     const struct shape *w = &problem->weight;
+    (void)vec;
     return problem->direction == DNN_FORWARD && problem->x.layout == DNN_NHWC &&
            problem->y.dtype == DTYPE_F32 && problem->attr.groups == 1 && !problem->residual &&
            w->h * w->w * w->c <= TAPS_MOST;
-}
-
-struct picture *picture_create(const struct kernel_context *context) {
-    struct picture *it = xcalloc(1, sizeof *it);
-    const struct value *y = context_out(context, 0);
-    it->x = context_in(context, 0)->shape;
-    it->weight = context_in(context, 1)->shape;
-    it->attr = context->op->attr.conv;
-    it->y = blocked_of(context, y);
-    it->h = y->shape.h;
-    it->w = y->shape.w;
-    it->threads = context->device->threads;
-    return it;
-}
-
-void picture_free(struct picture *it) {
-    free(it);
 }
 
 /* Numbers of a window, of a line of x with its padding, and of the lines that a window needs. */
@@ -56,8 +40,20 @@ static size_t packed_floats(const struct picture *it) {
     return (size_t)(it->y.blocks * it->y.lanes) * (taps_of(it) + 1);
 }
 
-size_t picture_workspace_bytes(const struct picture *it) {
-    return (packed_floats(it) + (size_t)it->threads * lines_of(it)) * sizeof(float);
+static enum status picture_create(const struct kernel_context *context,
+                                  const struct dnn_problem *problem, void **state,
+                                  size_t *workspace_bytes, struct error *err) {
+    struct picture *it = *state = xcalloc(1, sizeof *it);
+    it->x = problem->x.shape;
+    it->weight = problem->weight;
+    it->attr = problem->attr;
+    it->y = blocked_of(context, context_out(context, 0));
+    it->h = problem->y.shape.h;
+    it->w = problem->y.shape.w;
+    it->threads = context->device->threads;
+    *workspace_bytes = (packed_floats(it) + (size_t)it->threads * lines_of(it)) * sizeof(float);
+    (void)err;
+    return STATUS_OK;
 }
 
 struct job {
@@ -119,7 +115,8 @@ static void run_lines(const void *context, int worker, int begin, int end) {
         run_line(job, lines, i / job->it->h, i % job->it->h);
 }
 
-void picture_run(struct picture *it, const struct kernel_args *args) {
+static void picture_run(void *state, const struct kernel_args *args) {
+    const struct picture *it = state;
     float *packed = args->workspace;
     struct job job = {.it = it,
                       .vec = cpu_of(args->context)->vec,
@@ -132,3 +129,6 @@ void picture_run(struct picture *it, const struct kernel_args *args) {
     parallel_run(it->threads, it->y.n * it->h, blocked_count(&it->y) * taps_of(it) / 64, run_lines,
                  &job);
 }
+
+const struct conv_way conv_picture = {
+    .fits = picture_fits, .create = picture_create, .run = picture_run, .free = free};

@@ -1,4 +1,4 @@
-#include "engine/backend/cpu/pointwise.h"
+#include "engine/backend/cpu/conv_way.h"
 
 #include "engine/base/mem.h"
 
@@ -28,11 +28,13 @@ struct pointwise {
     void *packed;           /* constant weights, or NULL */
 };
 
-bool pointwise_fits(const struct conv_attr *attr, struct shape weight, int lanes) {
-    int outputs = weight.n / attr->groups;
-    bool whole = outputs % lanes == 0 && weight.c % lanes == 0;
-    return weight.h == 1 && weight.w == 1 && attr->stride == 1 && attr->pad == 0 &&
-           attr->groups > 1 && weight.c > 1 && !whole;
+static bool pointwise_fits(const struct dnn_problem *problem, const struct vec_kernels *vec) {
+    const struct conv_attr *attr = &problem->attr;
+    const struct shape *weight = &problem->weight;
+    int outputs = weight->n / attr->groups;
+    bool whole = outputs % vec->lanes == 0 && weight->c % vec->lanes == 0;
+    return weight->h == 1 && weight->w == 1 && attr->stride == 1 && attr->pad == 0 &&
+           attr->groups > 1 && weight->c > 1 && !whole;
 }
 
 /* --- create --- */
@@ -59,31 +61,6 @@ static void lay_out(struct pointwise *it) {
     }
 }
 
-struct pointwise *pointwise_create(const struct kernel_context *context,
-                                   enum dnn_direction direction, struct shape weight) {
-    struct pointwise *it = xcalloc(1, sizeof *it);
-    bool sums = direction == DNN_BACKWARD_WEIGHTS;
-    it->direction = direction;
-    it->weight = weight;
-    it->groups = context->op->attr.conv.groups;
-    it->threads = context->device->threads;
-    it->lanes = cpu_of(context)->vec->lanes;
-    it->in = blocked_of(context, context_in(context, sums));
-    it->out = blocked_of(context, sums ? context_in(context, 0) : context_out(context, 0));
-    it->tile = it->in.n < it->threads ? SMALL_TILE : TILE;
-    it->dot = it->in.bf16 && !sums;
-    lay_out(it);
-    return it;
-}
-
-void pointwise_free(struct pointwise *it) {
-    if (!it)
-        return;
-    free(it->fan);
-    free(it->packed);
-    free(it);
-}
-
 static size_t packed_bytes(const struct pointwise *it) {
     return it->vectors * (size_t)it->lanes * (it->dot ? sizeof(uint16_t) : sizeof(float));
 }
@@ -100,10 +77,31 @@ static int chunks_of(const struct pointwise *it) {
     return it->in.n < CHUNKS ? it->in.n : CHUNKS;
 }
 
-size_t pointwise_workspace_bytes(const struct pointwise *it) {
-    if (it->direction == DNN_BACKWARD_WEIGHTS)
-        return packed_bytes(it) * (size_t)chunks_of(it);
-    return packed_bytes(it);
+static enum status pointwise_create(const struct kernel_context *context,
+                                    const struct dnn_problem *problem, void **state,
+                                    size_t *workspace_bytes, struct error *err) {
+    struct pointwise *it = *state = xcalloc(1, sizeof *it);
+    bool sums = problem->direction == DNN_BACKWARD_WEIGHTS;
+    it->direction = problem->direction;
+    it->weight = problem->weight;
+    it->groups = problem->attr.groups;
+    it->threads = context->device->threads;
+    it->lanes = cpu_of(context)->vec->lanes;
+    it->in = blocked_of(context, context_in(context, sums));
+    it->out = blocked_of(context, sums ? context_in(context, 0) : context_out(context, 0));
+    it->tile = it->in.n < it->threads ? SMALL_TILE : TILE;
+    it->dot = it->in.bf16 && !sums;
+    lay_out(it);
+    *workspace_bytes = packed_bytes(it) * (size_t)(sums ? chunks_of(it) : 1);
+    (void)err;
+    return STATUS_OK;
+}
+
+static void pointwise_free(void *state) {
+    struct pointwise *it = state;
+    free(it->fan);
+    free(it->packed);
+    free(it);
 }
 
 /* --- weights --- */
@@ -151,10 +149,11 @@ static void pack(const struct pointwise *it, const float *weight, void *packed) 
         }
 }
 
-void pointwise_refresh(struct pointwise *it, const float *weight) {
+static void pointwise_refresh(void *state, const struct kernel_args *args) {
+    struct pointwise *it = state;
     if (!it->packed)
         it->packed = xmalloc(packed_bytes(it));
-    pack(it, weight, it->packed);
+    pack(it, args->in[1], it->packed);
 }
 
 /* --- forward, and the gradient of x, which is the same with the weights turned round --- */
@@ -285,6 +284,13 @@ static void run_weights(struct pointwise *it, const struct kernel_args *args) {
     parallel_run(it->threads, it->weight.n, it->vectors * (size_t)it->lanes, gather, &job);
 }
 
-void pointwise_run(struct pointwise *it, const struct kernel_args *args) {
+static void pointwise_run(void *state, const struct kernel_args *args) {
+    struct pointwise *it = state;
     (it->direction == DNN_BACKWARD_WEIGHTS ? run_weights : run_data)(it, args);
 }
+
+const struct conv_way conv_pointwise = {.fits = pointwise_fits,
+                                        .create = pointwise_create,
+                                        .refresh = pointwise_refresh,
+                                        .run = pointwise_run,
+                                        .free = pointwise_free};

@@ -1,5 +1,4 @@
-#include "engine/backend/cpu/winograd.h"
-
+#include "engine/backend/cpu/conv_way.h"
 #include "engine/backend/cpu/kept.h"
 #include "engine/base/mem.h"
 
@@ -87,7 +86,7 @@ static bool suits_stride_2(const struct dnn_problem *problem) {
            problem->x.dtype == DTYPE_F32 && problem->y.dtype == DTYPE_F32;
 }
 
-bool winograd_fits(const struct kernel_context *context, const struct dnn_problem *problem) {
+static bool winograd_fits(const struct dnn_problem *problem, const struct vec_kernels *vec) {
     const struct shape *w = &problem->weight;
     const struct conv_attr *attr = &problem->attr;
     int least = w->c < w->n ? w->c : w->n;
@@ -95,7 +94,7 @@ bool winograd_fits(const struct kernel_context *context, const struct dnn_proble
         return false;
     if (attr->stride != 1 && !suits_stride_2(problem))
         return false;
-    return cpu_of(context)->vec->fma && least >= 16 && is_cached(problem) &&
+    return vec->fma && least >= 16 && is_cached(problem) &&
            cycles(problem) < direct_cycles(problem);
 }
 
@@ -174,22 +173,20 @@ static size_t forms_floats(const struct winograd *it) {
     return it->kept ? 0 : weight_floats(it);
 }
 
-size_t winograd_workspace_bytes(const struct winograd *it) {
-    return (forms_floats(it) + tiles_floats(it) * (size_t)it->threads) * sizeof(float);
+static enum status winograd_create(const struct kernel_context *context,
+                                   const struct dnn_problem *problem, void **state,
+                                   size_t *workspace_bytes, struct error *err) {
+    struct winograd *it = *state = describe(context, problem);
+    enum status status = STATUS_OK;
+    if (problem->constant_weight)
+        status = mem_alloc_large(&it->kept, weight_floats(it) * sizeof(float),
+                                 "weights of a convolution", err);
+    *workspace_bytes = (forms_floats(it) + tiles_floats(it) * (size_t)it->threads) * sizeof(float);
+    return status;
 }
 
-enum status winograd_create(struct winograd **out, const struct kernel_context *context,
-                            const struct dnn_problem *problem, struct error *err) {
-    struct winograd *it = *out = describe(context, problem);
-    if (!problem->constant_weight)
-        return STATUS_OK;
-    return mem_alloc_large(&it->kept, weight_floats(it) * sizeof(float), "weights of a convolution",
-                           err);
-}
-
-void winograd_free(struct winograd *it) {
-    if (!it)
-        return;
+static void winograd_free(void *state) {
+    struct winograd *it = state;
     kept_release(it->kept);
     free(it);
 }
@@ -453,12 +450,20 @@ static void run_weights(const struct winograd *it, const struct kernel_args *arg
     run_taps(&job, transform_sums);
 }
 
-void winograd_refresh(struct winograd *it, struct device *device, const float *weight) {
-    struct job job = {.it = it, .vec = it->vec, .weight = weight, .forms = it->kept};
+static void winograd_refresh(void *state, const struct kernel_args *args) {
+    struct winograd *it = state;
+    struct job job = {.it = it, .vec = it->vec, .weight = args->in[1], .forms = it->kept};
     run_taps(&job, transform_weights);
-    it->kept = kept_share(device, it->kept, weight_floats(it) * sizeof(float));
+    it->kept = kept_share(args->context->device, it->kept, weight_floats(it) * sizeof(float));
 }
 
-void winograd_run(struct winograd *it, const struct kernel_args *args) {
+static void winograd_run(void *state, const struct kernel_args *args) {
+    const struct winograd *it = state;
     (it->direction == DNN_BACKWARD_WEIGHTS ? run_weights : run_data)(it, args);
 }
+
+const struct conv_way conv_winograd = {.fits = winograd_fits,
+                                       .create = winograd_create,
+                                       .refresh = winograd_refresh,
+                                       .run = winograd_run,
+                                       .free = winograd_free};

@@ -2,9 +2,7 @@
  * No convolution of any network may run in oneDNN's reference code, which is a hundred times
  * slower: it is what one gets for a layout that the fast code does not know.
  */
-#include "engine/backend/cpu/dnn.h"
-#include "engine/backend/cpu/parallel.h"
-#include "engine/backend/cpu/pointwise.h"
+#include "engine/backend/cpu/conv_way.h"
 #include "engine/model/network.h"
 #include "tests/support/t.h"
 
@@ -95,6 +93,8 @@ static void check_layer(struct dnn *dnn, const struct layer *layer, enum dtype d
 }
 
 static void test_fast_code(void) {
+    const struct dnn_features features = dnn_features();
+    const struct vec_kernels *vec = vec_choose(features.avx2, features.avx512, features.bf16);
     struct dnn *dnn = NULL;
     if (dnn_open(&dnn, NULL)) {
         T_FAIL("oneDNN does not open");
@@ -104,10 +104,11 @@ static void test_fast_code(void) {
     for (const struct architecture *architecture = zoo; architecture->name; architecture++)
         add_network(architecture);
     for (int i = 0; i < n_layers; i++) {
-        if (pointwise_fits(&layers[i].attr, layers[i].weight, dnn_features().avx512 ? 16 : 8))
+        struct dnn_problem problem = problem_of(&layers[i], DNN_FORWARD, DTYPE_F32);
+        if (conv_pointwise.fits(&problem, vec))
             continue; /* not oneDNN's */
         check_layer(dnn, &layers[i], DTYPE_F32);
-        if (dnn_features().bf16)
+        if (features.bf16)
             check_layer(dnn, &layers[i], DTYPE_BF16);
     }
     dnn_close(dnn);

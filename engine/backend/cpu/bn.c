@@ -29,7 +29,7 @@ struct job {
     struct vec_norm norm;
     int chunks;
     double *part; /* [blocks][chunks][2][lanes]: of each chunk mean and square sum, or two sums */
-    float *by_channel; /* [5][blocks lanes]: mean, scale, beta, mean_g, slope */
+    float *mean, *scale, *beta, *mean_g, *slope; /* norm's, to be written: [blocks lanes] */
 };
 
 static int chunks_of(int n) {
@@ -60,14 +60,17 @@ static struct job job_of(const struct kernel_args *args, const struct value *x) 
     size_t channels = blocked_channels(&job.blocked);
     job.chunks = chunks_of(job.blocked.n);
     job.part = args->workspace;
-    job.by_channel = (float *)(job.part + part_count(&job.blocked));
-    memset(job.by_channel, 0, 5 * channels * sizeof(float));
-    job.norm.mean = job.by_channel;
-    job.norm.scale = job.by_channel + channels;
-    job.norm.beta = job.by_channel + 2 * channels;
-    job.norm.mean_g = job.by_channel + 3 * channels;
-    job.norm.slope = job.by_channel + 4 * channels;
+    job.norm.mean = job.mean = (float *)(job.part + part_count(&job.blocked));
+    job.norm.scale = job.scale = job.mean + channels;
+    job.norm.beta = job.beta = job.scale + channels;
+    job.norm.mean_g = job.mean_g = job.beta + channels;
+    job.norm.slope = job.slope = job.mean_g + channels;
+    memset(job.mean, 0, 5 * channels * sizeof(float));
     return job;
+}
+
+static double inverse_deviation(const struct job *job, float var) {
+    return 1 / sqrt((double)var + (double)job->args->context->op->attr.norm.eps);
 }
 
 static void finish_block(const struct job *job, int block) {
@@ -160,20 +163,14 @@ static void combine_moments(const struct job *job, int channel, float *mean, flo
     *var = (float)(square / total / ((double)job->blocked.plane / lanes));
 }
 
-static double inverse_deviation(float var, float eps) {
-    return 1 / sqrt((double)var + (double)eps);
-}
-
 static void finish_moments(const struct job *job, int c) {
     const struct kernel_args *args = job->args;
     const float *gamma = args->in[1], *beta = args->in[2];
     float *mean = args->out[1], *var = args->out[2];
-    size_t channels = blocked_channels(&job->blocked);
     combine_moments(job, c, &mean[c], &var[c]);
-    job->by_channel[c] = mean[c];
-    job->by_channel[channels + (size_t)c] =
-        (float)((double)gamma[c] * inverse_deviation(var[c], args->context->op->attr.norm.eps));
-    job->by_channel[2 * channels + (size_t)c] = beta[c];
+    job->mean[c] = mean[c];
+    job->scale[c] = (float)((double)gamma[c] * inverse_deviation(job, var[c]));
+    job->beta[c] = beta[c];
 }
 
 void cpu_bn_act(const struct kernel_args *args) {
@@ -216,12 +213,12 @@ static void finish_sums(const struct job *job, int c) {
     float *dgamma = args->out[1], *dbeta = args->out[2];
     size_t channels = blocked_channels(&job->blocked);
     double count = (double)blocked_count(&job->blocked) / (double)channels, sum[2];
-    double inverse = inverse_deviation(var[c], args->context->op->attr.norm.eps);
+    double inverse = inverse_deviation(job, var[c]);
     combine_sums(job, c, sum);
     dbeta[c] = (float)sum[0];
     dgamma[c] = (float)(sum[1] * inverse);
-    job->by_channel[3 * channels + (size_t)c] = (float)(sum[0] / count);
-    job->by_channel[4 * channels + (size_t)c] = (float)(sum[1] * inverse * inverse / count);
+    job->mean_g[c] = (float)(sum[0] / count);
+    job->slope[c] = (float)(sum[1] * inverse * inverse / count);
 }
 
 static enum vec_gate gate_of(const struct kernel_args *args) {
@@ -231,10 +228,8 @@ static enum vec_gate gate_of(const struct kernel_args *args) {
 }
 
 void cpu_bn_act_bwd(const struct kernel_args *args) {
-    const struct norm_attr *attr = &args->context->op->attr.norm;
     struct job job = job_of(args, context_in(args->context, 2));
     const float *gamma = args->in[4], *beta = args->in[5], *mean = args->in[6], *var = args->in[7];
-    size_t channels = blocked_channels(&job.blocked);
     job.measure = chunk_sums;
     job.finish = finish_sums;
     job.write = job.vec->norm_dx[job.blocked.bf16];
@@ -244,13 +239,12 @@ void cpu_bn_act_bwd(const struct kernel_args *args) {
     job.norm.y = args->in[3];
     job.norm.dx = args->out[0];
     job.norm.dresidual = args->out[3];
-    job.norm.act = attr->act;
+    job.norm.act = args->context->op->attr.norm.act;
     job.norm.gate = gate_of(args);
     for (int c = 0; c < job.blocked.channels; c++) {
-        job.by_channel[c] = mean[c];
-        job.by_channel[channels + (size_t)c] =
-            (float)((double)gamma[c] * inverse_deviation(var[c], attr->eps));
-        job.by_channel[2 * channels + (size_t)c] = beta[c];
+        job.mean[c] = mean[c];
+        job.scale[c] = (float)((double)gamma[c] * inverse_deviation(&job, var[c]));
+        job.beta[c] = beta[c];
     }
     run(&job);
 }

@@ -162,6 +162,13 @@ void device_close(struct device *device); /* Zeroed or open. */
 MUST_CHECK enum status device_check_precision(const struct device *device, enum precision precision,
                                               struct error *err);
 
+/* Memory and waiting of a backend that computes on the host: runs are over when they return. */
+backend_alloc_fn host_alloc;
+backend_free_fn host_free;
+backend_copy_fn host_copy;
+backend_fill_fn host_fill;
+backend_synchronize_fn host_synchronize;
+
 /* Bytes of a value in the PLAIN format (bf16 is stored as f32 there), and its element i. */
 size_t plain_bytes(const struct value *value);
 double plain_element(enum dtype dtype, const void *data, int64_t i);

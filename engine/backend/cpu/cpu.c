@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 extern const struct backend backend_ref, backend_cpu;
@@ -205,33 +204,10 @@ static void wish_large_pages(void *block, size_t bytes) {
 
 static enum status cpu_alloc(struct device *device, void **out, size_t bytes, const char *what,
                              struct error *err) {
-    enum status status = mem_alloc_large(out, bytes, what, err);
-    (void)device;
+    enum status status = host_alloc(device, out, bytes, what, err);
     if (!status)
         wish_large_pages(*out, bytes);
     return status;
-}
-
-static void cpu_free(struct device *device, void *ptr) {
-    (void)device;
-    mem_free_large(ptr);
-}
-
-static void cpu_copy(struct device *device, void *to, const void *from, size_t bytes) {
-    (void)device;
-    memcpy(to, from, bytes);
-}
-
-static void cpu_fill(struct device *device, void *ptr, int byte, size_t bytes) {
-    (void)device;
-    memset(ptr, byte, bytes);
-}
-
-/* Runs are over when they return. */
-static enum status cpu_synchronize(struct device *device, struct error *err) {
-    (void)device;
-    (void)err;
-    return STATUS_OK;
 }
 
 static size_t cpu_native_bytes(const struct device *device, const struct value *value) {
@@ -248,11 +224,11 @@ const struct backend backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .alloc = cpu_alloc,
-    .free = cpu_free,
-    .upload = cpu_copy,
-    .download = cpu_copy,
-    .fill = cpu_fill,
-    .synchronize = cpu_synchronize,
+    .free = host_free,
+    .upload = host_copy,
+    .download = host_copy,
+    .fill = host_fill,
+    .synchronize = host_synchronize,
     .merge = cpu_merge,
     .check = cpu_check,
     .native_bytes = cpu_native_bytes,

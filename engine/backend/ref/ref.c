@@ -1,9 +1,6 @@
 #include "engine/backend/ref/ref_internal.h"
 
-#include "engine/base/mem.h"
-
 #include <stdio.h>
-#include <string.h>
 
 static const struct kernel ref_kernels[OP_COUNT] = {
     [OP_GATHER] = {.run = ref_gather},
@@ -62,44 +59,17 @@ static void ref_close(struct device *device) {
     (void)device;
 }
 
-static enum status ref_alloc(struct device *device, void **out, size_t bytes, const char *what,
-                             struct error *err) {
-    (void)device;
-    return mem_alloc_large(out, bytes, what, err);
-}
-
-static void ref_free(struct device *device, void *ptr) {
-    (void)device;
-    mem_free_large(ptr);
-}
-
-static void ref_copy(struct device *device, void *to, const void *from, size_t bytes) {
-    (void)device;
-    memcpy(to, from, bytes);
-}
-
-static void ref_fill(struct device *device, void *ptr, int byte, size_t bytes) {
-    (void)device;
-    memset(ptr, byte, bytes);
-}
-
-static enum status ref_synchronize(struct device *device, struct error *err) {
-    (void)device;
-    (void)err;
-    return STATUS_OK;
-}
-
 const struct backend backend_ref = {
     .name = "ref",
     .sentence = "plain C on one thread, with sums in double: slow, and what others are held to",
     .host = true,
     .open = ref_open,
     .close = ref_close,
-    .alloc = ref_alloc,
-    .free = ref_free,
-    .upload = ref_copy,
-    .download = ref_copy,
-    .fill = ref_fill,
-    .synchronize = ref_synchronize,
+    .alloc = host_alloc,
+    .free = host_free,
+    .upload = host_copy,
+    .download = host_copy,
+    .fill = host_fill,
+    .synchronize = host_synchronize,
     .kernels = ref_kernels,
 };

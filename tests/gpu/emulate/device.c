@@ -51,33 +51,6 @@ static enum status emulated_open(struct device *device, struct error *err) {
     return status;
 }
 
-static enum status emulated_alloc(struct device *device, void **out, size_t bytes, const char *what,
-                                  struct error *err) {
-    (void)device;
-    return mem_alloc_large(out, bytes, what, err);
-}
-
-static void emulated_free(struct device *device, void *ptr) {
-    (void)device;
-    mem_free_large(ptr);
-}
-
-static void emulated_copy(struct device *device, void *to, const void *from, size_t bytes) {
-    (void)device;
-    memcpy(to, from, bytes);
-}
-
-static void emulated_fill(struct device *device, void *ptr, int byte, size_t bytes) {
-    (void)device;
-    memset(ptr, byte, bytes);
-}
-
-static enum status emulated_synchronize(struct device *device, struct error *err) {
-    (void)device;
-    (void)err;
-    return STATUS_OK;
-}
-
 static void emulated_steps(struct device *device, const struct step *steps, int count) {
     struct emulated *emulated = device->state;
     memcpy(emulated->step, steps, (size_t)count * sizeof *steps);
@@ -115,12 +88,12 @@ static const struct backend backend_emulated = {
     .tf32 = true,
     .open = emulated_open,
     .close = emulated_close,
-    .alloc = emulated_alloc,
-    .free = emulated_free,
-    .upload = emulated_copy,
-    .download = emulated_copy,
-    .fill = emulated_fill,
-    .synchronize = emulated_synchronize,
+    .alloc = host_alloc,
+    .free = host_free,
+    .upload = host_copy,
+    .download = host_copy,
+    .fill = host_fill,
+    .synchronize = host_synchronize,
     .steps = emulated_steps,
     .slot = emulated_slot,
     .capture_begin = emulated_capture_begin,

@@ -47,7 +47,7 @@ static size_t scores_of(const struct job *job, int pictures) {
     return (size_t)pictures * (size_t)it->heads * (size_t)it->queries * (size_t)it->tokens;
 }
 
-static void attend(const void *context, int worker, int begin, int end) {
+static void attend(const void *context, int begin, int end) {
     const struct job *job = context;
     int queries = job->attention.queries;
     for (int i = begin; i < end; i++) {
@@ -57,7 +57,7 @@ static void attend(const void *context, int worker, int begin, int end) {
                                          .end = end_of_piece < queries ? end_of_piece : queries,
                                          .fresh = i == begin || piece == 0};
         job->vec->attention[job->bf16](&job->attention, &some,
-                                       job->scratch + (size_t)worker * job->floats);
+                                       job->scratch + parallel_worker() * job->floats);
     }
 }
 
@@ -71,11 +71,11 @@ void cpu_attention(const struct kernel_args *args) {
                  scores_of(&job, y->shape.n), attend, &job);
 }
 
-static void differentiate(const void *context, int worker, int begin, int end) {
+static void differentiate(const void *context, int begin, int end) {
     const struct job *job = context;
     for (int head = begin; head < end; head++)
         job->vec->attention_bwd[job->bf16](&job->attention, head,
-                                           job->scratch + (size_t)worker * job->floats);
+                                           job->scratch + parallel_worker() * job->floats);
 }
 
 void cpu_attention_bwd(const struct kernel_args *args) {

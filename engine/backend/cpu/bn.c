@@ -85,9 +85,8 @@ static void write_plane(const struct job *job, int block, int n) {
 }
 
 /* Backwards in the second pass: what was read last is found first. */
-static void run_blocks(const void *context, int worker, int begin, int end) {
+static void run_blocks(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     for (int block = begin; block < end; block++) {
         for (int chunk = 0; chunk < job->chunks; chunk++)
             job->measure(job, block, chunk);
@@ -97,16 +96,14 @@ static void run_blocks(const void *context, int worker, int begin, int end) {
     }
 }
 
-static void measure_chunks(const void *context, int worker, int begin, int end) {
+static void measure_chunks(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     for (int i = begin; i < end; i++)
         job->measure(job, job->first + i / job->chunks, i % job->chunks);
 }
 
-static void write_planes(const void *context, int worker, int begin, int end) {
+static void write_planes(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     for (int i = begin; i < end; i++)
         write_plane(job, job->first + i / job->blocked.n, i % job->blocked.n);
 }

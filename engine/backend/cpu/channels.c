@@ -117,7 +117,7 @@ static void move_tile(const struct job *job, const struct tile *tile) {
         }
 }
 
-static void move_tiles(const void *context, int worker, int begin, int end) {
+static void move_tiles(const void *context, int begin, int end) {
     const struct job *job = context;
     size_t most = (size_t)job->groups * job->lanes;
     for (int i = begin; i < end; i++) {
@@ -125,7 +125,7 @@ static void move_tiles(const void *context, int worker, int begin, int end) {
         struct tile tile = {.n = i / job->tiles,
                             .first = first,
                             .end = first + (rest < most ? rest : most),
-                            .rows = job->rows + (size_t)worker * tile_rows(job) * job->lanes};
+                            .rows = job->rows + parallel_worker() * tile_rows(job) * job->lanes};
         move_tile(job, &tile);
     }
 }

@@ -38,10 +38,9 @@ static int width_at(const struct planes *planes, int item) {
     return blocked_width(&planes->blocked, item % planes->blocked.blocks);
 }
 
-static void add_planes(const void *context, int worker, int begin, int end) {
+static void add_planes(const void *context, int begin, int end) {
     const struct planes *it = context;
     size_t plane = it->blocked.plane;
-    (void)worker;
     it->vec->add[it->blocked.bf16](it->a, it->b, it->y, (size_t)begin * plane,
                                    (size_t)(end - begin) * plane);
 }
@@ -54,9 +53,8 @@ void cpu_add(const struct kernel_args *args) {
     for_planes(args, &planes, add_planes);
 }
 
-static void pool_planes(const void *context, int worker, int begin, int end) {
+static void pool_planes(const void *context, int begin, int end) {
     const struct planes *it = context;
-    (void)worker;
     for (int i = begin; i < end; i++) {
         float mean[VEC_MAX_LANES], *out = (float *)it->plain + plain_at(it, i, 1);
         it->vec->pool_mean[it->blocked.bf16](it->a, (size_t)i * it->blocked.plane,
@@ -73,11 +71,10 @@ void cpu_global_pool(const struct kernel_args *args) {
     for_planes(args, &planes, pool_planes);
 }
 
-static void fill_planes(const void *context, int worker, int begin, int end) {
+static void fill_planes(const void *context, int begin, int end) {
     const struct planes *it = context;
     size_t plane = it->blocked.plane, count = plane / (size_t)it->blocked.lanes;
     float pixels = (float)count;
-    (void)worker;
     for (int i = begin; i < end; i++) {
         float value[VEC_MAX_LANES] = {0}, *in = (float *)it->plain + plain_at(it, i, 1);
         for (int lane = 0; lane < width_at(it, i); lane++)
@@ -100,20 +97,18 @@ static struct vec_pixels pixels_of(const struct planes *planes, int item) {
                                width_at(planes, item), planes->plain_bf16};
 }
 
-static void block_planes(const void *context, int worker, int begin, int end) {
+static void block_planes(const void *context, int begin, int end) {
     const struct planes *it = context;
     size_t plane = it->blocked.plane;
-    (void)worker;
     for (int i = begin; i < end; i++) {
         struct vec_pixels pixels = pixels_of(it, i);
         it->vec->block_in[it->blocked.bf16](&pixels, it->y, (size_t)i * plane, plane);
     }
 }
 
-static void unblock_planes(const void *context, int worker, int begin, int end) {
+static void unblock_planes(const void *context, int begin, int end) {
     const struct planes *it = context;
     size_t plane = it->blocked.plane;
-    (void)worker;
     for (int i = begin; i < end; i++) {
         struct vec_pixels pixels = pixels_of(it, i);
         it->vec->block_out[it->blocked.bf16](&pixels, it->a, (size_t)i * plane, plane);
@@ -164,12 +159,11 @@ enum status cpu_normalize_prepare(const struct kernel_context *context, void **s
     return STATUS_OK;
 }
 
-static void normalize_pictures(const void *context, int worker, int begin, int end) {
+static void normalize_pictures(const void *context, int begin, int end) {
     const struct normalize_job *job = context;
     size_t channels = (size_t)job->channels, first = (size_t)begin * job->pixels * channels;
     const uint8_t *x = job->x + first;
     float *y = job->y + first;
-    (void)worker;
     for (size_t i = 0; i < (size_t)(end - begin) * job->pixels; i++)
         for (size_t c = 0; c < channels; c++)
             *y++ = job->table->of[c][*x++];

@@ -29,9 +29,8 @@ static struct job job_of(const struct kernel_args *args, const struct value *tok
                         .bf16 = tokens->dtype == DTYPE_BF16};
 }
 
-static void embed_pictures(const void *context, int worker, int begin, int end) {
+static void embed_pictures(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     for (int n = begin; n < end; n++)
         job->vec->embed[job->bf16](&job->embed, n);
 }
@@ -50,17 +49,15 @@ void cpu_embed(const struct kernel_args *args) {
                  embed_pictures, &job);
 }
 
-static void split_pictures(const void *context, int worker, int begin, int end) {
+static void split_pictures(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     for (int n = begin; n < end; n++)
         job->vec->embed_bwd[job->bf16](&job->embed, n);
 }
 
-static void sum_tokens(const void *context, int worker, int begin, int end) {
+static void sum_tokens(const void *context, int begin, int end) {
     const struct job *job = context;
     size_t channels = (size_t)job->embed.channels;
-    (void)worker;
     for (int t = begin; t < end; t++) {
         float *sum = t ? job->dposition + (size_t)(t - 1) * channels : job->dclass;
         job->vec->embed_sums[job->bf16](&job->embed, t, sum);

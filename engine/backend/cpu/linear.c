@@ -19,16 +19,14 @@ static int cut_end(int cut, int count) {
     return cut * CUT < count ? cut * CUT : count;
 }
 
-static void run_columns(const void *context, int worker, int begin, int end) {
+static void run_columns(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     (job->by_dot ? job->vec->product_by_dot : job->vec->product)(
         &job->product, 0, job->rows, begin * CUT, cut_end(end, job->columns));
 }
 
-static void run_rows(const void *context, int worker, int begin, int end) {
+static void run_rows(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     (job->by_dot ? job->vec->product_by_dot : job->vec->product)(
         &job->product, begin * CUT, cut_end(end, job->rows), 0, job->columns);
 }

@@ -38,9 +38,8 @@ size_t cpu_clip_norm_workspace(const struct kernel_context *context) {
     return (size_t)stretches(count_of(context)) * sizeof(double);
 }
 
-static void sum_squares(const void *context, int worker, int begin, int end) {
+static void sum_squares(const void *context, int begin, int end) {
     const struct norm_job *job = context;
-    (void)worker;
     for (int i = begin; i < end; i++)
         job->squares[i] =
             job->vec->squares(job->gradient, (size_t)i * STRETCH, stretch_end(i + 1, job->count));
@@ -67,9 +66,8 @@ struct sgd_job {
     size_t count;
 };
 
-static void sgd_stretches(const void *context, int worker, int begin, int end) {
+static void sgd_stretches(const void *context, int begin, int end) {
     const struct sgd_job *job = context;
-    (void)worker;
     job->vec->sgd(&job->sgd, (size_t)begin * STRETCH, stretch_end(end, job->count));
 }
 
@@ -97,9 +95,8 @@ struct adamw_job {
     size_t count;
 };
 
-static void adamw_stretches(const void *context, int worker, int begin, int end) {
+static void adamw_stretches(const void *context, int begin, int end) {
     const struct adamw_job *job = context;
-    (void)worker;
     job->vec->adamw(&job->adamw, (size_t)begin * STRETCH, stretch_end(end, job->count));
 }
 

@@ -36,6 +36,10 @@ void parallel_set_threads(int threads) {
     omp_set_num_threads(threads);
 }
 
+size_t parallel_worker(void) {
+    return (size_t)omp_get_thread_num();
+}
+
 static void count_team(void *data) {
     if (omp_get_thread_num() == 0)
         *(int *)data = omp_get_num_threads();
@@ -56,13 +60,13 @@ static void run_range(void *data) {
     int worker = omp_get_thread_num(), team = omp_get_num_threads();
     int begin = begin_of(job, worker, team), end = begin_of(job, worker + 1, team);
     if (begin < end)
-        job->run(job->context, worker, begin, end);
+        job->run(job->context, begin, end);
 }
 
-static void run_rest(const struct job *job, struct range *range, int worker) {
+static void run_rest(const struct job *job, struct range *range) {
     int i;
     while ((i = atomic_fetch_add_explicit(&range->next, 1, memory_order_relaxed)) < range->end)
-        job->run(job->context, worker, i, i + 1);
+        job->run(job->context, i, i + 1);
 }
 
 /* Its own range first: what lies there is in its cache. */
@@ -70,7 +74,7 @@ static void run_shared(void *data) {
     const struct shared_job *shared = data;
     int worker = omp_get_thread_num();
     for (int i = 0; i < shared->ranges; i++)
-        run_rest(&shared->job, &shared->range[(worker + i) % shared->ranges], worker);
+        run_rest(&shared->job, &shared->range[(worker + i) % shared->ranges]);
 }
 
 static bool pays(int threads, int items, size_t elements) {
@@ -80,7 +84,7 @@ static bool pays(int threads, int items, size_t elements) {
 void parallel_run(int threads, int items, size_t elements, parallel_task_fn *run,
                   const void *context) {
     if (!pays(threads, items, elements)) {
-        run(context, 0, 0, items);
+        run(context, 0, items);
         return;
     }
     struct job job = {run, context, items};
@@ -90,7 +94,7 @@ void parallel_run(int threads, int items, size_t elements, parallel_task_fn *run
 void parallel_share(int threads, int items, size_t elements, parallel_task_fn *run,
                     const void *context) {
     if (!pays(threads, items, elements)) {
-        run(context, 0, 0, items);
+        run(context, 0, items);
         return;
     }
     struct range range[PARALLEL_MAX_THREADS];

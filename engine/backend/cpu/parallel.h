@@ -12,8 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Works on items begin..end-1; worker is 0..threads-1. */
-typedef void parallel_task_fn(const void *context, int worker, int begin, int end);
+/* Works on items begin..end-1. */
+typedef void parallel_task_fn(const void *context, int begin, int end);
+
+/* Which of a loop's threads this one is: 0..threads-1. For its share of scratch memory. */
+size_t parallel_worker(void);
 
 /* Sets how many threads oneDNN takes when this thread calls it. */
 void parallel_set_threads(int threads);

@@ -108,9 +108,9 @@ static void run_line(const struct job *job, float *lines, int n, int h) {
     }
 }
 
-static void run_lines(const void *context, int worker, int begin, int end) {
+static void run_lines(const void *context, int begin, int end) {
     const struct job *job = context;
-    float *lines = job->lines + (size_t)worker * lines_of(job->it);
+    float *lines = job->lines + parallel_worker() * lines_of(job->it);
     for (int i = begin; i < end; i++)
         run_line(job, lines, i / job->it->h, i % job->it->h);
 }

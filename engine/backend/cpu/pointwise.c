@@ -195,10 +195,9 @@ static void run_tile(const struct job *job, int n, int tile) {
     }
 }
 
-static void run_tiles(const void *context, int worker, int begin, int end) {
+static void run_tiles(const void *context, int begin, int end) {
     const struct job *job = context;
     int tiles = tiles_of(job->it);
-    (void)worker;
     for (int i = begin; i < end; i++)
         run_tile(job, i / tiles, i % tiles);
 }
@@ -242,11 +241,10 @@ static void sum_picture(const struct sum_job *job, int n, float *sums) {
     }
 }
 
-static void sum_chunks(const void *context, int worker, int begin, int end) {
+static void sum_chunks(const void *context, int begin, int end) {
     const struct sum_job *job = context;
     const struct pointwise *it = job->it;
     int chunks = chunks_of(it);
-    (void)worker;
     for (int chunk = begin; chunk < end; chunk++) {
         float *sums = job->sums + (size_t)chunk * it->vectors * (size_t)it->lanes;
         memset(sums, 0, packed_bytes(it));
@@ -256,12 +254,11 @@ static void sum_chunks(const void *context, int worker, int begin, int end) {
 }
 
 /* Chunks are put together in order. */
-static void gather(const void *context, int worker, int begin, int end) {
+static void gather(const void *context, int begin, int end) {
     const struct sum_job *job = context;
     const struct pointwise *it = job->it;
     size_t stride = it->vectors * (size_t)it->lanes;
     int chunks = chunks_of(it), out, in;
-    (void)worker;
     for (int k = begin; k < end; k++)
         for (int i = 0; i < it->weight.c; i++) {
             float sum = 0;

@@ -31,9 +31,8 @@ static void for_planes(const struct kernel_args *args, const struct job *job,
                  task, job);
 }
 
-static void pool_planes(const void *context, int worker, int begin, int end) {
+static void pool_planes(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     for (int i = begin; i < end; i++)
         job->vec->pool[job->x.bf16](&job->pool, (size_t)i * job->x.plane, (size_t)i * job->y.plane);
 }
@@ -50,10 +49,10 @@ size_t cpu_pool_bwd_workspace(const struct kernel_context *context) {
     return (size_t)context->device->threads * x.plane * sizeof(float);
 }
 
-static void spread_planes(const void *context, int worker, int begin, int end) {
+static void spread_planes(const void *context, int begin, int end) {
     const struct job *job = context;
     struct vec_pool pool = job->pool;
-    pool.sum = job->sums + (size_t)worker * job->x.plane;
+    pool.sum = job->sums + parallel_worker() * job->x.plane;
     for (int i = begin; i < end; i++)
         job->vec->pool_dx[job->x.bf16](&pool, (size_t)i * job->x.plane, (size_t)i * job->y.plane);
 }

@@ -18,10 +18,9 @@ size_t cpu_scale_act_workspace(const struct kernel_context *context) {
     return 3 * blocked_channels(&blocked) * sizeof(float);
 }
 
-static void scale_planes(const void *context, int worker, int begin, int end) {
+static void scale_planes(const void *context, int begin, int end) {
     const struct job *job = context;
     const struct blocked *blocked = &job->blocked;
-    (void)worker;
     for (int i = begin; i < end; i++)
         job->vec->norm_apply[blocked->bf16](&job->norm, (size_t)i * blocked->plane, blocked->plane,
                                             i % blocked->blocks * blocked->lanes);
@@ -71,9 +70,8 @@ static void sum_block(const struct sum_job *job, int block) {
         job->dbias[block * blocked->lanes + lane] = (float)(sum[lane] * (double)pixels);
 }
 
-static void sum_blocks(const void *context, int worker, int begin, int end) {
+static void sum_blocks(const void *context, int begin, int end) {
     const struct sum_job *job = context;
-    (void)worker;
     for (int block = begin; block < end; block++)
         sum_block(job, block);
 }

@@ -64,9 +64,8 @@ static void run_stretches(const struct kernel_args *args, const struct stretches
 
 /* --- layer norm --- */
 
-static void norm_stretches(const void *context, int worker, int begin, int end) {
+static void norm_stretches(const void *context, int begin, int end) {
     const struct stretches *it = context;
-    (void)worker;
     it->vec->layer_norm(it->what, (size_t)stretch_end(it, begin), (size_t)stretch_end(it, end));
 }
 
@@ -92,9 +91,8 @@ size_t cpu_layer_norm_bwd_workspace(const struct kernel_context *context) {
     return (size_t)stretches_of(x) * 2 * (size_t)x->shape.c * sizeof(float);
 }
 
-static void norm_bwd_stretches(const void *context, int worker, int begin, int end) {
+static void norm_bwd_stretches(const void *context, int begin, int end) {
     const struct stretches *it = context;
-    (void)worker;
     for (int s = begin; s < end; s++)
         it->vec->layer_norm_bwd(it->what, (size_t)stretch_end(it, s),
                                 (size_t)stretch_end(it, s + 1), clear_sums(it, s));
@@ -145,9 +143,8 @@ static struct vec_residual residual_of(const struct kernel_args *args) {
                                  .channels = shape.c};
 }
 
-static void residual_stretches(const void *context, int worker, int begin, int end) {
+static void residual_stretches(const void *context, int begin, int end) {
     const struct stretches *it = context;
-    (void)worker;
     it->vec->residual[it->bf16](it->what, stretch_end(it, begin), stretch_end(it, end));
 }
 
@@ -163,10 +160,9 @@ void cpu_residual(const struct kernel_args *args) {
     run_stretches(args, &it, residual_stretches);
 }
 
-static void residual_bwd_stretches(const void *context, int worker, int begin, int end) {
+static void residual_bwd_stretches(const void *context, int begin, int end) {
     const struct stretches *it = context;
     const struct vec_residual *residual = it->what;
-    (void)worker;
     for (int s = begin; s < end; s++)
         it->vec->residual_bwd[it->bf16](residual, stretch_end(it, s), stretch_end(it, s + 1),
                                         residual->scale ? clear_sums(it, s) : NULL);
@@ -195,9 +191,8 @@ size_t cpu_token_sums_workspace(const struct kernel_context *context) {
     return (size_t)stretches_of(x) * (size_t)x->shape.c * sizeof(float);
 }
 
-static void sum_stretches(const void *context, int worker, int begin, int end) {
+static void sum_stretches(const void *context, int begin, int end) {
     const struct stretches *it = context;
-    (void)worker;
     for (int s = begin; s < end; s++)
         it->vec->token_sums[it->bf16](it->what, (int)it->width, stretch_end(it, s),
                                       stretch_end(it, s + 1), it->sums + (size_t)s * it->width);
@@ -238,27 +233,23 @@ static void run_elements(const struct kernel_args *args, const struct elements *
     parallel_run(args->context->device->threads, pieces, it->count, task, it);
 }
 
-static void gelu_pieces(const void *context, int worker, int begin, int end) {
+static void gelu_pieces(const void *context, int begin, int end) {
     const struct elements *it = context;
-    (void)worker;
     it->vec->gelu[it->bf16](it->x, it->y, piece_end(it, begin), piece_end(it, end));
 }
 
-static void gelu_bwd_pieces(const void *context, int worker, int begin, int end) {
+static void gelu_bwd_pieces(const void *context, int begin, int end) {
     const struct elements *it = context;
-    (void)worker;
     it->vec->gelu_bwd[it->bf16](it->dy, it->x, it->y, piece_end(it, begin), piece_end(it, end));
 }
 
-static void bf16_pieces(const void *context, int worker, int begin, int end) {
+static void bf16_pieces(const void *context, int begin, int end) {
     const struct elements *it = context;
-    (void)worker;
     it->vec->to_bf16(it->x, it->y, piece_end(it, begin), piece_end(it, end));
 }
 
-static void f32_pieces(const void *context, int worker, int begin, int end) {
+static void f32_pieces(const void *context, int begin, int end) {
     const struct elements *it = context;
-    (void)worker;
     it->vec->to_f32(it->x, it->y, piece_end(it, begin), piece_end(it, end));
 }
 
@@ -283,10 +274,9 @@ void cpu_gelu_bwd(const struct kernel_args *args) {
     run_elements(args, &it, gelu_bwd_pieces);
 }
 
-static void copy_pieces(const void *context, int worker, int begin, int end) {
+static void copy_pieces(const void *context, int begin, int end) {
     const struct elements *it = context;
     size_t from = piece_end(it, begin), bytes = it->bf16 ? sizeof(uint16_t) : sizeof(float);
-    (void)worker;
     memcpy((char *)it->y + from * bytes, (const char *)it->x + from * bytes,
            (piece_end(it, end) - from) * bytes);
 }

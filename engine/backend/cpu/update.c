@@ -11,10 +11,10 @@ size_t cpu_distill_loss_workspace(const struct kernel_context *context) {
            vec_loss_scratch_floats(context_in(context, 0)->shape.c) * sizeof(float);
 }
 
-static void run_rows(const void *context, int worker, int begin, int end) {
+static void run_rows(const void *context, int begin, int end) {
     const struct loss_job *job = context;
     size_t floats = vec_loss_scratch_floats(job->loss.classes);
-    job->vec->loss(&job->loss, begin, end, job->scratch + (size_t)worker * floats);
+    job->vec->loss(&job->loss, begin, end, job->scratch + parallel_worker() * floats);
 }
 
 void cpu_distill_loss(const struct kernel_args *args) {

@@ -294,10 +294,10 @@ static void run_chunk(const struct job *job, float *in, int chunk) {
         transform_out(job, out, first, i);
 }
 
-static void run_chunks(const void *context, int worker, int begin, int end) {
+static void run_chunks(const void *context, int begin, int end) {
     const struct job *job = context;
     for (int i = begin; i < end; i++)
-        run_chunk(job, job->tiles + (size_t)worker * tiles_floats(job->it), i);
+        run_chunk(job, job->tiles + parallel_worker() * tiles_floats(job->it), i);
 }
 
 /* --- weights --- */
@@ -333,15 +333,13 @@ static void for_taps(const struct job *job, int begin, int end,
     }
 }
 
-static void transform_weights(const void *context, int worker, int begin, int end) {
+static void transform_weights(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     for_taps(job, begin, end, job->it->stride == 2 ? job->vec->taps_in_2 : job->vec->taps_in);
 }
 
-static void transform_sums(const void *context, int worker, int begin, int end) {
+static void transform_sums(const void *context, int begin, int end) {
     const struct job *job = context;
-    (void)worker;
     for_taps(job, begin, end, job->vec->taps_out);
 }
 
@@ -435,10 +433,10 @@ static void sum_share(const struct job *job, float *in, int share) {
     }
 }
 
-static void sum_shares(const void *context, int worker, int begin, int end) {
+static void sum_shares(const void *context, int begin, int end) {
     const struct job *job = context;
     for (int i = begin; i < end; i++)
-        sum_share(job, job->tiles + (size_t)worker * tiles_floats(job->it), i);
+        sum_share(job, job->tiles + parallel_worker() * tiles_floats(job->it), i);
 }
 
 static void run_weights(const struct winograd *it, const struct kernel_args *args) {

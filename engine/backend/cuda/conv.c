@@ -210,14 +210,22 @@ void cuda_conv_release(void *state) {
 
 /* --- run --- */
 
-/* x as the plan wants it. */
-static void *plan_x(const struct conv_state *state, const struct kernel_args *args, int in) {
-    struct shape x = context_in(args->context, in)->shape;
+static void *pointer_to(const struct kernel_args *args, int i) {
+    return i < OUT ? args->in[i] : args->out[i - OUT];
+}
+
+static struct array array_of(const struct kernel_args *args, int i) {
+    return i < OUT ? array_in(args, i) : array_out(args, i - OUT);
+}
+
+/* x, operand i, as the plan wants it. */
+static void *plan_x(const struct conv_state *state, const struct kernel_args *args, int i) {
+    struct shape x = operand(args->context, i)->shape;
     if (!state->filled_from)
-        return args->in[in];
+        return pointer_to(args, i);
     void *filled = (char *)args->workspace + state->filled_from;
     launch_reorders(queue_of(args),
-                    &(struct reorder){.x = array_in(args, in),
+                    &(struct reorder){.x = array_of(args, i),
                                       .y = {filled, true},
                                       .rows = extent_of(x).pixels,
                                       .x_channels = x.c,
@@ -226,10 +234,29 @@ static void *plan_x(const struct conv_state *state, const struct kernel_args *ar
     return filled;
 }
 
-static void run_plan(const struct conv_state *state, const struct kernel_args *args,
-                     struct dnn_operands operands) {
-    operands.workspace = args->workspace;
+static void run_plan(const struct conv_state *state, const struct kernel_args *args) {
+    const struct role *role = &roles[state->choice.problem.kind];
+    struct dnn_operands operands = {.x = plan_x(state, args, role->x),
+                                    .w = pointer_to(args, role->weight),
+                                    .y = pointer_to(args, role->y),
+                                    .bias = state->zeros ? state->zeros : args->in[2],
+                                    .residual = args->in[3],
+                                    .workspace = args->workspace};
     dnn_run(cuda_of(args->context)->dnn, state->choice.plan, &operands);
+}
+
+static void run_own(const struct kernel_args *args) {
+    static void (*const launches[])(const struct queue *, const struct conv_args *) = {
+        [DNN_CONV] = launch_conv, [DNN_CONV_DX] = launch_conv_dx, [DNN_CONV_DW] = launch_conv_dw};
+    enum dnn_kind kind = kind_of(args->context);
+    struct conv_args launch = geometry_of(args->context);
+    launch.x = array_of(args, roles[kind].x);
+    launch.y = array_of(args, roles[kind].y);
+    launch.weight = launch.dweight = pointer_to(args, roles[kind].weight);
+    launch.bias = args->in[2];
+    launch.residual = array_in(args, 3);
+    launch.workspace = args->workspace;
+    launches[kind](queue_of(args), &launch);
 }
 
 /* Only ReLU is in the libraries' kernels. */
@@ -238,18 +265,8 @@ static void act_behind(const struct kernel_args *args) {
                               .y = array_out(args, 0),
                               .extent = extent_of(context_out(args->context, 0)->shape),
                               .act = LAUNCH_ACT_RELU6};
-    if (args->context->op->attr.conv.act == ACT_RELU6)
+    if (args->context->op->code == OP_CONV && args->context->op->attr.conv.act == ACT_RELU6)
         launch_scale_act(queue_of(args), &launch);
-}
-
-static void run_own(const struct kernel_args *args) {
-    struct conv_args launch = geometry_of(args->context);
-    launch.x = array_in(args, 0);
-    launch.weight = args->in[1];
-    launch.bias = args->in[2];
-    launch.residual = array_in(args, 3);
-    launch.y = array_out(args, 0);
-    launch_conv(queue_of(args), &launch);
 }
 
 void cuda_conv(const struct kernel_args *args) {
@@ -261,47 +278,12 @@ void cuda_conv(const struct kernel_args *args) {
     if (conv->choice.product.plan)
         product_run(&conv->choice.product, args);
     else
-        run_plan(conv, args,
-                 (struct dnn_operands){.x = plan_x(conv, args, 0),
-                                       .w = args->in[1],
-                                       .y = args->out[0],
-                                       .bias = conv->zeros ? conv->zeros : args->in[2],
-                                       .residual = args->in[3]});
+        run_plan(conv, args);
     act_behind(args);
 }
 
-void cuda_conv_dx(const struct kernel_args *args) {
-    const struct conv_state *conv = args->state;
-    if (conv->choice.product.plan) {
-        product_run(&conv->choice.product, args);
-    } else if (conv->choice.plan) {
-        run_plan(conv, args,
-                 (struct dnn_operands){.x = args->out[0], .w = args->in[1], .y = args->in[0]});
-    } else {
-        struct conv_args launch = geometry_of(args->context);
-        launch.x = array_out(args, 0);
-        launch.weight = args->in[1];
-        launch.y = array_in(args, 0);
-        launch_conv_dx(queue_of(args), &launch);
-    }
-}
-
 void cuda_conv_dw(const struct kernel_args *args) {
-    const struct conv_state *conv = args->state;
-    if (conv->choice.product.plan) {
-        product_run(&conv->choice.product, args);
-    } else if (conv->choice.plan) {
-        run_plan(
-            conv, args,
-            (struct dnn_operands){.x = plan_x(conv, args, 1), .w = args->out[0], .y = args->in[0]});
-    } else {
-        struct conv_args launch = geometry_of(args->context);
-        launch.x = array_in(args, 1);
-        launch.y = array_in(args, 0);
-        launch.dweight = args->out[0];
-        launch.workspace = args->workspace;
-        launch_conv_dw(queue_of(args), &launch);
-    }
+    cuda_conv(args);
     if (args->out[1])
         launch_channel_sums(queue_of(args), array_in(args, 0),
                             extent_of(context_in(args->context, 0)->shape), args->out[1],

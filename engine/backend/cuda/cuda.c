@@ -13,7 +13,7 @@ const struct kernel cuda_kernels[OP_COUNT] = {
                  .release = cuda_conv_release},
     [OP_CONV_DX] = {.formats = cuda_conv_formats,
                     .prepare = cuda_conv_prepare,
-                    .run = cuda_conv_dx,
+                    .run = cuda_conv,
                     .release = cuda_conv_release},
     [OP_CONV_DW] = {.formats = cuda_conv_formats,
                     .prepare = cuda_conv_prepare,

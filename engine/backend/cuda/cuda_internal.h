@@ -101,7 +101,7 @@ kernel_run_fn cuda_global_pool, cuda_global_pool_bwd, cuda_pool, cuda_pool_bwd;
 kernel_formats_fn cuda_conv_formats;
 kernel_prepare_fn cuda_conv_prepare;
 kernel_workspace_fn cuda_conv_dw_workspace;
-kernel_run_fn cuda_conv, cuda_conv_dx, cuda_conv_dw;
+kernel_run_fn cuda_conv, cuda_conv_dw; /* conv_dx is cuda_conv, too */
 kernel_release_fn cuda_conv_release;
 kernel_formats_fn cuda_linear_formats;
 kernel_prepare_fn cuda_linear_prepare;

@@ -55,13 +55,14 @@ struct kernel_args {
 
 /* Sets formats of the context that depend on the op; they come in as the kernel's row has them. */
 typedef void kernel_formats_fn(struct kernel_context *context);
-/* Builds what run needs; *state may stay NULL. Says how much workspace this needs. */
+/* Builds what run needs; *state may stay NULL. Says how much workspace run needs where that depends
+ * on what was built. */
 typedef enum status kernel_prepare_fn(const struct kernel_context *context, void **state,
                                       size_t *workspace_bytes, struct error *err);
-/* How much workspace run needs, beside which prepare may say of more: the larger one is there. */
+/* How much workspace run needs besides; the larger of both is there. */
 typedef size_t kernel_workspace_fn(const struct kernel_context *context);
 typedef void kernel_run_fn(const struct kernel_args *args);
-typedef void kernel_release_fn(void *state);
+typedef void kernel_release_fn(void *state); /* Frees a state. */
 /* Runs up to KERNEL_CALLS calls of this kernel that follow each other, in any order. None of them
  * writes what another one reads. */
 enum { KERNEL_CALLS = 64 };

@@ -10,9 +10,7 @@ extern const struct backend backend_ref, backend_cpu;
 
 /* What is missing here is taken from ref: ops whose cost is nothing beside the rest. */
 static const struct kernel cpu_kernels[OP_COUNT] = {
-    [OP_NORMALIZE] = {.prepare = cpu_normalize_prepare,
-                      .run = cpu_normalize,
-                      .release = cpu_normalize_release},
+    [OP_NORMALIZE] = {.prepare = cpu_normalize_prepare, .run = cpu_normalize, .release = free},
     [OP_CONV] = {.in = {[3] = FORMAT_NATIVE},
                  .out = {FORMAT_NATIVE},
                  .formats = cpu_conv_formats,

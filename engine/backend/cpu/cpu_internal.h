@@ -121,7 +121,6 @@ void cpu_sum_channels(const struct kernel_args *args, float *dbias);
 kernel_prepare_fn cpu_normalize_prepare;
 kernel_workspace_fn cpu_distill_loss_workspace, cpu_clip_norm_workspace;
 kernel_run_fn cpu_normalize, cpu_distill_loss, cpu_clip_norm, cpu_sgd, cpu_adamw;
-kernel_release_fn cpu_normalize_release;
 kernel_run_fn cpu_linear, cpu_linear_dx, cpu_linear_dw;
 
 #endif

@@ -2,8 +2,6 @@
 
 #include "engine/base/mem.h"
 
-#include <stdlib.h>
-
 /* --- between blocked tensors, and to and from PLAIN ones --- */
 
 /* One pass over the planes of a blocked tensor. */
@@ -178,8 +176,4 @@ void cpu_normalize(const struct kernel_args *args) {
                                 .channels = shape.c};
     parallel_run(args->context->device->threads, shape.n, (size_t)shape_elements(shape),
                  normalize_pictures, &job);
-}
-
-void cpu_normalize_release(void *state) {
-    free(state);
 }

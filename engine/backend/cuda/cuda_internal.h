@@ -106,18 +106,17 @@ kernel_release_fn cuda_conv_release;
 kernel_formats_fn cuda_linear_formats;
 kernel_prepare_fn cuda_linear_prepare;
 kernel_run_fn cuda_linear, cuda_linear_dw;
-kernel_release_fn cuda_linear_release;
 kernel_run_fn cuda_embed, cuda_embed_bwd, cuda_first_token, cuda_first_token_bwd;
 kernel_formats_fn cuda_layer_norm_formats;
 kernel_workspace_fn cuda_layer_norm_bwd_workspace;
 kernel_run_fn cuda_layer_norm, cuda_layer_norm_bwd, cuda_gelu, cuda_gelu_bwd;
 kernel_run_fn cuda_residual, cuda_residual_bwd, cuda_fold_scale;
-kernel_prepare_fn cuda_attention_prepare, cuda_attention_bwd_prepare;
+kernel_prepare_fn cuda_attention_prepare; /* also of its gradient */
+kernel_workspace_fn cuda_attention_bwd_workspace;
 kernel_run_fn cuda_attention, cuda_attention_bwd;
 kernel_formats_fn cuda_distill_loss_formats;
 kernel_prepare_fn cuda_distill_loss_prepare;
 kernel_workspace_fn cuda_clip_norm_workspace;
-kernel_release_fn cuda_distill_loss_release;
 kernel_run_fn cuda_distill_loss, cuda_tally, cuda_clip_norm, cuda_sgd, cuda_adamw;
 kernel_run_fn cuda_head, cuda_head_bwd;
 

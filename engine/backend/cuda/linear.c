@@ -2,8 +2,6 @@
 #include "engine/backend/cuda/product.h"
 #include "engine/base/mem.h"
 
-#include <stdlib.h>
-
 static enum product_kind kind_of(const struct kernel_context *context) {
     enum opcode code = context->op->code;
     if (code == OP_LINEAR || code == OP_TOKEN_LINEAR)
@@ -25,10 +23,6 @@ enum status cuda_linear_prepare(const struct kernel_context *context, void **sta
     *workspace_bytes = product->plan ? product->plan->workspace_bytes : 0;
     (void)err;
     return STATUS_OK;
-}
-
-void cuda_linear_release(void *state) {
-    free(state);
 }
 
 void cuda_linear(const struct kernel_args *args) {

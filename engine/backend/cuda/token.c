@@ -156,28 +156,21 @@ static struct attention_args attention_of(const struct kernel_args *args, struct
                                    .width = y.c / heads};
 }
 
-static enum status check_heads(const struct kernel_context *context, int qkv, struct error *err) {
-    int width = context_in(context, qkv)->shape.c / 3 / context->op->attr.attention.heads;
-    if (width > LAUNCH_HEAD_WIDTH_MAX)
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "attention heads of %d channels: the cuda backend takes at most %d", width,
-                         LAUNCH_HEAD_WIDTH_MAX);
-    (void)err;
-    return STATUS_OK;
-}
-
 enum status cuda_attention_prepare(const struct kernel_context *context, void **state,
                                    size_t *workspace_bytes, struct error *err) {
+    int qkv = context->op->code == OP_ATTENTION ? 0 : 1;
+    int width = context_in(context, qkv)->shape.c / 3 / context->op->attr.attention.heads;
     (void)state;
     (void)workspace_bytes;
-    return check_heads(context, 0, err);
+    if (width <= LAUNCH_HEAD_WIDTH_MAX)
+        return STATUS_OK;
+    return error_set(err, STATUS_UNSUPPORTED,
+                     "attention heads of %d channels: the cuda backend takes at most %d", width,
+                     LAUNCH_HEAD_WIDTH_MAX);
 }
 
-enum status cuda_attention_bwd_prepare(const struct kernel_context *context, void **state,
-                                       size_t *workspace_bytes, struct error *err) {
-    (void)state;
-    *workspace_bytes = (size_t)shape_elements(context_in(context, 3)->shape) * sizeof(float);
-    return check_heads(context, 1, err);
+size_t cuda_attention_bwd_workspace(const struct kernel_context *context) {
+    return (size_t)shape_elements(context_in(context, 3)->shape) * sizeof(float);
 }
 
 void cuda_attention(const struct kernel_args *args) {

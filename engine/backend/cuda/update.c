@@ -1,8 +1,6 @@
 #include "engine/backend/cuda/cuda_internal.h"
 #include "engine/base/mem.h"
 
-#include <stdlib.h>
-
 /* --- loss --- */
 
 /* In bf16 only as a whole: what is seen from outside is PLAIN. */
@@ -51,10 +49,6 @@ void cuda_distill_loss(const struct kernel_args *args) {
     launch.gradient = array_out(args, 1);
     launch.workspace = args->workspace;
     launch_distill_loss(queue_of(args), args->state, &launch);
-}
-
-void cuda_distill_loss_release(void *state) {
-    free(state);
 }
 
 /* --- what follows it --- */

@@ -14,8 +14,8 @@ struct gradient; /* grad.h */
 typedef void op_infer_fn(const struct program *program, const struct op *op,
                          struct value out[OP_MAX_OUT]);
 
-/* Appends the ops that compute the gradients of this op's inputs. */
-typedef void op_grad_fn(struct gradient *gradient, int op);
+/* Appends the ops that compute the gradients of this op's inputs; op is no part of the program. */
+typedef void op_grad_fn(struct gradient *gradient, const struct op *op);
 
 /* Floating-point operations (2 per multiply-add); bytes are counted from the values. */
 typedef double op_flops_fn(const struct program *program, const struct op *op);

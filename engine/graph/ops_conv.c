@@ -16,30 +16,9 @@ void conv_infer(const struct program *program, const struct op *op, struct value
         CHECK(shape_equal(in_shape(program, op, 3), out[0].shape));
 }
 
-void conv_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    int dy = gradient_take(gradient, op.out[0]);
-    if (dy == NO_VALUE)
-        return;
-    CHECK(op.in[3] == NO_VALUE && op.attr.conv.act == ACT_NONE);
-    bool bias = op.in[2] != NO_VALUE;
-    struct op dw = op_new(OP_CONV_DW, SECTION_BACKWARD);
-    dw.in[0] = dy;
-    dw.in[1] = op.in[0];
-    dw.out[0] = gradient_of_weight(gradient, op.in[1]);
-    dw.out[1] = bias ? gradient_of_weight(gradient, op.in[2]) : NO_VALUE;
-    dw.attr = op.attr;
-    program_add_op(program, &dw, bias ? 0 : 1u << 1);
-    if (!gradient_wanted(gradient, op.in[0]))
-        return;
-    struct op dx = op_new(OP_CONV_DX, SECTION_BACKWARD);
-    dx.in[0] = dy;
-    dx.in[1] = op.in[1];
-    dx.out[0] = gradient_like(gradient, op.in[0]); /* a stride may leave rows out: not from dy */
-    dx.attr = op.attr;
-    program_add_op(program, &dx, 0);
-    gradient_give(gradient, op.in[0], dx.out[0]);
+void conv_grad(struct gradient *gradient, const struct op *op) {
+    CHECK(op->in[3] == NO_VALUE && op->attr.conv.act == ACT_NONE);
+    gradient_of_product(gradient, op, OP_CONV_DX, OP_CONV_DW);
 }
 
 /* y and w, or dy and w, or dy and x with dw: the multiply-adds are those of the forward conv. */

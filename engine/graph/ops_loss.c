@@ -12,10 +12,8 @@ void loss_infer(const struct program *program, const struct op *op, struct value
     out[1].dtype = in_dtype(program, op, 0);
 }
 
-void loss_grad(struct gradient *gradient, int index) {
-    const struct op *op = &gradient_program(gradient)->op[index];
-    if (op->out[1] != NO_VALUE)
-        gradient_give(gradient, op->in[0], op->out[1]);
+void loss_grad(struct gradient *gradient, const struct op *op) {
+    gradient_give(gradient, op->in[0], op->out[1]);
 }
 
 double loss_flops(const struct program *program, const struct op *op) {

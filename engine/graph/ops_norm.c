@@ -10,31 +10,25 @@ void bn_act_infer(const struct program *program, const struct op *op, struct val
     out[1].shape = out[2].shape = vector_shape(x.c);
 }
 
-void bn_act_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    int pair[2];
-    gradient_take_pair(gradient, op.out[0], pair);
-    if (pair[0] == NO_VALUE)
-        return;
-    bool residual = op.in[3] != NO_VALUE;
-    bool wanted = residual && gradient_wanted(gradient, op.in[3]);
+void bn_act_grad(struct gradient *gradient, const struct op *op) {
     struct op bwd = op_new(OP_BN_ACT_BWD, SECTION_BACKWARD);
-    bwd.in[0] = pair[0];
-    bwd.in[1] = pair[1];
-    bwd.in[2] = op.in[0];
-    bwd.in[3] = residual && op.attr.norm.act != ACT_NONE ? op.out[0] : NO_VALUE;
-    bwd.in[4] = op.in[1];
-    bwd.in[5] = op.in[2];
-    bwd.in[6] = op.out[1];
-    bwd.in[7] = op.out[2];
-    bwd.out[1] = gradient_of_weight(gradient, op.in[1]);
-    bwd.out[2] = gradient_of_weight(gradient, op.in[2]);
-    bwd.attr = op.attr;
-    bwd = program_emit(program, &bwd, wanted ? 0 : 1u << 3);
-    gradient_give(gradient, op.in[0], bwd.out[0]);
-    if (wanted)
-        gradient_give(gradient, op.in[3], bwd.out[3]);
+    gradient_take_pair(gradient, op->out[0], bwd.in);
+    if (bwd.in[0] == NO_VALUE)
+        return;
+    bool residual = op->in[3] != NO_VALUE;
+    bool wanted = gradient_wanted(gradient, op->in[3]);
+    bwd.in[2] = op->in[0];
+    bwd.in[3] = residual && op->attr.norm.act != ACT_NONE ? op->out[0] : NO_VALUE;
+    bwd.in[4] = op->in[1];
+    bwd.in[5] = op->in[2];
+    bwd.in[6] = op->out[1];
+    bwd.in[7] = op->out[2];
+    bwd.out[1] = gradient_of_weight(gradient, op->in[1]);
+    bwd.out[2] = gradient_of_weight(gradient, op->in[2]);
+    bwd.attr = op->attr;
+    bwd = program_emit(gradient_program(gradient), &bwd, wanted ? 0 : 1u << 3);
+    gradient_give(gradient, op->in[0], bwd.out[0]);
+    gradient_give(gradient, op->in[3], bwd.out[3]);
 }
 
 void bn_act_bwd_infer(const struct program *program, const struct op *op, struct value *out) {

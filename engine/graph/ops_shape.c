@@ -19,19 +19,15 @@ void concat_infer(const struct program *program, const struct op *op, struct val
     out[0].shape.c += b.c;
 }
 
-void concat_grad(struct gradient *gradient, int index) {
+void concat_grad(struct gradient *gradient, const struct op *op) {
     struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    int dy = gradient_take(gradient, op.out[0]);
-    if (dy == NO_VALUE)
+    struct op split = gradient_begin(gradient, op, OP_SPLIT);
+    if (split.in[0] == NO_VALUE)
         return;
-    struct op split = op_new(OP_SPLIT, SECTION_BACKWARD);
-    split.in[0] = dy;
-    split.attr.channel.first = in_shape(program, &op, 0).c;
+    split.attr.channel.first = in_shape(program, op, 0).c;
     split = program_emit(program, &split, 0);
     for (int i = 0; i < 2; i++)
-        if (gradient_wanted(gradient, op.in[i]))
-            gradient_give(gradient, op.in[i], split.out[i]);
+        gradient_give(gradient, op->in[i], split.out[i]);
 }
 
 void split_infer(const struct program *program, const struct op *op, struct value *out) {
@@ -42,16 +38,11 @@ void split_infer(const struct program *program, const struct op *op, struct valu
     CHECK(out[0].shape.c > 0 && out[1].shape.c > 0);
 }
 
-void split_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    struct op concat = op_new(OP_CONCAT, SECTION_BACKWARD);
-    for (int i = 0; i < 2; i++)
-        concat.in[i] = gradient_take(gradient, op.out[i]);
-    if (!gradient_wanted(gradient, op.in[0]))
-        return;
-    CHECK(concat.in[0] != NO_VALUE && concat.in[1] != NO_VALUE); /* both parts are used */
-    gradient_give(gradient, op.in[0], program_emit(program, &concat, 0).out[0]);
+void split_grad(struct gradient *gradient, const struct op *op) {
+    struct op concat = gradient_begin(gradient, op, OP_CONCAT);
+    concat.in[1] = gradient_take(gradient, op->out[1]);
+    CHECK((concat.in[0] == NO_VALUE) == (concat.in[1] == NO_VALUE)); /* both parts are used */
+    gradient_finish(gradient, &concat, op->in[0]);
 }
 
 void channel_shuffle_infer(const struct program *program, const struct op *op, struct value *out) {
@@ -59,16 +50,11 @@ void channel_shuffle_infer(const struct program *program, const struct op *op, s
     CHECK(op->attr.channel.groups > 0 && out[0].shape.c % op->attr.channel.groups == 0);
 }
 
-void channel_shuffle_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    int dy = gradient_take(gradient, op.out[0]);
-    if (dy == NO_VALUE || !gradient_wanted(gradient, op.in[0]))
-        return;
-    struct op back = op_new(OP_CHANNEL_SHUFFLE, SECTION_BACKWARD);
-    back.in[0] = dy;
-    back.attr.channel.groups = in_shape(program, &op, 0).c / op.attr.channel.groups;
-    gradient_give(gradient, op.in[0], program_emit(program, &back, 0).out[0]);
+void channel_shuffle_grad(struct gradient *gradient, const struct op *op) {
+    struct op back = gradient_begin(gradient, op, OP_CHANNEL_SHUFFLE);
+    int channels = in_shape(gradient_program(gradient), op, 0).c;
+    back.attr.channel.groups = channels / op->attr.channel.groups;
+    gradient_finish(gradient, &back, op->in[0]);
 }
 
 void add_infer(const struct program *program, const struct op *op, struct value *out) {
@@ -76,10 +62,8 @@ void add_infer(const struct program *program, const struct op *op, struct value 
     like_input(program, op, out);
 }
 
-void add_grad(struct gradient *gradient, int index) {
-    struct op op = gradient_program(gradient)->op[index];
-    int dy = gradient_take(gradient, op.out[0]);
-    for (int i = 0; i < 2 && dy != NO_VALUE; i++)
-        if (gradient_wanted(gradient, op.in[i]))
-            gradient_give(gradient, op.in[i], dy);
+void add_grad(struct gradient *gradient, const struct op *op) {
+    int dy = gradient_take(gradient, op->out[0]);
+    for (int i = 0; i < 2; i++)
+        gradient_give(gradient, op->in[i], dy);
 }

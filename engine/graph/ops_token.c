@@ -11,18 +11,15 @@ void embed_infer(const struct program *program, const struct op *op, struct valu
     out[0].shape = (struct shape){x.n, 1, patches + 1, x.c};
 }
 
-void embed_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    struct op bwd = op_new(OP_EMBED_BWD, SECTION_BACKWARD);
-    bwd.in[0] = gradient_take(gradient, op.out[0]);
+void embed_grad(struct gradient *gradient, const struct op *op) {
+    struct op bwd = gradient_begin(gradient, op, OP_EMBED_BWD);
     if (bwd.in[0] == NO_VALUE)
         return;
-    bwd.out[0] = gradient_like(gradient, op.in[0]);
-    bwd.out[1] = gradient_of_weight(gradient, op.in[1]);
-    bwd.out[2] = gradient_of_weight(gradient, op.in[2]);
-    program_add_op(program, &bwd, 0);
-    gradient_give(gradient, op.in[0], bwd.out[0]);
+    bwd.out[0] = gradient_like(gradient, op->in[0]);
+    bwd.out[1] = gradient_of_weight(gradient, op->in[1]);
+    bwd.out[2] = gradient_of_weight(gradient, op->in[2]);
+    program_add_op(gradient_program(gradient), &bwd, 0);
+    gradient_give(gradient, op->in[0], bwd.out[0]);
 }
 
 void first_token_infer(const struct program *program, const struct op *op, struct value *out) {
@@ -30,17 +27,9 @@ void first_token_infer(const struct program *program, const struct op *op, struc
     out[0].shape.h = out[0].shape.w = 1;
 }
 
-void first_token_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    int dy = gradient_take(gradient, op.out[0]);
-    if (dy == NO_VALUE || !gradient_wanted(gradient, op.in[0]))
-        return;
-    struct op bwd = op_new(OP_FIRST_TOKEN_BWD, SECTION_BACKWARD);
-    bwd.in[0] = dy;
-    bwd.out[0] = gradient_like(gradient, op.in[0]);
-    program_add_op(program, &bwd, 0);
-    gradient_give(gradient, op.in[0], bwd.out[0]);
+void first_token_grad(struct gradient *gradient, const struct op *op) {
+    struct op bwd = gradient_begin(gradient, op, OP_FIRST_TOKEN_BWD);
+    gradient_finish(gradient, &bwd, op->in[0]);
 }
 
 /* --- layer norm --- */
@@ -54,22 +43,19 @@ void layer_norm_infer(const struct program *program, const struct op *op, struct
 }
 
 /* What else flows into x, the residual path, is added on the way. */
-void layer_norm_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    struct op bwd = op_new(OP_LAYER_NORM_BWD, SECTION_BACKWARD);
-    bwd.in[0] = gradient_take(gradient, op.out[0]);
+void layer_norm_grad(struct gradient *gradient, const struct op *op) {
+    struct op bwd = gradient_begin(gradient, op, OP_LAYER_NORM_BWD);
     if (bwd.in[0] == NO_VALUE)
         return;
-    bwd.in[1] = op.in[0];
-    bwd.in[2] = op.in[1];
-    bwd.in[3] = op.out[1];
-    bwd.in[4] = op.out[2];
-    bwd.in[5] = gradient_withdraw(gradient, op.in[0]);
-    bwd.out[1] = gradient_of_weight(gradient, op.in[1]);
-    bwd.out[2] = gradient_of_weight(gradient, op.in[2]);
-    bwd.attr = op.attr;
-    gradient_give(gradient, op.in[0], program_emit(program, &bwd, 0).out[0]);
+    bwd.in[1] = op->in[0];
+    bwd.in[2] = op->in[1];
+    bwd.in[3] = op->out[1];
+    bwd.in[4] = op->out[2];
+    bwd.in[5] = gradient_withdraw(gradient, op->in[0]);
+    bwd.out[1] = gradient_of_weight(gradient, op->in[1]);
+    bwd.out[2] = gradient_of_weight(gradient, op->in[2]);
+    bwd = program_emit(gradient_program(gradient), &bwd, 0);
+    gradient_give(gradient, op->in[0], bwd.out[0]);
 }
 
 void layer_norm_bwd_infer(const struct program *program, const struct op *op, struct value *out) {
@@ -92,29 +78,10 @@ void token_linear_infer(const struct program *program, const struct op *op, stru
         CHECK(shape_equal(in_shape(program, op, 3), out[0].shape));
 }
 
-void token_linear_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    int dy = gradient_take(gradient, op.out[0]);
-    if (dy == NO_VALUE)
-        return;
-    CHECK(!op.attr.gelu);
-    if (op.in[3] != NO_VALUE && gradient_wanted(gradient, op.in[3]))
-        gradient_give(gradient, op.in[3], dy);
-    struct op dw = op_new(OP_TOKEN_LINEAR_DW, SECTION_BACKWARD);
-    dw.in[0] = dy;
-    dw.in[1] = op.in[0];
-    dw.out[0] = gradient_of_weight(gradient, op.in[1]);
-    dw.out[1] = gradient_of_weight(gradient, op.in[2]);
-    program_add_op(program, &dw, 0);
-    if (!gradient_wanted(gradient, op.in[0]))
-        return;
-    struct op dx = op_new(OP_TOKEN_LINEAR_DX, SECTION_BACKWARD);
-    dx.in[0] = dy;
-    dx.in[1] = op.in[1];
-    dx.out[0] = gradient_like(gradient, op.in[0]);
-    program_add_op(program, &dx, 0);
-    gradient_give(gradient, op.in[0], dx.out[0]);
+void token_linear_grad(struct gradient *gradient, const struct op *op) {
+    CHECK(!op->attr.gelu);
+    gradient_give(gradient, op->in[3], gradient_take(gradient, op->out[0]));
+    gradient_of_product(gradient, op, OP_TOKEN_LINEAR_DX, OP_TOKEN_LINEAR_DW);
 }
 
 double token_linear_flops(const struct program *program, const struct op *op) {
@@ -135,15 +102,10 @@ void fold_scale_infer(const struct program *program, const struct op *op, struct
 
 /* --- between linear layers --- */
 
-void gelu_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    struct op bwd = op_new(OP_GELU_BWD, SECTION_BACKWARD);
-    bwd.in[0] = gradient_take(gradient, op.out[0]);
-    bwd.in[1] = op.in[0];
-    if (bwd.in[0] == NO_VALUE || !gradient_wanted(gradient, op.in[0]))
-        return;
-    gradient_give(gradient, op.in[0], program_emit(program, &bwd, 0).out[0]);
+void gelu_grad(struct gradient *gradient, const struct op *op) {
+    struct op bwd = gradient_begin(gradient, op, OP_GELU_BWD);
+    bwd.in[1] = op->in[0];
+    gradient_finish(gradient, &bwd, op->in[0]);
 }
 
 void attention_infer(const struct program *program, const struct op *op, struct value *out) {
@@ -157,21 +119,12 @@ void attention_infer(const struct program *program, const struct op *op, struct 
     out[1].shape = (struct shape){qkv.n, 1, queries, attr->heads};
 }
 
-void attention_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    int dy = gradient_take(gradient, op.out[0]);
-    if (dy == NO_VALUE || !gradient_wanted(gradient, op.in[0]))
-        return;
-    struct op bwd = op_new(OP_ATTENTION_BWD, SECTION_BACKWARD);
-    bwd.in[0] = dy;
-    bwd.in[1] = op.in[0];
-    bwd.in[2] = op.out[0];
-    bwd.in[3] = op.out[1];
-    bwd.out[0] = gradient_like(gradient, op.in[0]);
-    bwd.attr = op.attr;
-    program_add_op(program, &bwd, 0);
-    gradient_give(gradient, op.in[0], bwd.out[0]);
+void attention_grad(struct gradient *gradient, const struct op *op) {
+    struct op bwd = gradient_begin(gradient, op, OP_ATTENTION_BWD);
+    bwd.in[1] = op->in[0];
+    bwd.in[2] = op->out[0];
+    bwd.in[3] = op->out[1];
+    gradient_finish(gradient, &bwd, op->in[0]);
 }
 
 /* Two products of queries, tokens and channels; five in the gradient, which makes the first anew.
@@ -190,24 +143,16 @@ void residual_infer(const struct program *program, const struct op *op, struct v
     like_input(program, op, out);
 }
 
-void residual_grad(struct gradient *gradient, int index) {
-    struct program *program = gradient_program(gradient);
-    struct op op = program->op[index];
-    int dy = gradient_take(gradient, op.out[0]);
-    if (dy == NO_VALUE)
+void residual_grad(struct gradient *gradient, const struct op *op) {
+    struct op bwd = gradient_begin(gradient, op, OP_RESIDUAL_BWD);
+    if (bwd.in[0] == NO_VALUE)
         return;
-    if (gradient_wanted(gradient, op.in[0]))
-        gradient_give(gradient, op.in[0], dy);
-    if (!gradient_wanted(gradient, op.in[1]))
+    gradient_give(gradient, op->in[0], bwd.in[0]);
+    if (!gradient_wanted(gradient, op->in[1]))
         return;
-    bool scales = op.in[2] != NO_VALUE;
-    struct op bwd = op_new(OP_RESIDUAL_BWD, SECTION_BACKWARD);
-    bwd.in[0] = dy;
-    bwd.in[1] = op.in[1];
-    bwd.in[2] = op.in[2];
-    if (scales)
-        bwd.out[1] = gradient_of_weight(gradient, op.in[2]);
-    bwd.attr = op.attr;
-    bwd = program_emit(program, &bwd, scales ? 0 : 1u << 1);
-    gradient_give(gradient, op.in[1], bwd.out[0]);
+    bwd.in[1] = op->in[1];
+    bwd.in[2] = op->in[2];
+    bwd.out[1] = gradient_of_weight(gradient, op->in[2]);
+    bwd = program_emit(gradient_program(gradient), &bwd, bwd.out[1] == NO_VALUE ? 1u << 1 : 0);
+    gradient_give(gradient, op->in[1], bwd.out[0]);
 }

@@ -7,10 +7,27 @@
 
 static const float NORM_EPS = 1e-5f, NORM_MOMENTUM = 0.1f;
 
+void build_enter(struct builder *builder, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(builder->scope, sizeof builder->scope, format, args);
+    va_end(args);
+    CHECK(len < (int)sizeof builder->scope);
+}
+
+void build_leave(struct builder *builder) {
+    builder->scope[0] = 0;
+}
+
+int build_channels(const struct builder *builder, int x) {
+    return builder->program->value[x].shape.c;
+}
+
 int build_param(struct builder *builder, const char *layer, const char *suffix,
                 const struct param *prototype) {
     struct param param = *prototype;
-    snprintf(param.name, sizeof param.name, "%s%s%s", layer, layer[0] ? "." : "", suffix);
+    snprintf(param.name, sizeof param.name, "%s%s%s%s", builder->scope, layer, layer[0] ? "." : "",
+             suffix);
     if (builder->mode == BUILD_COLLECT)
         param_table_add(builder->table, &param);
     const struct param *found = param_table_find(builder->table, param.name);
@@ -51,14 +68,14 @@ int build_normalize(struct builder *builder, int x, int n, const float *mean,
 int build_finish(struct builder *builder, const struct op *op, const char *name) {
     int out = program_emit(builder->program, op, 0).out[0];
     struct value *value = &builder->program->value[out];
-    snprintf(value->name, sizeof value->name, "%.55s", name);
+    snprintf(value->name, sizeof value->name, "%s%s", builder->scope, name);
     return out;
 }
 
 int build_conv_as(struct builder *builder, int x, const struct conv_layer *layer,
                   enum conv_style style) {
     int groups = layer->groups ? layer->groups : 1, k = layer->kernel;
-    int inputs = builder->program->value[x].shape.c / groups;
+    int inputs = build_channels(builder, x) / groups;
     bool fan_in = style == CONV_FAN_IN || style == CONV_FAN_IN_BIAS;
     struct param weight = {.shape = {layer->channels, k, k, inputs},
                            .rank = 4,
@@ -200,7 +217,7 @@ static int norm_of_batch(struct builder *builder, const char *name, const struct
 
 int build_bn_act(struct builder *builder, const char *name, int x, int residual,
                  enum activation act) {
-    struct norm_params norm = use_norm(builder, name, builder->program->value[x].shape.c);
+    struct norm_params norm = use_norm(builder, name, build_channels(builder, x));
     if (builder->mode == BUILD_INFER)
         return fold_into_conv(builder, &norm, x, residual, act);
     struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
@@ -211,7 +228,7 @@ int build_bn_act(struct builder *builder, const char *name, int x, int residual,
 }
 
 int build_pre_act(struct builder *builder, const char *name, int x) {
-    struct norm_params norm = use_norm(builder, name, builder->program->value[x].shape.c);
+    struct norm_params norm = use_norm(builder, name, build_channels(builder, x));
     if (builder->mode == BUILD_INFER)
         return scale_and_shift(builder, &norm, x, name);
     struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
@@ -271,7 +288,7 @@ int build_global_pool(struct builder *builder, int x) {
 }
 
 int build_linear_layer(struct builder *builder, int x, const struct linear_layer *layer) {
-    int inputs = builder->program->value[x].shape.c;
+    int inputs = build_channels(builder, x);
     struct param weight = {.shape = {layer->outputs, 1, 1, inputs},
                            .rank = 2,
                            .init = layer->weight_init,

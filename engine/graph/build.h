@@ -21,10 +21,11 @@ struct builder {
     int net;          /* index of the network's arenas */
     enum dtype dtype; /* of activations: f32 or bf16 */
     float drop_path;  /* BUILD_TRAIN: share of pictures that the last residual branch leaves out */
+    char scope[24];   /* what names of layers and parameters begin with: see build_enter */
 };
 
 struct conv_layer {
-    const char *name; /* "layer1.0.conv1" */
+    const char *name; /* "conv1" */
     int channels, kernel, stride, pad;
     int groups; /* 0 means 1 */
 };
@@ -42,6 +43,13 @@ struct linear_layer {
     int outputs;
     enum param_init weight_init, bias_init;
 };
+
+/* The layers that follow are those of a block: their names begin so, "layer1.0.". Blocks do not
+ * nest. */
+void build_enter(struct builder *builder, const char *format, ...) PRINTF_LIKE(2, 3);
+void build_leave(struct builder *builder); /* The block's end: names are whole again. */
+
+int build_channels(const struct builder *builder, int x); /* The channels of a value. */
 
 /* An input value, written from outside. */
 int build_input(struct builder *builder, const char *name, struct shape shape, enum dtype dtype);
@@ -93,7 +101,7 @@ int build_linear(struct builder *builder, const char *name, int x, int outputs);
 int build_param(struct builder *builder, const char *layer, const char *suffix,
                 const struct param *prototype);
 
-/* Appends a layer's op and names its first output after the layer. */
+/* Appends a layer's op and names its first output after the layer of this name. */
 int build_finish(struct builder *builder, const struct op *op, const char *name);
 
 /* Appends an op of the prologue; its two outputs are named after its first input. */

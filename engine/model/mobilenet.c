@@ -1,20 +1,15 @@
 #include "engine/model/mobilenet.h"
 
-#include "engine/model/layers.h"
-
-#include <stdio.h>
-
-static struct conv_layer depthwise_layer(int channels, int stride) {
-    return (struct conv_layer){
-        .channels = channels, .kernel = 3, .stride = stride, .pad = 1, .groups = channels};
+static struct conv_layer depthwise_layer(const char *name, int channels, int stride) {
+    return (struct conv_layer){name, channels, 3, stride, 1, channels};
 }
 
-static struct conv_layer pointwise_layer(int channels) {
-    return (struct conv_layer){.channels = channels, .kernel = 1, .stride = 1};
+static struct conv_layer pointwise_layer(const char *name, int channels) {
+    return (struct conv_layer){name, channels, 1, 1, 0, 1};
 }
 
-static struct conv_layer first_layer(int channels) {
-    return (struct conv_layer){.channels = channels, .kernel = 3, .stride = 2, .pad = 1};
+static struct conv_layer first_layer(const char *name, int channels) {
+    return (struct conv_layer){name, channels, 3, 2, 1, 1};
 }
 
 /* --- version 1 --- */
@@ -27,27 +22,26 @@ static const struct separable {
 };
 enum { SEPARABLES = sizeof separables / sizeof separables[0] };
 
-static int add_separable(struct builder *builder, const char *block, int x,
-                         const struct separable *shape) {
-    struct conv_layer depthwise = depthwise_layer(channels_of(builder, x), shape->stride);
-    struct conv_layer pointwise = pointwise_layer(shape->channels);
-    int y = block_conv_as(builder, block, "0", x, &depthwise, CONV_FAN_IN);
-    y = block_norm(builder, block, "1", y, ACT_RELU);
-    y = block_conv_as(builder, block, "3", y, &pointwise, CONV_FAN_IN);
-    return block_norm(builder, block, "4", y, ACT_RELU);
+static int add_separable(struct builder *builder, int x, const struct separable *shape) {
+    struct conv_layer depthwise = depthwise_layer("0", build_channels(builder, x), shape->stride);
+    struct conv_layer pointwise = pointwise_layer("3", shape->channels);
+    int y = build_conv_as(builder, x, &depthwise, CONV_FAN_IN);
+    y = build_bn_act(builder, "1", y, NO_VALUE, ACT_RELU);
+    y = build_conv_as(builder, y, &pointwise, CONV_FAN_IN);
+    return build_bn_act(builder, "4", y, NO_VALUE, ACT_RELU);
 }
 
 int mobilenetv1_build(const struct architecture *architecture, struct builder *builder, int x,
                       int classes) {
-    struct conv_layer first = first_layer(32);
-    int y = block_conv_as(builder, "model.0", "0", x, &first, CONV_FAN_IN);
-    y = block_norm(builder, "model.0", "1", y, ACT_RELU);
+    struct conv_layer first = first_layer("model.0.0", 32);
+    int y = build_conv_as(builder, x, &first, CONV_FAN_IN);
+    y = build_bn_act(builder, "model.0.1", y, NO_VALUE, ACT_RELU);
     (void)architecture;
     for (int i = 0; i < SEPARABLES; i++) {
-        char block[BLOCK_NAME_BYTES];
-        snprintf(block, sizeof block, "model.%d", i + 1);
-        y = add_separable(builder, block, y, &separables[i]);
+        build_enter(builder, "model.%d.", i + 1);
+        y = add_separable(builder, y, &separables[i]);
     }
+    build_leave(builder);
     return build_linear(builder, "fc", build_global_pool(builder, y), classes);
 }
 
@@ -66,33 +60,22 @@ struct manner {
     enum activation act;
 };
 
-static int unit(struct builder *builder, const char *block, const char *const name[2], int x,
-                const struct conv_layer *layer, enum activation act) {
-    int y = block_conv(builder, block, name[0], x, layer);
-    return block_norm(builder, block, name[1], y, act);
+static int unit(struct builder *builder, int x, struct conv_layer layer, const char *norm,
+                enum activation act) {
+    return build_bn_act(builder, norm, build_conv(builder, x, &layer), NO_VALUE, act);
 }
 
-static int inverted_residual(struct builder *builder, const char *block, int x,
-                             const struct stage *stage, int stride, const struct manner *manner) {
-    int inputs = channels_of(builder, x), inside = inputs * stage->expansion, y = x;
-    struct conv_layer expand = pointwise_layer(inside);
-    struct conv_layer depthwise = depthwise_layer(inside, stride);
-    struct conv_layer project = pointwise_layer(stage->channels);
+static int inverted_residual(struct builder *builder, int x, const struct stage *stage, int stride,
+                             const struct manner *manner) {
+    const char *const *expand = manner->expand, *const *depthwise = manner->depthwise;
+    int inputs = build_channels(builder, x), inside = inputs * stage->expansion, y = x;
+    struct conv_layer project = pointwise_layer(manner->project[0], stage->channels);
     bool residual = stride == 1 && inputs == stage->channels;
-    if (manner->expand[0])
-        y = unit(builder, block, manner->expand, y, &expand, manner->act);
-    y = unit(builder, block, manner->depthwise, y, &depthwise, manner->act);
-    y = block_conv(builder, block, manner->project[0], y, &project);
-    return block_norm_linear(builder, block, manner->project[1], y, residual ? x : NO_VALUE);
-}
-
-/* The last convolution and the classifier. */
-static int finish(struct builder *builder, const char *block, int x, enum activation act,
-                  const struct linear_layer *classifier) {
-    static const char *const names[] = {"0", "1"};
-    struct conv_layer last = pointwise_layer(LAST_CHANNELS);
-    int y = unit(builder, block, names, x, &last, act);
-    return build_linear_layer(builder, build_global_pool(builder, y), classifier);
+    if (expand[0])
+        y = unit(builder, y, pointwise_layer(expand[0], inside), expand[1], manner->act);
+    y = unit(builder, y, depthwise_layer(depthwise[0], inside, stride), depthwise[1], manner->act);
+    y = build_conv(builder, y, &project);
+    return build_bn_act(builder, manner->project[1], y, residual ? x : NO_VALUE, ACT_NONE);
 }
 
 int mobilenetv2_build(const struct architecture *architecture, struct builder *builder, int x,
@@ -104,20 +87,21 @@ int mobilenetv2_build(const struct architecture *architecture, struct builder *b
         {"conv.0.0", "conv.0.1"}, {"conv.1.0", "conv.1.1"}, {"conv.2", "conv.3"}, ACT_RELU6};
     static const struct manner first = {
         {NULL}, {"conv.0.0", "conv.0.1"}, {"conv.1", "conv.2"}, ACT_RELU6};
-    static const char *const names[] = {"0", "1"};
-    struct conv_layer stem = first_layer(32);
-    char block[BLOCK_NAME_BYTES];
-    int y = unit(builder, "features.0", names, x, &stem, ACT_RELU6), number = 1;
+    int number = 1;
+    int y = unit(builder, x, first_layer("features.0.0", 32), "features.0.1", ACT_RELU6);
     (void)architecture;
     for (const struct stage *stage = stages; stage < stages + STAGES; stage++)
         for (int i = 0; i < stage->blocks; i++, number++) {
-            snprintf(block, sizeof block, "features.%d", number);
-            y = inverted_residual(builder, block, y, stage, i ? 1 : stage->stride,
+            build_enter(builder, "features.%d.", number);
+            y = inverted_residual(builder, y, stage, i ? 1 : stage->stride,
                                   number == 1 ? &first : &later);
         }
-    snprintf(block, sizeof block, "features.%d", number);
-    return finish(builder, block, y, ACT_RELU6,
-                  &(struct linear_layer){"classifier.1", classes, INIT_NORMAL_SMALL, INIT_ZERO});
+    build_leave(builder);
+    y = unit(builder, y, pointwise_layer("features.18.0", LAST_CHANNELS), "features.18.1",
+             ACT_RELU6);
+    return build_linear_layer(
+        builder, build_global_pool(builder, y),
+        &(struct linear_layer){"classifier.1", classes, INIT_NORMAL_SMALL, INIT_ZERO});
 }
 
 /* Half the channels. The first block has a convolution that expands nothing. */
@@ -128,16 +112,16 @@ int mobilenetv2_cifar_build(const struct architecture *architecture, struct buil
                                                 {6, 160, 1, 1}};
     static const struct manner manner = {
         {"conv.0", "conv.1"}, {"conv.3", "conv.4"}, {"conv.6", "conv.7"}, ACT_RELU};
-    static const char *const names[] = {"0", "1"};
-    struct conv_layer stem = first_layer(16);
-    int y = unit(builder, "conv1", names, x, &stem, ACT_RELU);
+    int y = unit(builder, x, first_layer("conv1.0", 16), "conv1.1", ACT_RELU);
     (void)architecture;
     for (int s = 0; s < STAGES; s++)
         for (int i = 0; i < stages[s].blocks; i++) {
-            char block[BLOCK_NAME_BYTES];
-            snprintf(block, sizeof block, "blocks.%d.%d", s, i);
-            y = inverted_residual(builder, block, y, &stages[s], i ? 1 : stages[s].stride, &manner);
+            build_enter(builder, "blocks.%d.%d.", s, i);
+            y = inverted_residual(builder, y, &stages[s], i ? 1 : stages[s].stride, &manner);
         }
-    return finish(builder, "conv2", y, ACT_RELU,
-                  &(struct linear_layer){"classifier.0", classes, INIT_NORMAL_SMALL, INIT_ZERO});
+    build_leave(builder);
+    y = unit(builder, y, pointwise_layer("conv2.0", LAST_CHANNELS), "conv2.1", ACT_RELU);
+    return build_linear_layer(
+        builder, build_global_pool(builder, y),
+        &(struct linear_layer){"classifier.0", classes, INIT_NORMAL_SMALL, INIT_ZERO});
 }

@@ -1,13 +1,8 @@
 #include "engine/model/resnet.h"
 
-#include "engine/model/layers.h"
-
-#include <stdio.h>
-
-static int conv(struct builder *builder, const char *block, const char *suffix, int x,
-                struct conv_layer layer) {
+static int conv(struct builder *builder, int x, struct conv_layer layer) {
     layer.pad = layer.kernel / 2;
-    return block_conv(builder, block, suffix, x, &layer);
+    return build_conv(builder, x, &layer);
 }
 
 /* --- blocks --- */
@@ -24,58 +19,57 @@ struct group {
 };
 
 /* Appends a block that ends with so many channels. */
-typedef int block_fn(struct builder *builder, const char *block, int x, const struct group *group,
-                     int stride);
+typedef int block_fn(struct builder *builder, int x, const struct group *group, int stride);
 
-static int add_shortcut(struct builder *builder, const char *block, int x,
-                        const struct group *group, int stride) {
-    struct conv_layer side = {.channels = group->channels, .kernel = 1, .stride = stride};
-    if (stride == 1 && channels_of(builder, x) == group->channels)
+static int add_shortcut(struct builder *builder, int x, const struct group *group, int stride) {
+    struct conv_layer side = {
+        .name = group->side[0], .channels = group->channels, .kernel = 1, .stride = stride};
+    if (stride == 1 && build_channels(builder, x) == group->channels)
         return x;
-    int y = conv(builder, block, group->side[0], x, side);
-    return block_norm(builder, block, group->side[1], y, ACT_NONE);
+    return build_bn_act(builder, group->side[1], conv(builder, x, side), NO_VALUE, ACT_NONE);
 }
 
-static int basic_block(struct builder *builder, const char *block, int x, const struct group *group,
-                       int stride) {
-    struct conv_layer first = {.channels = group->channels, .kernel = 3, .stride = stride};
-    struct conv_layer second = {.channels = group->channels, .kernel = 3, .stride = 1};
-    int y = conv(builder, block, "conv1", x, first);
-    y = block_norm(builder, block, "bn1", y, ACT_RELU);
-    int side = add_shortcut(builder, block, x, group, stride);
-    y = conv(builder, block, "conv2", y, second);
-    return block_norm_residual(builder, block, "bn2", y, side);
+static int basic_block(struct builder *builder, int x, const struct group *group, int stride) {
+    struct conv_layer first = {
+        .name = "conv1", .channels = group->channels, .kernel = 3, .stride = stride};
+    struct conv_layer second = {
+        .name = "conv2", .channels = group->channels, .kernel = 3, .stride = 1};
+    int y = conv(builder, x, first);
+    y = build_bn_act(builder, "bn1", y, NO_VALUE, ACT_RELU);
+    int side = add_shortcut(builder, x, group, stride);
+    y = conv(builder, y, second);
+    return build_bn_act(builder, "bn2", y, side, ACT_RELU);
 }
 
 /* The 3x3 conv works on a quarter of the channels. */
-static int bottleneck(struct builder *builder, const char *block, int x, const struct group *group,
-                      int stride) {
+static int bottleneck(struct builder *builder, int x, const struct group *group, int stride) {
     int inside = group->channels / 4;
-    struct conv_layer reduce = {.channels = inside, .kernel = 1, .stride = 1};
-    struct conv_layer middle = {.channels = inside, .kernel = 3, .stride = stride};
-    struct conv_layer expand = {.channels = group->channels, .kernel = 1, .stride = 1};
-    int y = conv(builder, block, "conv1", x, reduce);
-    y = block_norm(builder, block, "bn1", y, ACT_RELU);
-    y = conv(builder, block, "conv2", y, middle);
-    y = block_norm(builder, block, "bn2", y, ACT_RELU);
-    int side = add_shortcut(builder, block, x, group, stride);
-    y = conv(builder, block, "conv3", y, expand);
-    return block_norm_residual(builder, block, "bn3", y, side);
+    struct conv_layer reduce = {.name = "conv1", .channels = inside, .kernel = 1, .stride = 1};
+    struct conv_layer middle = {.name = "conv2", .channels = inside, .kernel = 3, .stride = stride};
+    struct conv_layer expand = {
+        .name = "conv3", .channels = group->channels, .kernel = 1, .stride = 1};
+    int y = conv(builder, x, reduce);
+    y = build_bn_act(builder, "bn1", y, NO_VALUE, ACT_RELU);
+    y = conv(builder, y, middle);
+    y = build_bn_act(builder, "bn2", y, NO_VALUE, ACT_RELU);
+    int side = add_shortcut(builder, x, group, stride);
+    y = conv(builder, y, expand);
+    return build_bn_act(builder, "bn3", y, side, ACT_RELU);
 }
 
 static int add_group(struct builder *builder, int number, int x, const struct group *group,
                      block_fn *block) {
     for (int i = 0; i < group->blocks; i++) {
-        char name[BLOCK_NAME_BYTES];
-        snprintf(name, sizeof name, "layer%d.%d", number, i);
-        x = block(builder, name, x, group, i == 0 ? group->stride : 1);
+        build_enter(builder, "layer%d.%d.", number, i);
+        x = block(builder, x, group, i == 0 ? group->stride : 1);
     }
+    build_leave(builder);
     return x;
 }
 
 static int stem(struct builder *builder, int x, struct conv_layer layer) {
-    int y = conv(builder, "", "conv1", x, layer);
-    return block_norm(builder, "", "bn1", y, ACT_RELU);
+    layer.name = "conv1";
+    return build_bn_act(builder, "bn1", conv(builder, x, layer), NO_VALUE, ACT_RELU);
 }
 
 /* --- CIFAR --- */

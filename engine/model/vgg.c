@@ -1,7 +1,5 @@
 #include "engine/model/vgg.h"
 
-#include "engine/model/layers.h"
-
 #include <stdio.h>
 
 enum { BLOCKS = 5 };
@@ -24,16 +22,17 @@ static const int *convs_of(int depth) {
 }
 
 static int block(struct builder *builder, int number, int x, int convs) {
+    char name[12];
     struct conv_layer layer = {
-        .channels = block_channels[number], .kernel = 3, .stride = 1, .pad = 1};
-    char name[BLOCK_NAME_BYTES], place[BLOCK_NAME_BYTES];
-    snprintf(name, sizeof name, "block%d", number);
+        .name = name, .channels = block_channels[number], .kernel = 3, .stride = 1, .pad = 1};
+    build_enter(builder, "block%d.", number);
     for (int i = 0; i < convs; i++) { /* the original counts conv, norm and ReLU */
-        snprintf(place, sizeof place, "%d", 3 * i);
-        x = block_conv_as(builder, name, place, x, &layer, CONV_FAN_OUT_BIAS);
-        snprintf(place, sizeof place, "%d", 3 * i + 1);
-        x = block_norm(builder, name, place, x, ACT_RELU);
+        snprintf(name, sizeof name, "%d", 3 * i);
+        x = build_conv_as(builder, x, &layer, CONV_FAN_OUT_BIAS);
+        snprintf(name, sizeof name, "%d", 3 * i + 1);
+        x = build_bn_act(builder, name, x, NO_VALUE, ACT_RELU);
     }
+    build_leave(builder);
     return x;
 }
 

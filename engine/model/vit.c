@@ -2,9 +2,7 @@
 
 #include "engine/graph/build_token.h"
 
-#include <stdio.h>
-
-enum { PATCH = 16, HEAD_WIDTH = 64, MLP_RATIO = 4, NAME_BYTES = 32 };
+enum { PATCH = 16, HEAD_WIDTH = 64, MLP_RATIO = 4 };
 
 struct block {
     int index, width;
@@ -13,36 +11,30 @@ struct block {
     float drop;
 };
 
-static const char *name_in(const struct block *block, char name[NAME_BYTES], const char *layer) {
-    snprintf(name, NAME_BYTES, "blocks.%d.%s", block->index, layer);
-    return name;
-}
-
 /* The end of branch 0 or 1. */
 static int end_branch(struct builder *builder, const struct block *block, int x, int branch,
                       int which) {
     static const char *const linear[] = {"attn.proj", "mlp.fc2"}, *const scale[] = {"ls1", "ls2"};
-    char name[NAME_BYTES], scale_name[NAME_BYTES];
-    struct branch_end end = {.name = name_in(block, name, linear[which]),
-                             .layer = 2 * block->index + which,
-                             .drop = block->drop};
-    if (block->scales)
-        end.scale = name_in(block, scale_name, scale[which]);
+    const struct branch_end end = {.name = linear[which],
+                                   .scale = block->scales ? scale[which] : NULL,
+                                   .layer = 2 * block->index + which,
+                                   .drop = block->drop};
     return build_branch(builder, x, branch, &end);
 }
 
 static int add_block(struct builder *builder, int x, const struct block *block) {
-    char name[NAME_BYTES];
-    int y = build_layer_norm(builder, name_in(block, name, "norm1"), x, builder->dtype);
-    y = build_token_linear(builder, name_in(block, name, "attn.qkv"), y, 3 * block->width);
+    build_enter(builder, "blocks.%d.", block->index);
+    int y = build_layer_norm(builder, "norm1", x, builder->dtype);
+    y = build_token_linear(builder, "attn.qkv", y, 3 * block->width);
     y = build_attention(builder, y, block->width / HEAD_WIDTH, block->last);
     if (block->last)
         x = build_first_token(builder, x);
     x = end_branch(builder, block, x, y, 0);
-    y = build_layer_norm(builder, name_in(block, name, "norm2"), x, builder->dtype);
-    y = build_token_linear_gelu(builder, name_in(block, name, "mlp.fc1"), y,
-                                MLP_RATIO * block->width);
-    return end_branch(builder, block, x, y, 1);
+    y = build_layer_norm(builder, "norm2", x, builder->dtype);
+    y = build_token_linear_gelu(builder, "mlp.fc1", y, MLP_RATIO * block->width);
+    x = end_branch(builder, block, x, y, 1);
+    build_leave(builder);
+    return x;
 }
 
 static int build(const struct architecture *architecture, struct builder *builder, int x,

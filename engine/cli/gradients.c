@@ -75,15 +75,12 @@ static void course_close(struct course *course) {
 
 static void build(struct course *course, int batch) {
     static const struct train_spec descent = {.optimizer = OPTIMIZER_SGD}; /* and nothing else */
-    struct network *network = &course->model.network;
+    const struct network *network = &course->model.network;
     struct program *program = &course->program;
-    struct builder builder = {
-        .program = program, .table = &network->table, .mode = BUILD_TRAIN, .dtype = DTYPE_F32};
+    struct builder builder = network_builder(network, program, BUILD_TRAIN, PRECISION_F32);
     struct value rows_value = {
         .name = "rows", .shape = {batch, 1, 1, ROW_FIELDS}, .kind = VALUE_OUTPUT};
     struct shape pictures = {batch, network->height, network->width, network->channels};
-    program_init(program);
-    program->n_nets = 1;
     course->x = build_input(&builder, "x", pictures, DTYPE_F32);
     course->labels = build_input(&builder, "labels", (struct shape){batch, 1, 1, 1}, DTYPE_I32);
     struct op loss = op_new(OP_DISTILL_LOSS, SECTION_FORWARD);

@@ -29,13 +29,8 @@ static enum status check_input(const struct network *network, struct error *err)
 
 /* Runs the build function once to learn the parameters. */
 static void collect_params(struct network *network, bool decay_all) {
-    struct program scratch;
-    program_init(&scratch);
-    struct builder builder = {.program = &scratch,
-                              .table = &network->table,
-                              .mode = BUILD_COLLECT,
-                              .net = 0,
-                              .dtype = DTYPE_F32};
+    struct program scratch = {0};
+    struct builder builder = network_builder(network, &scratch, BUILD_COLLECT, PRECISION_F32);
     struct shape shape = {1, network->height, network->width, network->channels};
     network_build(network, &builder, build_input(&builder, "x", shape, DTYPE_F32));
     program_free(&scratch);
@@ -71,8 +66,31 @@ void network_release(struct network *network) {
     memset(network, 0, sizeof *network);
 }
 
+struct builder network_builder(const struct network *network, struct program *program,
+                               enum build_mode mode, enum precision precision) {
+    program->tf32 = precision == PRECISION_TF32;
+    return (struct builder){
+        .program = program,
+        .table = (struct param_table *)(uintptr_t)&network->table, /* written only to collect */
+        .mode = mode,
+        .dtype = precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32};
+}
+
 int network_build(const struct network *network, struct builder *builder, int x) {
     return network->architecture->build(network->architecture, builder, x, network->classes);
+}
+
+void network_inference(struct inference *out, const struct network *network,
+                       enum precision precision, int batch, const struct model_info *pixels) {
+    *out = (struct inference){0};
+    struct builder builder = network_builder(network, &out->program, BUILD_INFER, precision);
+    struct shape shape = {batch, network->height, network->width, network->channels};
+    int x = out->x = build_input(&builder, "x", shape, pixels ? DTYPE_U8 : DTYPE_F32);
+    if (pixels)
+        x = build_normalize(&builder, x, batch, pixels->mean, pixels->deviation);
+    out->logits = network_build(network, &builder, x);
+    out->program.value[out->logits].kind = VALUE_OUTPUT;
+    program_seal(&out->program);
 }
 
 /* Element i of a parameter: pairs of uniforms become normals by Box and Muller. */

@@ -12,6 +12,7 @@
 #include "engine/model/misfits.h"
 #include "engine/model/model_file.h"
 #include "engine/model/zoo.h"
+#include "engine/spec/train_spec.h"
 
 struct network {
     const struct architecture *architecture;
@@ -32,8 +33,23 @@ MUST_CHECK enum status network_check_drop_path(const struct network *network, do
                                                struct error *err);
 void network_release(struct network *network); /* Zeroed or initialised. */
 
+/* A builder of the network's ops in a program, with the arenas of index 0. */
+struct builder network_builder(const struct network *network, struct program *program,
+                               enum build_mode mode, enum precision precision);
+
 /* Appends the network behind x, with the arenas of builder->net; returns the logits. */
 int network_build(const struct network *network, struct builder *builder, int x);
+
+/* A network's inference as a program of its own, sealed; program_free frees it. */
+struct inference {
+    struct program program;
+    int x, logits; /* input [batch,h,w,c]; output, f32 [batch,classes] */
+};
+
+/* Builds it for a batch. x is u8 pixels that are normalised as pixels tells; NULL: f32 that is
+ * normalised already. */
+void network_inference(struct inference *out, const struct network *network,
+                       enum precision precision, int batch, const struct model_info *pixels);
 
 /* What a network costs: learnable parameters, and multiply-adds of its products (convolutions,
  * linear layers, attention) for one picture. */

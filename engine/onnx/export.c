@@ -28,27 +28,11 @@ static emit_fn *const emitters[OP_COUNT] = {
 /* A model's inference of one picture, with its parameters on the reference backend, which runs the
  * prologue alone. */
 struct source {
-    struct program program;
+    struct inference inference;
     struct device device;
     struct params params;
     struct exec *exec;
-    int x, logits;
 };
-
-static void build(struct source *source, const struct loaded_model *model) {
-    const struct network *network = &model->network;
-    struct builder builder = {.program = &source->program,
-                              .table = (struct param_table *)(uintptr_t)&network->table,
-                              .mode = BUILD_INFER,
-                              .dtype = DTYPE_F32};
-    struct shape shape = {1, network->height, network->width, network->channels};
-    program_init(&source->program);
-    source->program.n_nets = 1;
-    source->x = build_input(&builder, "x", shape, DTYPE_F32);
-    source->logits = network_build(network, &builder, source->x);
-    source->program.value[source->logits].kind = VALUE_OUTPUT;
-    program_seal(&source->program);
-}
 
 static void upload(struct source *source, float *to, const float *from, size_t count) {
     if (count)
@@ -59,7 +43,7 @@ static enum status open_source(struct source *source, const struct loaded_model 
                                struct error *err) {
     const struct param_table *table = &model->network.table;
     struct params *params[] = {&source->params};
-    build(source, model);
+    network_inference(&source->inference, &model->network, PRECISION_F32, 1, NULL);
     enum status status = device_open(&source->device, DEVICE_REF, 1, err);
     if (!status)
         status = params_create(&source->params, &source->device, table, 0, err);
@@ -67,7 +51,7 @@ static enum status open_source(struct source *source, const struct loaded_model 
         return status;
     upload(source, source->params.weight, model->weight, table->weight_floats);
     upload(source, source->params.state, model->state, table->state_floats);
-    status = exec_create(&source->exec, &source->device, &source->program, params, err);
+    status = exec_create(&source->exec, &source->device, &source->inference.program, params, err);
     if (!status)
         exec_refresh(source->exec);
     return status ? status : exec_synchronize(source->exec, err);
@@ -77,7 +61,7 @@ static void close_source(struct source *source) {
     exec_free(source->exec);
     params_release(&source->params);
     device_close(&source->device);
-    program_free(&source->program);
+    program_free(&source->inference.program);
 }
 
 static const char *channel_constant(struct emitter *emitter, const char *name, const float *value,
@@ -93,7 +77,7 @@ static void add_input(struct emitter *emitter, const struct source *source,
                       const struct model_info *info, bool normalize) {
     const int64_t dim[] = {info->channels, info->height, info->width};
     onnx_set_input(&emitter->file, "input", dim, 3);
-    emitter->name[source->x] = normalize ? "normalised" : "input";
+    emitter->name[source->inference.x] = normalize ? "normalised" : "input";
     if (!normalize)
         return;
     const char *mean = channel_constant(emitter, "mean", info->mean, info->channels);
@@ -132,9 +116,10 @@ static enum status write_file(const struct emitter *emitter, const struct model_
 static enum status emit(const struct source *source, const struct model_info *info, bool normalize,
                         const char *path, struct error *err) {
     const int64_t classes = info->classes;
-    struct emitter emitter = {.program = &source->program, .exec = source->exec};
-    emitter.name = xcalloc((size_t)source->program.n_values, sizeof *emitter.name);
-    emitter.name[source->logits] = "logits";
+    const struct inference *inference = &source->inference;
+    struct emitter emitter = {.program = &inference->program, .exec = source->exec};
+    emitter.name = xcalloc((size_t)inference->program.n_values, sizeof *emitter.name);
+    emitter.name[inference->logits] = "logits";
     onnx_file_init(&emitter.file);
     add_input(&emitter, source, info, normalize);
     onnx_set_output(&emitter.file, "logits", &classes, 1);

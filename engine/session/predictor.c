@@ -20,9 +20,8 @@ enum { HOST_PIXEL_BYTES = 1 << 20 };
 
 /* One program at one batch size, made when it is first needed. */
 struct lane {
-    struct program program;
+    struct inference inference;
     struct exec *exec;
-    int x, logits;  /* values of the program */
     uint8_t *input; /* a whole batch of input, for a last part that must be padded */
     float *output;  /* [batch,classes] */
 };
@@ -54,42 +53,25 @@ static size_t picture_input_bytes(const struct predictor *predictor, enum input_
 
 static void lane_release(struct lane *lane) {
     exec_free(lane->exec);
-    program_free(&lane->program);
+    program_free(&lane->inference.program);
     mem_free_large(lane->input);
     mem_free_large(lane->output);
     *lane = (struct lane){0};
 }
 
-static void lane_build(struct lane *lane, struct loaded_model *model, enum precision precision,
-                       enum input_kind kind, int batch) {
-    struct network *network = &model->network;
-    struct builder builder = {.program = &lane->program,
-                              .table = &network->table,
-                              .mode = BUILD_INFER,
-                              .dtype = precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32};
-    struct shape shape = {batch, network->height, network->width, network->channels};
-    program_init(&lane->program);
-    lane->program.tf32 = precision == PRECISION_TF32;
-    lane->program.n_nets = 1;
-    lane->x = build_input(&builder, "x", shape, input_dtype[kind]);
-    int x = lane->x;
-    if (kind == INPUT_PIXELS)
-        x = build_normalize(&builder, x, batch, model->info.mean, model->info.deviation);
-    lane->logits = network_build(network, &builder, x);
-    lane->program.value[lane->logits].kind = VALUE_OUTPUT;
-    program_seal(&lane->program);
-}
-
 static enum status lane_open(struct predictor *predictor, enum input_kind kind, int size,
                              struct error *err) {
     struct lane *lane = &predictor->lane[kind][size];
+    const struct loaded_model *model = &predictor->weights->model;
     size_t batch = (size_t)batch_sizes[size];
     size_t input_bytes = batch * picture_input_bytes(predictor, kind);
-    size_t output_bytes = batch * (size_t)predictor->weights->model.network.classes * sizeof(float);
+    size_t output_bytes = batch * (size_t)model->network.classes * sizeof(float);
     void *input = NULL, *output = NULL;
     struct params *params[] = {&predictor->weights->params};
-    lane_build(lane, &predictor->weights->model, predictor->precision, kind, (int)batch);
-    enum status status = exec_create(&lane->exec, &predictor->device, &lane->program, params, err);
+    network_inference(&lane->inference, &model->network, predictor->precision, (int)batch,
+                      kind == INPUT_PIXELS ? &model->info : NULL);
+    enum status status =
+        exec_create(&lane->exec, &predictor->device, &lane->inference.program, params, err);
     if (!status)
         status = mem_alloc_large(&input, input_bytes, "pictures of a batch", err);
     if (!status)
@@ -123,17 +105,18 @@ static int batch_size_for(const struct predictor *predictor, int count) {
 /* Runs at most one batch; the rows behind count are padding and their logits are dropped. */
 static enum status lane_run(struct lane *lane, const void *input, int count, float *logits,
                             struct error *err) {
-    const struct value *x = &lane->program.value[lane->x];
+    const struct inference *inference = &lane->inference;
+    const struct value *x = &inference->program.value[inference->x];
     struct step step = {.n_valid = count};
     bool whole = count == x->shape.n;
     if (!whole)
         memcpy(lane->input, input, value_bytes(x) / (size_t)x->shape.n * (size_t)count);
-    exec_write(lane->exec, lane->x, whole ? input : lane->input);
+    exec_write(lane->exec, inference->x, whole ? input : lane->input);
     exec_run(lane->exec, &step);
-    exec_read(lane->exec, lane->logits, whole ? logits : lane->output);
+    exec_read(lane->exec, inference->logits, whole ? logits : lane->output);
     enum status status = exec_synchronize(lane->exec, err);
     if (!status && !whole) {
-        int classes = lane->program.value[lane->logits].shape.c;
+        int classes = inference->program.value[inference->logits].shape.c;
         memcpy(logits, lane->output, (size_t)count * (size_t)classes * sizeof *logits);
     }
     return status;
@@ -305,15 +288,16 @@ size_t predictor_bytes(const struct predictor *predictor) {
     return bytes;
 }
 
-struct predictor_cost predictor_cost(struct loaded_model *model, enum precision precision) {
+struct predictor_cost predictor_cost(const struct loaded_model *model, enum precision precision) {
     const struct param_table *table = &model->network.table;
-    struct lane lane = {0};
     struct predictor_cost cost = {0, 2 * table->weight_floats * sizeof(float)};
-    lane_build(&lane, model, precision, INPUT_PIXELS, PREDICTOR_MAX_BATCH);
-    for (int i = 0; i < lane.program.n_ops; i++)
-        cost.flops += op_flops(&lane.program, &lane.program.op[i]);
-    cost.bytes += program_activation_bytes(&lane.program);
-    lane_release(&lane);
+    struct inference inference;
+    network_inference(&inference, &model->network, precision, PREDICTOR_MAX_BATCH, &model->info);
+    const struct program *program = &inference.program;
+    for (int i = 0; i < program->n_ops; i++)
+        cost.flops += op_flops(program, &program->op[i]);
+    cost.bytes += program_activation_bytes(program);
+    program_free(&inference.program);
     return cost;
 }
 

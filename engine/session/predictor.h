@@ -53,7 +53,7 @@ struct predictor_cost {
     double flops;
     size_t bytes;
 };
-struct predictor_cost predictor_cost(struct loaded_model *model, enum precision precision);
+struct predictor_cost predictor_cost(const struct loaded_model *model, enum precision precision);
 
 /* Names, classes and input size of the loaded model. */
 const struct model_info *predictor_info(const struct predictor *predictor);

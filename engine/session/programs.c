@@ -9,16 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum dtype activation_type(const struct train_spec *spec) {
-    return spec->precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
-}
-
-/* The parameter table is only read in these modes; the builder's type serves all three. */
-static struct builder begin(struct program *program, const struct network *network,
-                            enum build_mode mode, int net, enum dtype dtype) {
-    struct param_table *table = (struct param_table *)(uintptr_t)&network->table;
-    return (struct builder){
-        .program = program, .table = table, .mode = mode, .net = net, .dtype = dtype};
+static struct builder begin(struct run_program *out, const struct program_plan *plan,
+                            const struct network *network, enum build_mode mode) {
+    return network_builder(network, &out->program, mode, (enum precision)plan->spec->precision);
 }
 
 static int add_persistent(struct run_program *out, const char *name, enum value_kind kind,
@@ -108,8 +101,8 @@ static void add_tally(struct run_program *out) {
 /* Sets what the teacher reads; returns its logits. */
 static int add_teacher(struct run_program *out, const struct program_plan *plan, int pictures,
                        int *x) {
-    enum dtype dtype = activation_type(plan->spec);
-    struct builder builder = begin(&out->program, plan->teacher, BUILD_INFER, NET_TEACHER, dtype);
+    struct builder builder = begin(out, plan, plan->teacher, BUILD_INFER);
+    builder.net = NET_TEACHER;
     *x = build_normalize(&builder, pictures, plan->batch, plan->teacher_mean,
                          plan->teacher_deviation);
     return network_build(plan->teacher, &builder, *x);
@@ -126,9 +119,7 @@ static bool shares_pictures(const struct program_plan *plan) {
 void train_program_build(struct run_program *out, const struct program_plan *plan) {
     const struct train_spec *spec = plan->spec;
     memset(out, 0, sizeof *out);
-    out->program.tf32 = plan->spec->precision == PRECISION_TF32;
-    struct builder student =
-        begin(&out->program, plan->student, BUILD_TRAIN, NET_STUDENT, activation_type(spec));
+    struct builder student = begin(out, plan, plan->student, BUILD_TRAIN);
     student.drop_path = (float)spec->drop_path;
     add_batch(out, plan, augments(plan));
     int pictures = add_augment(out, plan);
@@ -149,9 +140,7 @@ void train_program_build(struct run_program *out, const struct program_plan *pla
 
 void eval_program_build(struct run_program *out, const struct program_plan *plan) {
     memset(out, 0, sizeof *out);
-    out->program.tf32 = plan->spec->precision == PRECISION_TF32;
-    struct builder student =
-        begin(&out->program, plan->student, BUILD_INFER, NET_STUDENT, activation_type(plan->spec));
+    struct builder student = begin(out, plan, plan->student, BUILD_INFER);
     add_batch(out, plan, false);
     int x = build_normalize(&student, out->images, plan->batch, plan->mean, plan->deviation);
     out->logits = network_build(plan->student, &student, x);

@@ -55,7 +55,7 @@ struct course {
     int x, labels, rows; /* values of the program */
     float *pictures;
     int32_t *label;
-    float *weight, *state; /* what was last read from the device */
+    struct network_values values; /* what was last read from the device */
 };
 
 static void course_close(struct course *course) {
@@ -67,8 +67,7 @@ static void course_close(struct course *course) {
     loaded_model_release(&course->model);
     mem_free_large(course->pictures);
     mem_free_large(course->label);
-    free(course->weight);
-    free(course->state);
+    network_values_release(&course->values);
 }
 
 /* --- the program --- */
@@ -105,10 +104,9 @@ static enum status open_exec(struct course *course, const struct gradients_comma
         status = params_create(&course->params, device, parameters,
                                optimizer_table[OPTIMIZER_SGD].slots, err);
     if (!status) {
-        size_t weights = parameters->weight_floats, states = parameters->state_floats;
-        course->weight = xcalloc(weights, sizeof *course->weight);
-        course->state = xcalloc(states + 1, sizeof *course->state);
-        params_upload(&course->params, course->model.weight, course->model.state);
+        const struct network_values *given = &course->model.values;
+        network_values_init(&course->values, &course->model.network);
+        params_upload(&course->params, given->weight, given->state);
         build(course, (int)command->batch_size);
         status = exec_create(&course->exec, device, &course->program, params, err);
     }
@@ -143,7 +141,6 @@ static enum status read_input(struct course *course, const struct gradients_comm
 /* Weights, or gradients in their place, and running statistics from the device to a file. */
 static enum status write_state(struct course *course, float *weight, const char *folder,
                                const char *name, struct error *err) {
-    const struct network *network = &course->model.network;
     char path[FILE_PATH_BYTES];
     struct state_dict dict;
     enum status status = file_join(path, folder, name, err);
@@ -151,9 +148,8 @@ static enum status write_state(struct course *course, float *weight, const char 
         return status;
     struct params shown = course->params;
     shown.weight = weight;
-    params_download(&shown, course->weight, course->state);
-    struct network_values values = {course->weight, course->state, 0};
-    state_dict_init(&dict, network, &values);
+    params_download(&shown, course->values.weight, course->values.state);
+    state_dict_init(&dict, &course->model.network, &course->values);
     status = safetensors_write(path, dict.tensor, dict.count, NULL, 0, err);
     state_dict_release(&dict);
     return status;

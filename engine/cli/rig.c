@@ -89,13 +89,10 @@ void rig_plan_close(struct rig_plan *plan) {
 }
 
 static void upload_random(struct params *params, const struct network *network, uint64_t seed) {
-    const struct param_table *table = &network->table;
-    float *weight = xcalloc(table->weight_floats, sizeof *weight);
-    float *state = xcalloc(table->state_floats, sizeof *state);
-    network_randomise(network, seed, weight, state);
-    params_upload(params, weight, state);
-    free(weight);
-    free(state);
+    struct network_values values;
+    network_randomise(network, seed, &values);
+    params_upload(params, values.weight, values.state);
+    network_values_release(&values);
 }
 
 static enum status open_params(struct rig *rig, struct error *err) {

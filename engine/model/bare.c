@@ -1,7 +1,5 @@
 #include "engine/model/bare.h"
 
-#include "engine/model/state_dict.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,10 +100,7 @@ static enum status load(struct loaded_model *model, const struct safetensors *fi
     if (status)
         return status;
     take_info(&model->info, info, classes);
-    model->weight = xcalloc(network->table.weight_floats, sizeof *model->weight);
-    model->state = xcalloc(network->table.state_floats + 1, sizeof *model->state);
-    model->batches_tracked = state_dict_batches(file);
-    return network_load(network, file, model->weight, model->state, misfits, err);
+    return network_load(network, file, &model->values, misfits, err);
 }
 
 enum status model_load_bare(struct loaded_model *model, const char *path,

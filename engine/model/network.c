@@ -119,10 +119,29 @@ static double draw(const struct param *param, uint64_t seed, uint32_t index, int
     return 0;
 }
 
-void network_randomise(const struct network *network, uint64_t seed, float *weight, float *state) {
+void network_values_init(struct network_values *values, const struct network *network) {
+    const struct param_table *table = &network->table;
+    *values = (struct network_values){xcalloc(table->weight_floats + 1, sizeof(float)),
+                                      xcalloc(table->state_floats + 1, sizeof(float)), 0};
+}
+
+void network_values_release(struct network_values *values) {
+    free(values->weight);
+    free(values->state);
+    *values = (struct network_values){0};
+}
+
+/* Where a parameter's elements are. */
+static float *values_of(const struct network_values *values, const struct param *param) {
+    return (param->state ? values->state : values->weight) + param->offset;
+}
+
+void network_randomise(const struct network *network, uint64_t seed,
+                       struct network_values *values) {
+    network_values_init(values, network);
     for (int p = 0; p < network->table.count; p++) {
         const struct param *param = &network->table.param[p];
-        float *to = (param->state ? state : weight) + param->offset;
+        float *to = values_of(values, param);
         int64_t n = shape_elements(param->shape);
         for (int64_t i = 0; i < n; i++)
             to[i] = (float)draw(param, seed, (uint32_t)p, i);
@@ -143,17 +162,20 @@ static enum status load_param(const struct param *param, const struct tensor *te
 }
 
 enum status network_load(const struct network *network, const struct safetensors *file,
-                         float *weight, float *state, struct misfits *misfits, struct error *err) {
+                         struct network_values *values, struct misfits *misfits,
+                         struct error *err) {
     struct misfits own;
     if (!misfits)
         misfits = &own;
     *misfits = (struct misfits){0};
+    network_values_init(values, network);
+    values->batches_tracked = state_dict_batches(file);
     misfits_find(misfits, &network->table, file);
     enum status status = misfits_status(misfits, network->architecture->name, err);
     for (int i = 0; i < network->table.count && !status; i++) {
         const struct param *param = &network->table.param[i];
-        float *to = (param->state ? state : weight) + param->offset;
-        status = load_param(param, safetensors_find(file, param->name), to, misfits, err);
+        status = load_param(param, safetensors_find(file, param->name), values_of(values, param),
+                            misfits, err);
     }
     return status ? status : misfits_status(misfits, network->architecture->name, err);
 }
@@ -179,13 +201,7 @@ static enum status load_file(struct loaded_model *model, const struct safetensor
     const struct model_info *info = &model->info;
     struct network_size size = {info->height, info->width, info->channels, info->classes};
     status = network_init(&model->network, info->architecture, size, true, err);
-    if (status)
-        return status;
-    const struct param_table *table = &model->network.table;
-    model->weight = xcalloc(table->weight_floats, sizeof(float));
-    model->state = xcalloc(table->state_floats + 1, sizeof(float));
-    model->batches_tracked = state_dict_batches(file);
-    return network_load(&model->network, file, model->weight, model->state, NULL, err);
+    return status ? status : network_load(&model->network, file, &model->values, NULL, err);
 }
 
 enum status model_load(struct loaded_model *model, const char *path, struct error *err) {
@@ -210,7 +226,6 @@ enum status model_load(struct loaded_model *model, const char *path, struct erro
 void loaded_model_release(struct loaded_model *model) {
     network_release(&model->network);
     model_info_release(&model->info);
-    free(model->weight);
-    free(model->state);
+    network_values_release(&model->values);
     memset(model, 0, sizeof *model);
 }

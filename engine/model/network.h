@@ -58,32 +58,33 @@ struct network_cost {
 };
 struct network_cost network_cost(const struct network *network);
 
-/* Random weights: the originals' distributions, drawn from the seed. Arrays as in the table. */
-void network_randomise(const struct network *network, uint64_t seed, float *weight, float *state);
-
-/* Copies an open file's tensors into the arrays; num_batches_tracked may be there or not. misfits,
- * unless NULL, receives all that is wrong. */
-MUST_CHECK enum status network_load(const struct network *network, const struct safetensors *file,
-                                    float *weight, float *state, struct misfits *misfits,
-                                    struct error *err);
-
-/* What a trained network holds, as in its table, and how many batches it has seen. */
+/* What a network holds: arrays as in its table, and how many batches it has seen. */
 struct network_values {
-    const float *weight, *state;
+    float *weight, *state;
     int64_t batches_tracked;
 };
+void network_values_init(struct network_values *values, const struct network *network); /* Zeros. */
+void network_values_release(struct network_values *values); /* Zeroed or filled. */
+
+/* Random weights: the originals' distributions, drawn from the seed. They are the caller's. */
+void network_randomise(const struct network *network, uint64_t seed, struct network_values *values);
+
+/* Copies an open file's tensors, also where it fails into values that are the caller's;
+ * num_batches_tracked may be there or not. misfits, unless NULL, receives all that is wrong. */
+MUST_CHECK enum status network_load(const struct network *network, const struct safetensors *file,
+                                    struct network_values *values, struct misfits *misfits,
+                                    struct error *err);
 
 /* Writes a model.safetensors: weights, counters of batches, and info as metadata. */
 MUST_CHECK enum status network_save(const struct network *network, const struct model_info *info,
                                     const struct network_values *values, const char *path,
                                     struct error *err);
 
-/* Opens a model (directory or file): info, network and host arrays, all the caller's. */
+/* Opens a model (directory or file): info, network and values, all the caller's. */
 struct loaded_model {
     struct model_info info;
     struct network network;
-    float *weight, *state;   /* as in network.table */
-    int64_t batches_tracked; /* as the file says */
+    struct network_values values;
 };
 MUST_CHECK enum status model_load(struct loaded_model *model, const char *path, struct error *err);
 void loaded_model_release(struct loaded_model *model); /* Zeroed or loaded. */

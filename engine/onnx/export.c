@@ -34,11 +34,6 @@ struct source {
     struct exec *exec;
 };
 
-static void upload(struct source *source, float *to, const float *from, size_t count) {
-    if (count)
-        source->device.backend->upload(&source->device, to, from, count * sizeof *from);
-}
-
 static enum status open_source(struct source *source, const struct loaded_model *model,
                                struct error *err) {
     const struct param_table *table = &model->network.table;
@@ -49,8 +44,7 @@ static enum status open_source(struct source *source, const struct loaded_model 
         status = params_create(&source->params, &source->device, table, 0, err);
     if (status)
         return status;
-    upload(source, source->params.weight, model->weight, table->weight_floats);
-    upload(source, source->params.state, model->state, table->state_floats);
+    params_upload(&source->params, model->values.weight, model->values.state);
     status = exec_create(&source->exec, &source->device, &source->inference.program, params, err);
     if (!status)
         exec_refresh(source->exec);

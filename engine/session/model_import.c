@@ -170,12 +170,11 @@ static void add_report(const struct loaded_model *model, const char *sha256, str
 
 static enum status write_files(const struct loaded_model *model, const char *folder,
                                struct error *err) {
-    struct network_values values = {model->weight, model->state, model->batches_tracked};
     char path[FILE_PATH_BYTES], sha256[SHA256_HEX_BYTES];
     struct str text = STR_INIT;
     enum status status = file_join(path, folder, "model.safetensors", err);
     if (!status)
-        status = network_save(&model->network, &model->info, &values, path, err);
+        status = network_save(&model->network, &model->info, &model->values, path, err);
     if (!status)
         status = sha256_file(path, sha256, err);
     if (!status)

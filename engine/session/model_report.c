@@ -26,17 +26,14 @@ void model_report_info(const struct trainer *trainer, struct model_info *info) {
 
 static enum status write_weights(const struct trainer *trainer, const char *path,
                                  struct error *err) {
-    const struct params *params = &trainer->student_params;
-    const struct param_table *table = params->table;
-    float *weight = xcalloc(table->weight_floats + 1, sizeof *weight);
-    float *state = xcalloc(table->state_floats + 1, sizeof *state);
-    params_download(params, weight, state);
+    struct network_values values;
     struct model_info info;
+    network_values_init(&values, &trainer->student);
+    params_download(&trainer->student_params, values.weight, values.state);
+    values.batches_tracked = trainer->checkpoint.step;
     model_report_info(trainer, &info);
-    struct network_values values = {weight, state, trainer->checkpoint.step};
     enum status status = network_save(&trainer->student, &info, &values, path, err);
-    free(weight);
-    free(state);
+    network_values_release(&values);
     return status;
 }
 

@@ -170,7 +170,7 @@ enum status predictor_own(struct predictor **out, struct loaded_model *model,
     status = params_create(&weights->params, &predictor->device, table, 0, err);
     if (status)
         goto out;
-    params_upload(&weights->params, weights->model.weight, weights->model.state);
+    params_upload(&weights->params, weights->model.values.weight, weights->model.values.state);
     status = predictor->device.backend->synchronize(&predictor->device, err);
 out:
     if (status) {

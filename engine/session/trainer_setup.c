@@ -113,7 +113,7 @@ static enum status open_device(struct trainer *trainer, struct error *err) {
 }
 
 /* A file of weights alone, as `init` allows: it needs no metadata. */
-static enum status load_init(const struct trainer *trainer, float *weight, float *state,
+static enum status load_init(const struct trainer *trainer, struct network_values *values,
                              struct error *err) {
     char path[FILE_PATH_BYTES];
     struct safetensors file;
@@ -122,7 +122,7 @@ static enum status load_init(const struct trainer *trainer, float *weight, float
         status = safetensors_open(&file, path, err);
     if (status)
         return status;
-    status = network_load(&trainer->student, &file, weight, state, NULL, err);
+    status = network_load(&trainer->student, &file, values, NULL, err);
     safetensors_close(&file);
     return error_wrap(err, status, "init %s", path);
 }
@@ -134,16 +134,14 @@ static enum status fill_student(struct trainer *trainer, struct error *err) {
         params_create(&trainer->student_params, &trainer->device, table, slots, err);
     if (status)
         return status;
-    float *weight = xcalloc(table->weight_floats + 1, sizeof *weight);
-    float *state = xcalloc(table->state_floats + 1, sizeof *state);
+    struct network_values values = {0};
     if (trainer->job->init_path)
-        status = load_init(trainer, weight, state, err);
+        status = load_init(trainer, &values, err);
     else
-        network_randomise(&trainer->student, (uint64_t)trainer->spec->seed, weight, state);
+        network_randomise(&trainer->student, (uint64_t)trainer->spec->seed, &values);
     if (!status)
-        params_upload(&trainer->student_params, weight, state);
-    free(weight);
-    free(state);
+        params_upload(&trainer->student_params, values.weight, values.state);
+    network_values_release(&values);
     return status;
 }
 
@@ -152,7 +150,7 @@ static enum status fill_teacher(struct trainer *trainer, struct error *err) {
     enum status status =
         params_create(&trainer->teacher_params, &trainer->device, &teacher->network.table, 0, err);
     if (!status)
-        params_upload(&trainer->teacher_params, teacher->weight, teacher->state);
+        params_upload(&trainer->teacher_params, teacher->values.weight, teacher->values.state);
     return status;
 }
 

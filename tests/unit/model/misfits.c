@@ -5,7 +5,7 @@
 
 static char path[300];
 static struct network network;
-static float *weight, *state;
+static struct network_values good;
 
 /* Changes the tensors of a good file before they are written. */
 typedef void change_fn(struct state_dict *dict);
@@ -26,24 +26,21 @@ static void drop(struct state_dict *dict, const char *name) {
 static enum status load(change_fn *change, struct misfits *misfits, struct error *err) {
     struct safetensors file;
     struct state_dict dict;
-    struct network_values values = {weight, state, 3};
+    struct network_values loaded;
     *err = (struct error){0};
-    float *to = xcalloc(network.table.weight_floats, sizeof *to);
-    float *to_state = xcalloc(network.table.state_floats, sizeof *to_state);
-    state_dict_init(&dict, &network, &values);
+    state_dict_init(&dict, &network, &good);
     if (change)
         change(&dict);
     T_INT(safetensors_write(path, dict.tensor, dict.count, NULL, 0, err), STATUS_OK);
     T_INT(safetensors_open(&file, path, err), STATUS_OK);
-    enum status status = network_load(&network, &file, to, to_state, misfits, err);
+    enum status status = network_load(&network, &file, &loaded, misfits, err);
     if (!status) {
-        T_INT(memcmp(to, weight, network.table.weight_floats * sizeof *to), 0);
-        T_INT(memcmp(to_state, state, network.table.state_floats * sizeof *to), 0);
+        T_INT(memcmp(loaded.weight, good.weight, network.table.weight_floats * sizeof(float)), 0);
+        T_INT(memcmp(loaded.state, good.state, network.table.state_floats * sizeof(float)), 0);
     }
     safetensors_close(&file);
     state_dict_release(&dict);
-    free(to);
-    free(to_state);
+    network_values_release(&loaded);
     return status;
 }
 
@@ -186,15 +183,13 @@ int main(void) {
     struct network_size size = {32, 32, 3, 10};
     snprintf(path, sizeof path, "%s/w.safetensors", folder);
     T_INT(network_init(&network, "resnet8", size, true, NULL), STATUS_OK);
-    weight = xcalloc(network.table.weight_floats, sizeof *weight);
-    state = xcalloc(network.table.state_floats, sizeof *state);
-    network_randomise(&network, 7, weight, state);
+    network_randomise(&network, 7, &good);
+    good.batches_tracked = 3;
     T_RUN(test_each_kind);
     T_RUN(test_all_at_once);
     T_RUN(test_nothing_fits);
     T_RUN(test_what_fits);
-    free(weight);
-    free(state);
+    network_values_release(&good);
     network_release(&network);
     T_INT(file_remove_all(folder, NULL), STATUS_OK);
     return t_done();

@@ -23,6 +23,7 @@ static inline void fixture_shake(float *values, size_t count) {
 static inline void fixture_write_model(const char *folder) {
     char *names[FIXTURE_CLASSES], text[FIXTURE_CLASSES][16], path[FILE_PATH_BYTES];
     struct network network = {0};
+    struct network_values values;
     struct error err = {0};
     struct model_info info = {.architecture = "resnet8",
                               .dataset = "test",
@@ -39,16 +40,12 @@ static inline void fixture_write_model(const char *folder) {
     }
     struct network_size size = {FIXTURE_SIDE, FIXTURE_SIDE, FIXTURE_CHANNELS, FIXTURE_CLASSES};
     T_INT(network_init(&network, info.architecture, size, true, &err), STATUS_OK);
-    float *weight = xcalloc(network.table.weight_floats, sizeof *weight);
-    float *state = xcalloc(network.table.state_floats, sizeof *state);
-    network_randomise(&network, 1, weight, state);
-    fixture_shake(state, network.table.state_floats);
+    network_randomise(&network, 1, &values);
+    fixture_shake(values.state, network.table.state_floats);
     T_INT(file_join(path, folder, "model.safetensors", &err), STATUS_OK);
-    struct network_values values = {weight, state, 0};
     T_INT(network_save(&network, &info, &values, path, &err), STATUS_OK);
     T_STR(err.message, "");
-    free(weight);
-    free(state);
+    network_values_release(&values);
     network_release(&network);
 }
 

@@ -4,7 +4,6 @@
 #include "engine/cli/command.h"
 #include "engine/cli/line.h"
 
-#include "engine/session/evaluator.h"
 #include "engine/session/scorer.h"
 
 #include <stdio.h>
@@ -43,13 +42,7 @@ static const struct field rows[] = {
 static const struct field_table table = OPTION_TABLE("eval", rows);
 
 static enum status add_batch(void *ctx, const struct evaluator_batch *batch, struct error *err) {
-    struct scorer *scorer = ctx;
-    enum status status = STATUS_OK;
-    size_t classes = (size_t)scorer_classes(scorer);
-    for (int i = 0; i < batch->rows && !status; i++)
-        status = scorer_add(scorer, batch->first + i, batch->labels[i],
-                            batch->logits + (size_t)i * classes, NULL, err);
-    return status;
+    return scorer_add_batch(ctx, batch, err);
 }
 
 static void print_line(const struct evaluation *evaluation) {

@@ -129,11 +129,16 @@ enum status scorer_add(struct scorer *scorer, int64_t offset, int label, const f
     return STATUS_OK;
 }
 
-/* ---- the evaluation ---- */
-
-int scorer_classes(const struct scorer *scorer) {
-    return scorer->classes;
+enum status scorer_add_batch(struct scorer *scorer, const struct evaluator_batch *batch,
+                             struct error *err) {
+    enum status status = STATUS_OK;
+    for (int i = 0; i < batch->rows && !status; i++)
+        status = scorer_add(scorer, batch->first + i, batch->labels[i],
+                            batch->logits + (size_t)i * (size_t)scorer->classes, NULL, err);
+    return status;
 }
+
+/* ---- the evaluation ---- */
 
 struct scorer_means scorer_means(const struct scorer *scorer) {
     double n = (double)scorer->count;

@@ -11,6 +11,7 @@
 #ifndef ENGINE_SESSION_SCORER_H
 #define ENGINE_SESSION_SCORER_H
 
+#include "engine/session/evaluator.h"
 #include "engine/spec/evaluation.h"
 
 struct scorer;
@@ -32,7 +33,9 @@ void scorer_free(struct scorer *scorer); /* NULL is allowed. */
 MUST_CHECK enum status scorer_add(struct scorer *scorer, int64_t offset, int label,
                                   const float *logits, struct scored *scored, struct error *err);
 
-int scorer_classes(const struct scorer *scorer); /* As created. */
+/* Adds the pictures of a batch. */
+MUST_CHECK enum status scorer_add_batch(struct scorer *scorer, const struct evaluator_batch *batch,
+                                        struct error *err);
 
 /* Means of what was added so far, without lists. */
 struct scorer_means {

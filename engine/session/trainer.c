@@ -242,14 +242,11 @@ static struct step evaluation_step(const struct trainer *trainer, int64_t k) {
 /* The answers of the step that ran last. */
 static enum status score(struct trainer *trainer, const struct step *step, struct error *err) {
     const struct runnable *runnable = &trainer->runnable[PROGRAM_EVAL];
-    size_t classes = (size_t)trainer->dataset.classes;
+    const struct evaluator_batch batch = {
+        step->first, step->n_valid, trainer->dataset.test.labels + step->first, trainer->logits};
     exec_read(runnable->exec, runnable->program.logits, trainer->logits);
     enum status status = exec_synchronize(runnable->exec, err);
-    for (int i = 0; i < step->n_valid && !status; i++)
-        status = scorer_add(trainer->scorer, step->first + i,
-                            trainer->dataset.test.labels[step->first + i],
-                            trainer->logits + (size_t)i * classes, NULL, err);
-    return status;
+    return status ? status : scorer_add_batch(trainer->scorer, &batch, err);
 }
 
 static enum status evaluate_batches(struct trainer *trainer, struct loader *loader,

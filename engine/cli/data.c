@@ -18,11 +18,9 @@
 
 struct data_command {
     char dir[SPEC_TEXT_BYTES], out[SPEC_TEXT_BYTES];
-    int split; /* enum data_split */
+    int split; /* enum split_kind */
     int64_t index;
 };
-
-enum data_split { DATA_TEST, DATA_TRAIN };
 
 #define ROW(member) FIELD_MEMBER(struct data_command, member)
 
@@ -132,7 +130,7 @@ static enum status import(const struct data_command *command, const char *folder
 
 static enum status write_sample(const struct data_command *command, const struct dataset *dataset,
                                 struct error *err) {
-    const struct split *split = command->split == DATA_TEST ? &dataset->test : &dataset->train;
+    const struct split *split = command->split == SPLIT_TEST ? &dataset->test : &dataset->train;
     struct picture picture = {0};
     if (command->index >= split->count)
         return error_set_field(err, STATUS_INVALID, "index", "index must be below %lld, not %lld",

@@ -16,8 +16,8 @@ import numpy
 import PIL
 from PIL import Image, ImageOps
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-from tensor_file import save  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from pytorch.safetensors_io import save  # noqa: E402
 
 NOTES = {"pillow": PIL.__version__, "numpy": numpy.__version__}
 

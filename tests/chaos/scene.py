@@ -169,8 +169,7 @@ class Scene:
 
     def learn(self):
         """What a run gives that nothing disturbs."""
-        tiny = write_dataset(self.folder / "tiny")
-        assert self.service.post("/datasets", {"name": "tiny", "path": str(tiny)}).status == 201
+        self.service.import_dataset("tiny", write_dataset(self.folder / "tiny"))
         worker = self.worker().start()
         job_id = self.submit()
         assert self.service.wait_for_job(job_id)["state"] == "succeeded"

@@ -1,77 +1,32 @@
 """What tests of the command line share: files to give to `distill`, and ways to run it."""
 
-import json
 import os
 import pathlib
-import random
 import shutil
 import struct
 import subprocess
 import tempfile
 import unittest
-import zlib
+
+import pictures
+from material import tensors_of, write_tensors
 
 DISTILL = os.environ["DISTILL"]
-SIDE, CHANNELS, CLASSES = 8, 3, 4
+CLASSES = len(pictures.CLASSES)
 TYPES = {"U8": "B", "I64": "q", "I32": "i", "F32": "f"}
 
 
 def save_tensors(path, tensors):
     """Writes a safetensors file of {name: (type, shape, flat values)}."""
-    header, blob = {}, b""
-    for name, (kind, shape, values) in tensors.items():
-        data = struct.pack(f"<{len(values)}{TYPES[kind]}", *values)
-        header[name] = {"dtype": kind, "shape": shape,
-                        "data_offsets": [len(blob), len(blob) + len(data)]}
-        blob += data
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + blob)
+    write_tensors(path, {name: (kind, shape, struct.pack(f"<{len(values)}{TYPES[kind]}", *values))
+                         for name, (kind, shape, values) in tensors.items()})
 
 
 def load_tensors(path):
     """Reads a safetensors file as {name: (shape, flat values)}."""
-    data = pathlib.Path(path).read_bytes()
-    start = 8 + struct.unpack("<Q", data[:8])[0]
-    tensors = {}
-    for name, entry in json.loads(data[8:start]).items():
-        if name != "__metadata__":
-            begin, end = (start + offset for offset in entry["data_offsets"])
-            code = TYPES[entry["dtype"]]
-            count = (end - begin) // struct.calcsize(code)
-            tensors[name] = (entry["shape"], struct.unpack(f"<{count}{code}", data[begin:end]))
-    return tensors
-
-
-def save_png(path, height, width, pixels):
-    """Writes an RGB picture of height * width * 3 bytes."""
-    def chunk(kind, body):
-        crc = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + crc
-    rows = b"".join(b"\0" + bytes(pixels[y * width * 3:(y + 1) * width * 3])
-                    for y in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pathlib.Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-                                   + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-
-
-def draw_picture(source, label):
-    """A noisy picture whose bright quadrant is its class."""
-    pixels = []
-    for y in range(SIDE):
-        for x in range(SIDE):
-            bright = (y >= SIDE // 2) * 2 + (x >= SIDE // 2) == label
-            pixels += [source.randrange(160, 256) if bright else source.randrange(0, 96)
-                       for _ in range(CHANNELS)]
-    return pixels
-
-
-def save_split(path, count, seed):
-    source = random.Random(seed)
-    labels = [i % CLASSES for i in range(count)]
-    pixels = [value for label in labels for value in draw_picture(source, label)]
-    save_tensors(path, {"images": ("U8", [count, SIDE, SIDE, CHANNELS], pixels),
-                        "labels": ("I64", [count], labels)})
+    tensors, _ = tensors_of(pathlib.Path(path).read_bytes())
+    return {name: (shape, tuple(memoryview(data).cast(TYPES[kind])))
+            for name, (kind, shape, data) in tensors.items()}
 
 
 class Case(unittest.TestCase):
@@ -100,12 +55,7 @@ class Case(unittest.TestCase):
         self.assertEqual(result.stdout, "")
 
     def make_dataset(self):
-        data = self.folder / "data"
-        data.mkdir()
-        save_split(data / "train.safetensors", 56, 1)
-        save_split(data / "test.safetensors", 20, 2)
-        (data / "classes.txt").write_text("".join(f"corner {i}\n" for i in range(CLASSES)))
-        return data
+        return pictures.save_dataset(self.folder / "data", 56, 20)
 
     def train_arguments(self, out, **changes):
         fields = {"student": "resnet8", "dataset": self.folder / "data", "out": self.folder / out,

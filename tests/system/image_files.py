@@ -3,8 +3,8 @@
 import pathlib
 import random
 import shutil
-import struct
-import zlib
+
+from material import png
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 JPEG = ROOT / "tests" / "golden" / "pictures" / "rgb.jpg"
@@ -12,22 +12,12 @@ CLASSES = ["blue", "green", "red"]
 CHANNEL = {"red": 0, "green": 1, "blue": 2}
 
 
-def png(height, width, pixels):
-    def chunk(kind, body):
-        crc = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + crc
-    rows = b"".join(b"\0" + pixels[y * width * 3:(y + 1) * width * 3] for y in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-
-
 def tinted(name, source):
     """Noise in which the colour that the class is called prevails, of some size, as PNG."""
     height, width = source.randrange(17, 40), source.randrange(17, 40)
     pixels = bytes(source.randrange(120, 256) if c == CHANNEL[name] else source.randrange(0, 130)
                    for _ in range(height * width) for c in range(3))
-    return png(height, width, pixels)
+    return png(width, height, pixels)
 
 
 def save_split(folder, count, seed):

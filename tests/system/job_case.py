@@ -1,6 +1,6 @@
 """What tests of jobs share: a service with a small data set, and short words for what they do."""
 
-from material import job, points_of, write_dataset
+from material import add_dataset, job, points_of
 from service import ServiceCase, wait_until
 
 LONG = {"epochs": 3000}
@@ -15,8 +15,7 @@ class JobCase(ServiceCase):
     @classmethod
     def setUpClass(cls):
         cls.service = cls.start(**{"device": "ref", "lease_ms": 3000, **cls.SETTINGS})
-        folder = write_dataset(cls.service.folder / "tiny")
-        cls.imported = cls.service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        cls.imported = add_dataset(cls.service)
 
     def submit(self, **fields):
         answer = self.service.post("/jobs", job(**fields))

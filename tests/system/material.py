@@ -11,21 +11,37 @@ import zlib
 CLASSES = 4
 
 
-def write_tensors(path, tensors):
+def tensors_file(tensors):
     """A safetensors file; tensors: name -> (dtype, shape, bytes)."""
     header, offset = {}, 0
     for name, (dtype, shape, data) in tensors.items():
         header[name] = {"dtype": dtype, "shape": shape,
                         "data_offsets": [offset, offset + len(data)]}
         offset += len(data)
-    write_raw_tensors(path, header, b"".join(data for _, _, data in tensors.values()))
+    return raw_tensors_file(header, b"".join(data for _, _, data in tensors.values()))
 
 
-def write_raw_tensors(path, header, data):
+def raw_tensors_file(header, data):
     """A safetensors file whose header says whatever it likes."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def tensors_of(data):
+    """What is in a safetensors file: the tensors as tensors_file takes them, and the metadata."""
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:start])
+    notes = header.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = (start + offset for offset in entry["data_offsets"])
+        tensors[name] = (entry["dtype"], entry["shape"], data[begin:end])
+    return tensors, notes
+
+
+def write_tensors(path, tensors):
+    pathlib.Path(path).write_bytes(tensors_file(tensors))
 
 
 def picture_of(label, side, source):
@@ -55,6 +71,11 @@ def write_dataset(folder, train=128, test=32, side=8):
     write_tensors(folder / "test.safetensors", split_of(test, side, 2))
     (folder / "classes.txt").write_text("ant\nbee\ncat\ndog\n")
     return folder
+
+
+def add_dataset(service, name="tiny", **sizes):
+    """Writes a data set and imports it under its folder's name; the answer to that."""
+    return service.import_dataset(name, write_dataset(service.folder / name, **sizes))
 
 
 def png_chunk(kind, data):

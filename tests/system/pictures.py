@@ -3,11 +3,11 @@
 A picture of class c is noise with one bright quadrant, the c-th of four.
 """
 
-import json
 import pathlib
 import random
 import struct
-import zlib
+
+import material
 
 SIDE, CHANNELS = 8, 3
 CLASSES = ["top left", "top right", "bottom left", "bottom right"]
@@ -23,34 +23,15 @@ def draw(label, source):
 
 def png(label, seed=99):
     """A picture of that class as a PNG file."""
-    def chunk(kind, body):
-        return (struct.pack(">I", len(body)) + kind + body
-                + struct.pack(">I", zlib.crc32(kind + body)))
-    pixels, row = draw(label, random.Random(seed)), SIDE * CHANNELS
-    rows = b"".join(b"\0" + pixels[y * row:(y + 1) * row] for y in range(SIDE))
-    header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-
-
-def save_tensors(path, tensors):
-    """Writes a safetensors file of {name: (type, shape, bytes)}."""
-    header, blob = {}, b""
-    for name, (kind, shape, data) in tensors.items():
-        header[name] = {"dtype": kind, "shape": shape,
-                        "data_offsets": [len(blob), len(blob) + len(data)]}
-        blob += data
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + blob)
+    return material.png(SIDE, SIDE, draw(label, random.Random(seed)))
 
 
 def save_split(path, count, seed):
     source = random.Random(seed)
     labels = [i % len(CLASSES) for i in range(count)]
     images = b"".join(draw(label, source) for label in labels)
-    save_tensors(path, {"images": ("U8", [count, SIDE, SIDE, CHANNELS], images),
-                        "labels": ("I64", [count], struct.pack(f"<{count}q", *labels))})
+    material.write_tensors(path, {"images": ("U8", [count, SIDE, SIDE, CHANNELS], images),
+                                  "labels": ("I64", [count], struct.pack(f"<{count}q", *labels))})
 
 
 def save_dataset(folder, train=256, test=64):
@@ -61,3 +42,8 @@ def save_dataset(folder, train=256, test=64):
     save_split(folder / "test.safetensors", test, 2)
     (folder / "classes.txt").write_text("".join(name + "\n" for name in CLASSES))
     return folder
+
+
+def add_dataset(service, name="quadrants"):
+    """Saves a data set and imports it under its folder's name; the answer to that."""
+    return service.import_dataset(name, save_dataset(service.folder / name))

@@ -312,6 +312,12 @@ class Service:
     def delete(self, path, **more):
         return self.request("DELETE", path, **more)
 
+    def import_dataset(self, name, folder):
+        """The answer to a folder that becomes a data set of that name."""
+        answer = self.post("/datasets", {"name": name, "path": str(folder)})
+        assert answer.status == 201, answer
+        return answer
+
     def predict(self, model, pictures, top_k=5):
         """Classifies encoded pictures (a list of bytes) in one request."""
         images = [base64.b64encode(picture).decode() for picture in pictures]
@@ -323,6 +329,10 @@ class Service:
             job = self.get(f"/jobs/{job_id}").json()
             return job if job["state"] in ("succeeded", "failed", "cancelled") else None
         return wait_until(finished, timeout_s, 0.05, f"job {job_id}")
+
+    def run_job(self, fields):
+        """Submits a job; it is returned once it has finished."""
+        return self.wait_for_job(self.post("/jobs", fields).json()["id"])
 
     def stop(self):
         """Ends the service in an orderly way, if it runs; anything but status 0 is an error."""

@@ -27,9 +27,7 @@ class ApiTest(unittest.TestCase):
         cls.service = Service("serve", redis=cls.redis.url)
         cls.service.start()
         cls.addClassCleanup(cls.service.__exit__)
-        source = pictures.save_dataset(cls.service.folder / "quadrants")
-        answer = cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
-        assert answer.status == 201, answer
+        pictures.add_dataset(cls.service)
 
     def get(self, path, **more):
         return self.service.get(path, **more)
@@ -366,8 +364,7 @@ class RedisAwayTest(unittest.TestCase):
         redis = Redis().start()
         self.addCleanup(redis.stop)
         with Service("serve", redis=redis.url, redis_timeout_ms=500) as service:
-            source = pictures.save_dataset(service.folder / "quadrants")
-            service.post("/datasets", {"name": "quadrants", "path": str(source)})
+            pictures.add_dataset(service)
             job = service.post("/jobs", SPEC).json()
             stream = http.client.HTTPConnection(service.host, service.port, timeout=30)
             self.addCleanup(stream.close)

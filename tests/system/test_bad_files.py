@@ -12,8 +12,8 @@ import time
 import unittest
 import zlib
 
-from material import (job, jpeg, picture, png, png_chunk, split_of, write_dataset,
-                      write_raw_tensors, write_tensors)
+from material import (add_dataset, job, jpeg, picture, png, png_chunk, raw_tensors_file, split_of,
+                      write_dataset, write_tensors)
 from service import PATIENCE, Redis, ServiceCase, peak_kib
 
 RSS_MAX_KIB = 64 * 1024  # what refusing a bomb may cost
@@ -52,9 +52,8 @@ class BadPicturesTest(ServiceCase):
     @classmethod
     def setUpClass(cls):
         cls.service = cls.start(device="ref")
-        write_dataset(cls.service.folder / "tiny")
-        cls.service.post("/datasets", {"name": "tiny", "path": str(cls.service.folder / "tiny")})
-        cls.model = cls.service.wait_for_job(cls.service.post("/jobs", job()).json()["id"])["model"]
+        add_dataset(cls.service)
+        cls.model = cls.service.run_job(job())["model"]
 
     def tearDown(self):
         self.assertEqual(self.service.predict(self.model, [picture(0)]).status, 200)
@@ -275,7 +274,7 @@ class BadDatasetsTest(ServiceCase):
         good = write_dataset(self.folder() / "set", train=16, test=16)
         for what, header in lying_headers(len(images), len(labels)):
             with self.subTest(what):
-                write_raw_tensors(good / "train.safetensors", header, images + labels)
+                (good / "train.safetensors").write_bytes(raw_tensors_file(header, images + labels))
                 self.assertIn("train.safetensors", self.refuse(good))
 
     def test_wrong_labels(self):

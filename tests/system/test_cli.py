@@ -17,8 +17,10 @@ import subprocess
 import time
 import unittest
 
-from cli_case import (CHANNELS, CLASSES, DISTILL, SIDE, Case, draw_picture, load_tensors, save_png,
-                      save_tensors)
+import material
+import pictures
+from cli_case import CLASSES, DISTILL, Case, load_tensors, save_tensors
+from pictures import CHANNELS, SIDE
 
 
 class Usage(Case):
@@ -122,7 +124,7 @@ class Train(Case):
         self.assertEqual(sum(map(sum, matrix)), report["count"])
         self.assertEqual(sum(item["count"] for item in report["bins"]), report["count"])
         for item in classes:
-            self.assertEqual(item["label"], f"corner {item['index']}")
+            self.assertEqual(item["label"], pictures.CLASSES[item["index"]])
             self.assertEqual(item["count"], sum(matrix[item["index"]]))
             self.assertEqual(item["answered"], sum(row[item["index"]] for row in matrix))
         self.assertEqual(len(report["worst"]), 20)
@@ -133,7 +135,7 @@ class Train(Case):
         source, files = random.Random(4), []
         for label in range(CLASSES):
             files.append(self.folder / f"{label}.png")
-            save_png(files[-1], SIDE, SIDE, draw_picture(source, label))
+            files[-1].write_bytes(material.png(SIDE, SIDE, pictures.draw(label, source)))
         model = f"model={self.folder}/teacher"
         lines = self.succeed("predict", model, "top_k=2", "device=ref",
                              f"files={files[0]},{files[1]}", *files[2:]).splitlines()
@@ -141,7 +143,7 @@ class Train(Case):
         for label, line in enumerate(map(json.loads, lines)):
             best, second = line["predictions"]
             self.assertEqual(line["file"], str(files[label]))
-            self.assertEqual(best["label"], f"corner {best['index']}")
+            self.assertEqual(best["label"], pictures.CLASSES[best["index"]])
             self.assertGreaterEqual(best["score"], second["score"])
             right += best["index"] == label
         self.assertEqual(len(lines), CLASSES)
@@ -204,13 +206,8 @@ class Train(Case):
 
     def write_bare_weights(self):
         data = (self.folder / "teacher" / "model.safetensors").read_bytes()
-        start = 8 + struct.unpack("<Q", data[:8])[0]
-        header = json.loads(data[8:start])
-        del header["__metadata__"]
-        text = json.dumps(header).encode()
-        text += b" " * (-len(text) % 8)
-        bare = struct.pack("<Q", len(text)) + text + data[start:]
-        (self.folder / "bare.safetensors").write_bytes(bare)
+        tensors, _ = material.tensors_of(data)
+        material.write_tensors(self.folder / "bare.safetensors", tensors)
 
     def start(self, arguments, **options):
         return subprocess.Popen([DISTILL, "train", *map(str, arguments)], **options)
@@ -399,11 +396,11 @@ class Data(Case):
         """What was written is classified as the data set's own picture is."""
         data, png = self.make_dataset(), self.folder / "one.png"
         line = json.loads(self.succeed("data", "sample", data, "index=6", f"out={png}"))
-        self.assertEqual(line, {"file": str(png), "label": "corner 2", "index": 2})
+        self.assertEqual(line, {"file": str(png), "label": pictures.CLASSES[2], "index": 2})
         self.assertEqual(png.read_bytes()[16:24], struct.pack(">II", SIDE, SIDE))
         self.succeed("train", *self.train_arguments("out", epochs=6))
         found = json.loads(self.succeed("predict", f"model={self.folder}/out", png, "device=ref"))
-        self.assertEqual(found["predictions"][0]["label"], "corner 2")
+        self.assertEqual(found["predictions"][0]["label"], pictures.CLASSES[2])
         train = json.loads(self.succeed("data", "sample", data, "split=train", "index=55",
                                         f"out={png}"))
         self.assertEqual(train["index"], 3)

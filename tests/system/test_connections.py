@@ -18,8 +18,7 @@ SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 
 class WaitingTest(unittest.TestCase):
     def test_waits_end_with_the_server(self):
         with Redis() as redis, Service("serve", redis=redis.url) as service:
-            source = pictures.save_dataset(service.folder / "quadrants")
-            service.post("/datasets", {"name": "quadrants", "path": str(source)})
+            pictures.add_dataset(service)
             job = service.post("/jobs", SPEC).json()
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
                 answers = [pool.submit(service.get, f"/jobs/{job['id']}?wait_s=60")
@@ -107,8 +106,7 @@ class DrainTest(unittest.TestCase):
 
     def test_streams_end(self):
         with Redis() as redis, Service("serve", redis=redis.url) as service:
-            source = pictures.save_dataset(service.folder / "quadrants")
-            service.post("/datasets", {"name": "quadrants", "path": str(source)})
+            pictures.add_dataset(service)
             job = service.post("/jobs", SPEC).json()
             connection = self.connect(service)
             connection.request("GET", f"/jobs/{job['id']}/metrics?format=stream")

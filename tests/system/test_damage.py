@@ -5,7 +5,7 @@ that they never were, and its log has more to say than its answers, which name n
 import json
 import unittest
 
-from material import job, picture, write_dataset
+from material import add_dataset, job, picture
 from service import ServiceCase
 
 
@@ -14,8 +14,7 @@ class DamageTest(ServiceCase):
     def setUpClass(cls):
         cls.service = cls.start(device="ref")
         for name in ("tiny", "torn"):
-            write_dataset(cls.service.folder / name, test=32 if name == "tiny" else 33)
-            cls.service.post("/datasets", {"name": name, "path": str(cls.service.folder / name)})
+            add_dataset(cls.service, name, test=32 if name == "tiny" else 33)
         ids = [cls.service.post("/jobs", job(seed=seed)).json()["id"] for seed in range(3)]
         cls.good, cls.bare, cls.nameless = [cls.service.wait_for_job(id)["model"] for id in ids]
         models = cls.service.data / "models"

@@ -127,7 +127,7 @@ class BlobTest(UploadCase):
                              import_roots=self.folder) as service:
                     if turn == 0:
                         for name in ("a", "b"):
-                            service.post("/datasets", {"name": name, "path": str(folder)})
+                            service.import_dataset(name, folder)
                     found = [data / "datasets" / name / "train.safetensors" for name in ("a", "b")]
                     self.assertEqual(found[0].stat().st_ino, found[1].stat().st_ino)
                     self.assertEqual(found[0].stat().st_nlink, 3)

@@ -4,12 +4,10 @@
 import contextlib
 import gzip
 import io
-import json
-import struct
 import tarfile
 import unittest
 
-from material import job, weights_of, write_dataset
+from material import job, raw_tensors_file, weights_of, write_dataset
 from service import wait_until
 from upload_case import FORMATS, STREAMS, UploadCase, cifar10, cifar_rows, idx, tar_of, told
 
@@ -199,7 +197,7 @@ class EarlyTest(UploadCase):
         wait_until(lambda: self.service.delete(f"/uploads/{self.id}").status == 204)
 
     def test_wrong_bytes_are_refused_before_the_rest_is_sent(self):
-        header = json.dumps({"images": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})
+        header = {"images": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
         for file, body, words in (
                 ("train.bin", cifar_rows(2, 2, 100) + b"\0\x64", "byte 6148: label 100 of row 2"),
                 ("data_batch_3.bin", b"\x0a", "byte 0: label 10 of row 0 is not in 0..9"),
@@ -207,7 +205,7 @@ class EarlyTest(UploadCase):
                 ("train-images-idx3-ubyte", idx([1, 1, 1], b"12"), "byte 17: there is more than"),
                 ("t10k-images.idx3-ubyte.gz", b"no gzip file", "not a sound gzip file"),
                 ("train.safetensors", b"PK\3\4 a checkpoint", "a checkpoint of PyTorch"),
-                ("train.safetensors", struct.pack("<Q", len(header)) + header.encode(),
+                ("train.safetensors", raw_tensors_file(header, b""),
                  '"images" has 1 dimensions, expected 4'),
                 ("val.tar", bytes(300) + b"x" * 300, "not a tar file, or damaged"),
                 ("classes.txt", b"a\0", "not a text file")):

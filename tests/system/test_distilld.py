@@ -18,7 +18,7 @@ import unittest
 from unittest import mock
 
 from job_case import LONG
-from material import job, picture, write_dataset
+from material import add_dataset, job, picture
 from service import Service, ServiceCase, executable, wait_until
 
 
@@ -160,8 +160,7 @@ class EndTest(ServiceCase):
 
     def test_nothing_is_lost(self):
         service = self.start(device="ref", predict_threads=1)
-        folder = write_dataset(service.folder / "tiny")
-        service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        add_dataset(service)
         trained = service.wait_for_job(
             service.post("/jobs", job(student="resnet8x4", epochs=1, train_limit=16)).json()["id"])
         model, pictures = trained["model"], [picture(1)] * 64

@@ -9,6 +9,7 @@ import threading
 import unittest
 
 import image_files
+from material import png
 from service import Redis, ServiceCase, wait_until
 
 SPEC = {"method": "ce", "student": "resnet8", "dataset": "tints", "epochs": 6, "batch_size": 8,
@@ -21,7 +22,7 @@ class ImageJobs(ServiceCase):
     def setUpClass(cls):
         cls.service = cls.start("up", lease_ms=3000)
         cls.source = image_files.save_images(cls.service.folder / "tints")
-        cls.dataset = cls.service.post("/datasets", {"name": "tints", "path": str(cls.source)})
+        cls.dataset = cls.service.import_dataset("tints", cls.source)
 
     def post_job(self, **changes):
         return self.service.post("/jobs", {**SPEC, **changes})
@@ -112,7 +113,7 @@ class ImageJobs(ServiceCase):
         self.refuse_import(link_out, "/val/ is a link or lies behind one")
 
     def test_damage_after_import_fails_the_job_with_the_picture(self):
-        self.service.post("/datasets", {"name": "damaged", "path": str(self.source)})
+        self.service.import_dataset("damaged", self.source)
         blob = self.service.data / "datasets" / "damaged" / "train.safetensors"
         bytes_ = bytearray(blob.read_bytes())
         bytes_[-1] ^= 1
@@ -135,7 +136,7 @@ class Stopped(ServiceCase):
         service = self.start("serve", redis=self.redis.url, drain_ms=60000)
         folder = image_files.save_images(service.folder / "many")
         large = folder / "train" / "red" / "large.png"
-        large.write_bytes(image_files.png(2500, 2500, bytes(2500 * 2500 * 3)))
+        large.write_bytes(png(2500, 2500, bytes(2500 * 2500 * 3)))
         for i in range(300 * os.cpu_count()):  # ten seconds of decoding, however many there are
             (folder / "train" / "red" / f"{i}-again.png").hardlink_to(large)
         answers = []

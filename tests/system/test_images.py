@@ -11,6 +11,7 @@ import unittest
 
 import image_files
 from cli_case import DISTILL, Case, load_tensors
+from material import png
 
 
 class Images(Case):
@@ -47,7 +48,7 @@ class Images(Case):
         """What lies beside the middle is not looked at: it is cut off."""
         def picture(edge):
             row = bytes([edge, 0, 0] * 60 + [0, 230, 20] * 40 + [edge, 0, 0] * 60)
-            return image_files.png(40, 160, row * 40)
+            return png(160, 40, row * 40)
         files = [self.folder / "dark.png", self.folder / "bright.png"]
         files[0].write_bytes(picture(0))
         files[1].write_bytes(picture(255))

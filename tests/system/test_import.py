@@ -10,32 +10,12 @@ import pathlib
 import struct
 import unittest
 
-from cli_case import CLASSES, SIDE, Case
+from cli_case import CLASSES, Case
+from material import tensors_of, write_tensors
 
 
 def read(path):
-    """A safetensors file as {name: (type, shape, bytes)}, and its metadata."""
-    data = pathlib.Path(path).read_bytes()
-    start = 8 + struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:start])
-    notes = header.pop("__metadata__", {})
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = (start + offset for offset in entry["data_offsets"])
-        tensors[name] = (entry["dtype"], entry["shape"], data[begin:end])
-    return tensors, notes
-
-
-def write(path, tensors):
-    header, offset = {}, 0
-    for name, (kind, shape, data) in tensors.items():
-        header[name] = {"dtype": kind, "shape": shape,
-                        "data_offsets": [offset, offset + len(data)]}
-        offset += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    body = b"".join(data for _, _, data in tensors.values())
-    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + body)
+    return tensors_of(pathlib.Path(path).read_bytes())
 
 
 def floats(data):
@@ -63,7 +43,7 @@ class ImportCase(Case):
         self.own, self.notes = read(self.folder / "own" / "model.safetensors")
         self.bare = self.folder / "bare.safetensors"
         self.out = self.folder / "out"
-        write(self.bare, self.own)
+        write_tensors(self.bare, self.own)
 
     def arguments(self, **changes):
         fields = {"in": self.bare, "out": self.out, "architecture": "resnet8",
@@ -100,13 +80,13 @@ class WeightsIn(ImportCase):
                     changed[name], expected[name] = (kind, shape, data), ("F32", shape, wide)
                 else:
                     changed[name] = expected[name] = (old, shape, data)
-            write(self.bare, changed)
+            write_tensors(self.bare, changed)
             self.take()
             self.assertEqual(read(self.out / "model.safetensors")[0], expected)
             self.evaluate(self.out)
 
     def test_counters_of_batches_may_be_missing(self):
-        write(self.bare, {name: tensor for name, tensor in self.own.items()
+        write_tensors(self.bare, {name: tensor for name, tensor in self.own.items()
                           if not name.endswith("num_batches_tracked")})
         self.take()
         tensors, _ = read(self.out / "model.safetensors")
@@ -128,7 +108,7 @@ class WeightsIn(ImportCase):
     def test_a_known_data_set_by_name(self):
         wide = {**self.own, "fc.weight": ("F32", [10, 64], bytes(2560)),
                 "fc.bias": ("F32", [10], packed(range(10)))}
-        write(self.bare, wide)
+        write_tensors(self.bare, wide)
         self.take(dataset="cifar10")
         card = json.loads((self.out / "model.json").read_text())
         self.assertEqual((card["input"]["height"], card["input"]["width"]), (32, 32))
@@ -174,7 +154,7 @@ class BadWeights(ImportCase):
         """The file with other tensors, or without those that are None."""
         changed = {**self.own, **{name.replace("__", "."): tensor
                                   for name, tensor in tensors.items()}}
-        write(self.bare, {name: tensor for name, tensor in changed.items() if tensor})
+        write_tensors(self.bare, {name: tensor for name, tensor in changed.items() if tensor})
 
     def test_weights_of_another_network(self):
         lines = self.refuse_import(2, "do not fit resnet20", "missing", "those of resnet8",
@@ -202,7 +182,7 @@ class BadWeights(ImportCase):
         self.assertEqual(len(lines), 1)
 
     def test_prefix_of_data_parallel_training(self):
-        write(self.bare, {"module." + name: tensor for name, tensor in self.own.items()})
+        write_tensors(self.bare, {"module." + name: tensor for name, tensor in self.own.items()})
         self.refuse_import(1, 'take the prefix "module." off the names')
 
     def test_classes_that_do_not_fit(self):

@@ -5,7 +5,7 @@ import datetime
 import unittest
 
 from job_case import LONG, NO_JOB, JobCase
-from material import job, weights_of, write_dataset
+from material import add_dataset, job, weights_of
 
 
 def in_seconds(seconds):
@@ -65,8 +65,7 @@ class DependencyTest(JobCase):
         cancelled = self.submit(**LONG)
         self.finish(cancelled)
         running = self.submit(**LONG)
-        other = write_dataset(self.service.folder / "large", side=12)
-        self.service.post("/datasets", {"name": "large", "path": str(other)})
+        add_dataset(self.service, "large", side=12)
         before = self.service.get("/jobs?limit=200").json()
         for fields, field in (({"depends_on": [NO_JOB]}, "depends_on"),
                               ({"depends_on": [cancelled]}, "depends_on"),

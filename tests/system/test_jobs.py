@@ -12,8 +12,7 @@ import time
 import unittest
 
 from job_case import LONG, NO_JOB, JobCase
-from material import Stream, curve_of, job, jpeg, picture, points_of, weights_of, \
-    write_dataset
+from material import Stream, add_dataset, curve_of, job, jpeg, picture, points_of, weights_of
 from service import wait_until
 
 POINT_FIELDS = ["seq", "time", "phase", "epoch", "step", "loss", "ce", "distill", "top1", "top5",
@@ -343,8 +342,7 @@ class WishesTest(JobCase):
     def test_a_repetition_outlives_what_the_request_names(self):
         """The deadline passes, the job that makes the teacher is cancelled, the data set goes."""
         soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
-        folder = write_dataset(self.service.folder / "brief")
-        self.service.post("/datasets", {"name": "brief", "path": str(folder)})
+        add_dataset(self.service, "brief")
         teacher = self.submit(**LONG)
         requests = {"late": job(**LONG, deadline=soon.isoformat(timespec="milliseconds")),
                     "student": job(method="kd", teacher=teacher),

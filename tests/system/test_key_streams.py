@@ -7,7 +7,7 @@ import time
 import unittest
 
 from job_case import LONG
-from material import job, write_dataset
+from material import add_dataset, job
 from service import PATIENCE, Redis, Service, ServiceCase, make_key, wait_until
 
 ENDS_WITHIN_S = 3 * PATIENCE
@@ -56,8 +56,7 @@ class KeyStreamsTest(ServiceCase):
         cls.services = [cls.service]
         cls.addClassCleanup(cls.service.__exit__)
         cls.service.start()
-        folder = write_dataset(cls.service.folder / "tiny")
-        cls.service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        add_dataset(cls.service)
         cls.job = cls.service.post("/jobs", job(**LONG)).json()["id"]
         cls.paths = [f"/jobs/{cls.job}/metrics?format=stream", f"/jobs/{cls.job}/logs?follow=1",
                      f"/jobs/{cls.job}/events?format=stream"]
@@ -115,8 +114,7 @@ class FirstKeyTest(unittest.TestCase):
     def test_who_was_asked_for_none(self):
         """The first key closes the service, also to those who read already; Redis may be away."""
         with Redis() as redis, Service("serve", redis=redis.url) as service:
-            folder = write_dataset(service.folder / "tiny")
-            service.post("/datasets", {"name": "tiny", "path": str(folder)})
+            add_dataset(service)
             created = service.post("/jobs", job())
             self.assertEqual(created.status, 201, created)
             stream = Stream(service, f"/jobs/{created.json()['id']}/events?format=stream")

@@ -12,7 +12,7 @@ import tempfile
 import time
 import unittest
 
-from material import job, write_dataset
+from material import add_dataset, job
 from service import (PATIENCE, ROOT, Redis, Service, ServiceCase, command_lines, executable,
                      make_key, wait_until)
 
@@ -214,8 +214,7 @@ class KeysTest(KeysCase):
             broken.unlink()
 
     def test_jobs_have_owners(self):
-        folder = write_dataset(self.service.folder / "tiny")
-        self.service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        add_dataset(self.service)
         other = self.make("other", "submit")
         mine, theirs = bearer(self.secret["submit"]), bearer(other)
         same = {"Idempotency-Key": "once"}
@@ -241,8 +240,7 @@ class KeysTest(KeysCase):
     def change_everything(self):
         """Each change that the log tells of, but those of keys; returns their events."""
         service = self.service
-        folder = write_dataset(service.folder / "changing")
-        service.post("/datasets", {"name": "changing", "path": str(folder)})
+        add_dataset(service, "changing")
         done = service.post("/jobs", job(dataset="changing", epochs=1)).json()["id"]
         model = service.wait_for_job(done)["model"]
         rerun = service.post(f"/jobs/{done}/rerun").json()["job"]["id"]

@@ -20,7 +20,7 @@ MID_EPOCH_POINTS = 17
 
 def import_tiny(service):
     service.tiny = write_dataset(service.folder / "tiny", train=256)
-    assert service.post("/datasets", {"name": "tiny", "path": str(service.tiny)}).status == 201
+    service.import_dataset("tiny", service.tiny)
 
 
 class KillCase(ServiceCase):

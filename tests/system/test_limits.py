@@ -8,7 +8,7 @@ import re
 import unittest
 
 from job_case import NO_JOB
-from material import job, write_dataset
+from material import add_dataset, job, write_dataset
 from service import ROOT, Redis, ServiceCase, make_key
 
 TEXT = (ROOT / "api/limits.h").read_text()
@@ -42,7 +42,7 @@ class LimitsTest(ServiceCase):
         cls.addClassCleanup(cls.redis.stop)
         cls.service = cls.start("serve", redis=cls.redis.url, device="ref")
         cls.folder = write_dataset(cls.service.folder / "tiny")
-        cls.service.post("/datasets", {"name": "tiny", "path": str(cls.folder)})
+        cls.service.import_dataset("tiny", cls.folder)
 
     def fill(self, kind, count, command="ZADD", score="0, "):
         """Makes so many entries of a set in Redis that stand for nothing."""
@@ -188,9 +188,8 @@ class AliasesTest(ServiceCase):
     def test_aliases(self):
         """Of a model that a job has made."""
         service = self.start(device="ref")
-        folder = write_dataset(service.folder / "tiny")
-        service.post("/datasets", {"name": "tiny", "path": str(folder)})
-        model = service.wait_for_job(service.post("/jobs", job(epochs=1)).json()["id"])["model"]
+        add_dataset(service)
+        model = service.run_job(job(epochs=1))["model"]
         self.assertEqual(service.request("PUT", "/aliases/first", {"model": model}).status, 201)
         card = (service.data / "aliases/first").read_text()
         for i in range(LIMITS["ALIASES"] - 2):

@@ -6,7 +6,7 @@ import concurrent.futures
 import time
 import unittest
 
-from material import Stream, job, write_dataset
+from material import Stream, add_dataset, job
 from service import PATIENCE, Redis, ServiceCase
 
 POINTS = 100000
@@ -22,8 +22,7 @@ class LongCurveTest(ServiceCase):
         cls.redis = Redis().start()
         cls.addClassCleanup(cls.redis.stop)
         cls.service = cls.start(redis=cls.redis.url, threads=1)
-        write_dataset(cls.service.folder / "tiny")
-        cls.service.post("/datasets", {"name": "tiny", "path": str(cls.service.folder / "tiny")})
+        add_dataset(cls.service)
         cls.job_id = cls.service.post("/jobs", job()).json()["id"]
         cls.service.wait_for_job(cls.job_id)
         key = "{distill}:points:" + cls.job_id

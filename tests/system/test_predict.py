@@ -12,7 +12,6 @@ import random
 import re
 import signal
 import socket
-import struct
 import time
 import unittest
 import zlib
@@ -27,18 +26,12 @@ PNG = {"Content-Type": "image/png"}
 MODELS, CLIENTS, REQUESTS = 3, 16, 30
 
 
-def png_chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def bomb(width, height):
     """A small PNG file of a very large black picture."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     packer = zlib.compressobj(9)
     row = b"\0" * (1 + 3 * width)
     data = b"".join(packer.compress(row) for _ in range(min(height, 200))) + packer.flush()
-    return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", data)
-            + png_chunk(b"IEND", b""))
+    return material.png(width, height, b"", data)
 
 
 def flat(side):
@@ -60,8 +53,7 @@ class PredictTest(unittest.TestCase):
         cls.service = Service("up", models_loaded=2)
         cls.service.start()
         cls.addClassCleanup(cls.service.__exit__)
-        source = pictures.save_dataset(cls.service.folder / "quadrants")
-        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
+        pictures.add_dataset(cls.service)
         jobs = [cls.service.post("/jobs", {**SPEC, "seed": seed}).json() for seed in range(MODELS)]
         cls.models = [cls.service.wait_for_job(job["id"])["model"] for job in jobs]
 
@@ -221,8 +213,7 @@ class BudgetTest(unittest.TestCase):
         cls.service = Service("up")
         cls.service.start()
         cls.addClassCleanup(cls.service.__exit__)
-        source = pictures.save_dataset(cls.service.folder / "quadrants")
-        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
+        pictures.add_dataset(cls.service)
         jobs = [cls.service.post("/jobs", {**SPEC, "seed": seed}).json() for seed in range(2)]
         cls.models = [cls.service.wait_for_job(job["id"])["model"] for job in jobs]
 
@@ -276,10 +267,8 @@ class BusyTest(unittest.TestCase):
         cls.service = Service("up", predict_queue=2, threads=1, request_timeout_ms=2000)
         cls.service.start()
         cls.addClassCleanup(cls.service.__exit__)
-        source = pictures.save_dataset(cls.service.folder / "quadrants")
-        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
-        job = cls.service.post("/jobs", SPEC).json()
-        cls.model = cls.service.wait_for_job(job["id"])["model"]
+        pictures.add_dataset(cls.service)
+        cls.model = cls.service.run_job(SPEC)["model"]
 
     def test_full_queue(self):
         """What does not fit beside others that wait is refused; alone, any request is taken."""

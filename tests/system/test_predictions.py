@@ -10,7 +10,7 @@ import subprocess
 import unittest
 
 from job_case import NO_JOB, JobCase
-from material import write_dataset
+from material import add_dataset, write_dataset
 from service import executable, wait_until
 
 MANY = 2048  # pictures that take a while
@@ -59,8 +59,7 @@ class PredictionCase(JobCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = write_dataset(cls.service.folder / "many", train=MANY)
-        cls.service.post("/datasets", {"name": "many", "path": str(folder)})
+        add_dataset(cls.service, "many", train=MANY)
         trained = cls.service.post("/jobs", cls.spec(epochs=3)).json()["id"]
         cls.trained = cls.service.wait_for_job(trained)
         cls.model = cls.trained["model"]
@@ -159,8 +158,7 @@ class NumbersTest(PredictionCase):
         """The numbers stay when a data set of the same name takes the place of theirs."""
         for train in (64, 48):
             folder = write_dataset(self.service.folder / f"twice{train}", train=train)
-            added = self.service.post("/datasets", {"name": "twice", "path": str(folder)})
-            self.assertEqual(added.status, 201, added)
+            self.service.import_dataset("twice", folder)
             if train == 64:
                 model = self.service.wait_for_job(self.submit(dataset="twice"))["model"]
                 path = f"/models/{model}/evaluation"
@@ -285,8 +283,7 @@ class JobsTest(PredictionCase):
             self.assertEqual(self.service.get(path).status, code, path)
 
     def test_pictures_or_classes_that_do_not_fit(self):
-        folder = write_dataset(self.service.folder / "large", side=16)
-        self.service.post("/datasets", {"name": "large", "path": str(folder)})
+        add_dataset(self.service, "large", side=16)
         answer = self.service.post("/jobs", {"method": "predict", "model": self.model,
                                              "dataset": "large"})
         self.assertEqual(answer.status, 422, answer)
@@ -306,8 +303,7 @@ class DisturbedTest(PredictionCase):
     def setUpClass(cls):
         super().setUpClass()
         body = cls.spec(student="resnet56", dataset="many", epochs=1, train_limit=16)
-        job_id = cls.service.post("/jobs", body).json()["id"]
-        cls.slow = cls.service.wait_for_job(job_id)["model"]
+        cls.slow = cls.service.run_job(body)["model"]
 
     def check_same(self, job_id, other):
         self.assertEqual(self.files_of(job_id), self.files_of(other))

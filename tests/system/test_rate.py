@@ -5,7 +5,7 @@ import concurrent.futures
 import time
 import unittest
 
-from material import job, write_dataset
+from material import add_dataset, job
 from service import Redis, Service, ServiceCase, make_key
 
 
@@ -85,8 +85,7 @@ class QuotaTest(ServiceCase):
         cls.addClassCleanup(cls.service.__exit__)
         cls.service.start()
         cls.service.key = cls.admin
-        folder = write_dataset(cls.service.folder / "tiny")
-        cls.service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        add_dataset(cls.service)
 
     def make(self, name, **limits):
         made = self.service.post("/keys", {"name": name, "roles": ["read", "submit"], **limits})

@@ -75,9 +75,7 @@ class AclTest(ServiceCase):
                               f"redis={cls.url}", f"redis_password_file={cls.password}"],
                              cls.folder / "worker.log")
         cls.addClassCleanup(cls.worker.end)
-        write_dataset(cls.folder / "tiny")
-        answer = cls.service.post("/datasets", {"name": "tiny", "path": str(cls.folder / "tiny")})
-        assert answer.status == 201, answer
+        cls.service.import_dataset("tiny", write_dataset(cls.folder / "tiny"))
 
     def admin(self, *words):
         done = subprocess.run(["redis-cli", "-s", str(self.redis.socket), "--json", "--user", "admin",

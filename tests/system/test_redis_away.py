@@ -7,7 +7,7 @@ import signal
 import time
 import unittest
 
-from material import Stream, job, picture, points_of, write_dataset
+from material import Stream, add_dataset, job, picture, points_of
 from service import Redis, ServiceCase, wait_until
 
 TIMEOUT_MS = 300
@@ -27,10 +27,8 @@ class RedisAwayTest(ServiceCase):
         cls.redis.start()
         cls.service = cls.start(redis=cls.redis.url, device="ref", lease_ms=1500,
                                 redis_timeout_ms=TIMEOUT_MS)
-        write_dataset(cls.service.folder / "tiny")
-        cls.service.post("/datasets", {"name": "tiny", "path": str(cls.service.folder / "tiny")})
-        job_id = cls.service.post("/jobs", job()).json()["id"]
-        cls.model = cls.service.wait_for_job(job_id)["model"]
+        add_dataset(cls.service)
+        cls.model = cls.service.run_job(job())["model"]
 
     def check_away(self, longest_s):
         for method, path in NEEDING_REDIS:
@@ -47,8 +45,7 @@ class RedisAwayTest(ServiceCase):
 
     def check_back(self):
         wait_until(lambda: self.service.get("/readyz").status == 200, 10, what="ready again")
-        job_id = self.service.post("/jobs", job()).json()["id"]
-        self.assertEqual(self.service.wait_for_job(job_id)["state"], "succeeded")
+        self.assertEqual(self.service.run_job(job())["state"], "succeeded")
         self.assertEqual(self.service.events("child_ended"), [])
 
     def test_killed(self):

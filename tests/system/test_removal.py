@@ -19,8 +19,7 @@ class RemovalTest(JobCase):
 
     def import_again(self, name):
         folder = write_dataset(self.service.folder / f"{name}-{time.monotonic_ns()}")
-        answer = self.service.post("/datasets", {"name": name, "path": str(folder)})
-        self.assertEqual(answer.status, 201, answer)
+        self.service.import_dataset(name, folder)
 
     def folders(self, kind):
         """All that is there, hidden or not."""

@@ -5,7 +5,7 @@ import time
 import unittest
 
 from job_case import NO_JOB
-from material import job, write_dataset
+from material import add_dataset, job
 from service import Redis, Service, ServiceCase, redis_cli, wait_until
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -17,8 +17,7 @@ class RetentionCase(ServiceCase):
     def prepare(self, **settings):
         """A service with a worker and a data set."""
         self.service = self.start(device="ref", lease_ms=3000, **settings)
-        folder = write_dataset(self.service.folder / "tiny")
-        self.service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        add_dataset(self.service)
         return self.service
 
     def submit(self, **fields):
@@ -112,8 +111,7 @@ class ManyServersTest(RetentionCase):
         settings = {"redis": self.store.url, "device": "ref", "keep_jobs_days": 1}
         self.service = self.start("serve", **settings)
         others = [self.start("serve", data=self.service.data, **settings) for _ in range(2)]
-        folder = write_dataset(self.service.folder / "tiny")
-        self.service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        add_dataset(self.service)
         jobs = [self.submit() for _ in range(70)]
         for job_id in jobs:
             self.service.post(f"/jobs/{job_id}/cancel")
@@ -140,8 +138,7 @@ class SpaceTest(ServiceCase):
         cls.addClassCleanup(cls.store.stop)
         with Service("serve", redis=cls.store.url, device="ref", data=cls.store.folder / "data",
                      min_free_bytes=1 << 20) as service:
-            folder = write_dataset(service.folder / "tiny")
-            service.post("/datasets", {"name": "tiny", "path": str(folder)})
+            add_dataset(service)
             cls.made = service.post("/jobs", job()).json()["id"]
         cls.service = cls.start("serve", redis=cls.store.url, device="ref", min_free_bytes=10 ** 15,
                                 data=cls.store.folder / "data")

@@ -8,7 +8,7 @@ import unittest
 import zlib
 
 import image_files
-from material import split_of, write_dataset, write_tensors
+from material import add_dataset, png, split_of, write_tensors
 from service import Redis, ServiceCase
 
 SIDE = 8
@@ -19,13 +19,13 @@ def paeth(a, b, c):
     return min(distances, key=lambda pair: pair[0])[1]
 
 
-def decode(png):
+def decode(file):
     """Height, width, channels and pixels of an 8-bit PNG file."""
-    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert file[:8] == b"\x89PNG\r\n\x1a\n"
     place, data, header = 8, b"", None
-    while place < len(png):
-        size, kind = struct.unpack(">I4s", png[place:place + 8])
-        body = png[place + 8:place + 8 + size]
+    while place < len(file):
+        size, kind = struct.unpack(">I4s", file[place:place + 8])
+        body = file[place + 8:place + 8 + size]
         if kind == b"IHDR":
             header = struct.unpack(">IIBBBBB", body)
         data += body if kind == b"IDAT" else b""
@@ -51,16 +51,11 @@ class SamplesTest(ServiceCase):
         cls.redis = Redis().start()
         cls.addClassCleanup(cls.redis.stop)
         cls.service = cls.start("serve", redis=cls.redis.url, device="ref")
-        cls.add("tiny", write_dataset(cls.service.folder / "tiny", side=SIDE))
+        add_dataset(cls.service, side=SIDE)
         cls.images = image_files.save_images(cls.service.folder / "tints")
         (cls.images / "val" / "red" / "wide.png").write_bytes(
-            image_files.png(100, 600, bytes([200, 30, 10]) * 60000))
-        cls.add("tints", cls.images)
-
-    @classmethod
-    def add(cls, name, folder):
-        answer = cls.service.post("/datasets", {"name": name, "path": str(folder)})
-        assert answer.status == 201, answer
+            png(600, 100, bytes([200, 30, 10]) * 60000))
+        cls.service.import_dataset("tints", cls.images)
 
     def samples(self, name, query=""):
         answer = self.service.get(f"/datasets/{name}/samples{query}")
@@ -117,7 +112,7 @@ class SamplesTest(ServiceCase):
                  "labels": ("I64", [2], struct.pack("<2q", 0, 1))}
         for name in ("train", "test"):
             write_tensors(folder / f"{name}.safetensors", split)
-        self.add("grey", folder)
+        self.service.import_dataset("grey", folder)
         item = self.samples("grey", "?offset=1")["items"][0]
         self.assertEqual(decode(base64.b64decode(item["image"])), (3, 3, 1, pixels[9:]))
 
@@ -131,7 +126,7 @@ class SamplesTest(ServiceCase):
             self.assertEqual(self.service.get(f"/datasets/{name}/samples").status, 404)
 
     def test_a_damaged_file_is_found(self):
-        self.add("hurt", write_dataset(self.service.folder / "hurt"))
+        add_dataset(self.service, "hurt")
         path = self.service.data / "datasets" / "hurt" / "train.safetensors"
         data = bytearray(path.read_bytes())
         data[-1000] ^= 1

@@ -70,8 +70,7 @@ class SchemaTest(ServiceCase):
 
     def test_an_older_one_is_brought_up_to_date_by_many_at_once(self):
         with self.serve(import_roots=self.folder) as service:
-            service.post("/datasets", {"name": "tiny",
-                                       "path": str(write_dataset(self.folder / "tiny"))})
+            service.import_dataset("tiny", write_dataset(self.folder / "tiny"))
             made = service.post("/jobs", job()).json()
         for name in ("schema", "id", "schema.lock"):
             (self.data / name).unlink()

@@ -19,7 +19,7 @@ import warnings
 import test_framing
 from certificates import Certificates
 from job_case import LONG
-from material import job, write_dataset
+from material import add_dataset, job
 from service import PATIENCE, ROOT, Redis, Service, ServiceCase, executable, wait_until
 
 
@@ -44,9 +44,7 @@ class TlsTest(ServiceCase):
     @classmethod
     def setUpClass(cls):
         cls.service = cls.start(device="ref", request_timeout_ms=2000, **certificates.settings())
-        folder = write_dataset(cls.service.folder / "tiny")
-        answer = cls.service.post("/datasets", {"name": "tiny", "path": str(folder)})
-        assert answer.status == 201, answer
+        add_dataset(cls.service)
         created = cls.service.post("/jobs", job())
         assert created.status == 201, created
         cls.job = cls.service.wait_for_job(created.json()["id"])

@@ -59,10 +59,8 @@ class TritonTest(unittest.TestCase):
         cls.service = Service("up")
         cls.service.start()
         cls.addClassCleanup(cls.service.__exit__)
-        source = pictures.save_dataset(cls.service.folder / "quadrants")
-        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
-        job = cls.service.post("/jobs", SPEC).json()
-        cls.model = cls.service.wait_for_job(job["id"])["model"]
+        pictures.add_dataset(cls.service)
+        cls.model = cls.service.run_job(SPEC)["model"]
         cls.client = tritonclient.http.InferenceServerClient(
             f"{cls.service.host}:{cls.service.port}")
         cls.addClassCleanup(cls.client.close)

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """POST /models: weights that come in over HTTP, whole or not at all; and ONNX out."""
 
-import json
 import os
 import pathlib
 import struct
@@ -9,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from material import CLASSES, job, picture, write_dataset
+from material import CLASSES, add_dataset, job, picture, tensors_file, tensors_of
 from service import ServiceCase, executable, wait_until
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -17,37 +16,14 @@ UPLOADS = 8  # at the same time, as in api/limits.h
 LIMIT_BYTES = 1 << 30
 
 
-def tensors_of(data):
-    """A safetensors file as {name: (type, shape, bytes)}, without its metadata."""
-    start = 8 + struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:start])
-    header.pop("__metadata__", None)
-    return {name: (entry["dtype"], entry["shape"],
-                   data[start + entry["data_offsets"][0]:start + entry["data_offsets"][1]])
-            for name, entry in header.items()}
-
-
-def file_of(tensors):
-    header, offset = {}, 0
-    for name, (kind, shape, data) in tensors.items():
-        header[name] = {"dtype": kind, "shape": shape,
-                        "data_offsets": [offset, offset + len(data)]}
-        offset += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + b"".join(data for _, _, data in tensors.values())
-
-
 class UploadCase(ServiceCase):
     @classmethod
     def setUpClass(cls):
         cls.service = cls.start(device="ref")
-        write_dataset(cls.service.folder / "tiny")
-        cls.service.post("/datasets", {"name": "tiny", "path": str(cls.service.folder / "tiny")})
-        posted = cls.service.post("/jobs", job()).json()
-        cls.trained = cls.service.wait_for_job(posted["id"])["model"]
+        add_dataset(cls.service)
+        cls.trained = cls.service.run_job(job())["model"]
         cls.weights = cls.service.get(f"/models/{cls.trained}/weights").body
-        cls.tensors = tensors_of(cls.weights)
+        cls.tensors, _ = tensors_of(cls.weights)
 
     def upload(self, body, query="architecture=resnet8&dataset=tiny", headers=None):
         return self.service.post(f"/models?{query}", body, headers=headers or OCTETS)
@@ -59,7 +35,7 @@ class UploadCase(ServiceCase):
 
 class UploadTest(UploadCase):
     def test_a_state_dict_becomes_the_model_that_it_was_of(self):
-        answer = self.upload(file_of(self.tensors), "architecture=resnet8&dataset=tiny&name=mine")
+        answer = self.upload(tensors_file(self.tensors), "architecture=resnet8&dataset=tiny&name=mine")
         self.assertEqual(answer.status, 201, answer)
         card, own = answer.json(), self.service.get(f"/models/{self.trained}").json()
         self.assertEqual(answer.headers["location"], f"/models/{card['id']}")
@@ -73,18 +49,18 @@ class UploadTest(UploadCase):
         self.assertEqual(self.service.get(f"/models/{card['id']}/weights").body, self.weights)
 
     def test_it_predicts_and_teaches(self):
-        model = self.upload(file_of(self.tensors)).json()["id"]
+        model = self.upload(tensors_file(self.tensors)).json()["id"]
         pictures = [picture(label) for label in range(CLASSES)]
         expected = self.service.predict(self.trained, pictures).json()["predictions"]
         self.assertEqual(self.service.predict(model, pictures).json()["predictions"], expected)
-        posted = self.service.post("/jobs", job(method="kd", teacher=model, epochs=1)).json()
-        self.assertEqual(self.service.wait_for_job(posted["id"])["state"], "succeeded")
+        done = self.service.run_job(job(method="kd", teacher=model, epochs=1))
+        self.assertEqual(done["state"], "succeeded")
 
     def test_without_a_data_set_and_in_16_bits(self):
         halves = {name: ("BF16", shape, b"".join(data[i + 2:i + 4] for i in range(0, len(data), 4)))
                   if kind == "F32" else (kind, shape, data)
                   for name, (kind, shape, data) in self.tensors.items()}
-        answer = self.upload(file_of(halves), "architecture=resnet8&height=16&width=24&"
+        answer = self.upload(tensors_file(halves), "architecture=resnet8&height=16&width=24&"
                              "mean=0.5,0.5,0.5&deviation=0.25,0.25,0.25")
         card = answer.json()
         self.assertEqual(answer.status, 201, answer)
@@ -93,7 +69,7 @@ class UploadTest(UploadCase):
         self.assertEqual(card["dataset"], None)
 
     def test_body_in_chunks(self):
-        body = file_of(self.tensors)
+        body = tensors_file(self.tensors)
         pieces = [body[i:i + 10000] for i in range(0, len(body), 10000)]
         chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
         with self.service.connect() as connection:
@@ -136,7 +112,7 @@ class RefusalTest(UploadCase):
     def changed(self, **tensors):
         changed = {**self.tensors, **{name.replace("__", "."): tensor
                                       for name, tensor in tensors.items()}}
-        return file_of({name: tensor for name, tensor in changed.items() if tensor})
+        return tensors_file({name: tensor for name, tensor in changed.items() if tensor})
 
     def test_every_tensor_that_does_not_fit_is_named(self):
         nan = struct.pack("<16f", *[float("nan")] * 3, *[0] * 13)
@@ -152,7 +128,7 @@ class RefusalTest(UploadCase):
         self.assertIn("3 NaN", error["detail"])
 
     def test_weights_of_another_network(self):
-        answer = self.upload(file_of(self.tensors), "architecture=resnet20&dataset=tiny")
+        answer = self.upload(tensors_file(self.tensors), "architecture=resnet20&dataset=tiny")
         self.assertEqual(answer.status, 422)
         errors = answer.json()["errors"]
         self.assertEqual((errors[0]["field"], errors[0]["value"]), ("architecture", "resnet20"))
@@ -160,14 +136,14 @@ class RefusalTest(UploadCase):
         self.assertEqual([error["field"] for error in errors[1:]], ["weights"] * 15)  # all listed
 
     def test_what_is_no_weights_file(self):
-        for body in (b"", b"hello", file_of(self.tensors)[:-1], bytes(100000), b"PK\3\4 a .pth"):
+        for body in (b"", b"hello", tensors_file(self.tensors)[:-1], bytes(100000), b"PK\3\4 a .pth"):
             error, = self.refuse(body)
             self.assertEqual(error["field"], "weights")
             self.assertNotIn(str(self.service.data), error["detail"])  # where it lay
         self.assertIn("convert", error["detail"])
 
     def test_wrong_parameters(self):
-        good = file_of(self.tensors)
+        good = tensors_file(self.tensors)
         for query, fields in (
                 ("dataset=tiny", {"architecture"}),
                 ("architecture=resnet9&dataset=tiny", {"architecture"}),
@@ -204,7 +180,7 @@ class RefusalTest(UploadCase):
         return [name for name in self.stored() if name.startswith(".tmp-")]
 
     def test_too_many_at_once_and_clients_that_go_away(self):
-        body = file_of(self.tensors)
+        body = tensors_file(self.tensors)
         connections = [self.begin(body) for _ in range(UPLOADS)]
         wait_until(lambda: len(self.temporary()) == UPLOADS, what="uploads under way")
         answer = self.upload(body)

@@ -33,10 +33,8 @@ class V2Test(ServiceCase):
     @classmethod
     def setUpClass(cls):
         cls.service = cls.start("up", max_body_bytes=1 << 20)
-        source = pictures.save_dataset(cls.service.folder / "quadrants")
-        cls.service.post("/datasets", {"name": "quadrants", "path": str(source)})
-        job = cls.service.post("/jobs", SPEC).json()
-        cls.model = cls.service.wait_for_job(job["id"])["model"]
+        pictures.add_dataset(cls.service)
+        cls.model = cls.service.run_job(SPEC)["model"]
         cls.path = f"/v2/models/{cls.model}/infer"
 
     def infer(self, *inputs, behind=None, length=None, **more):

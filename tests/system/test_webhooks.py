@@ -21,7 +21,7 @@ import unittest
 import unittest.mock
 
 from job_case import LONG, JobCase
-from material import job, write_dataset
+from material import add_dataset, job
 from service import PATIENCE, Process, Redis, ServiceCase, executable, wait_until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -429,8 +429,7 @@ class DurableTest(Hooks, ServiceCase):
     def test_killed_between_transition_and_delivery(self):
         receiver = self.receive()
         hook = self.hook(receiver.url)
-        folder = write_dataset(self.service.folder / "tiny")
-        self.service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        add_dataset(self.service)
         worker = Process([executable("distilld"), "work", f"data={self.service.data}",
                           f"redis={self.redis.url}"], self.service.folder / "log")
         self.addCleanup(worker.end)

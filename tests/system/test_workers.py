@@ -8,7 +8,7 @@ import socket
 import unittest
 
 from job_case import LONG
-from material import job, write_dataset
+from material import add_dataset, job
 from service import Process, Redis, ServiceCase, executable, wait_until
 
 LEASE_MS = 900
@@ -20,8 +20,7 @@ class WorkersTest(ServiceCase):
         self.addCleanup(self.redis.stop)
         self.service = self.start("serve", redis=self.redis.url, device="ref",
                                   lease_ms=LEASE_MS)
-        folder = write_dataset(self.service.folder / "tiny")
-        self.service.post("/datasets", {"name": "tiny", "path": str(folder)})
+        add_dataset(self.service)
 
     def tearDown(self):
         self.service.stop()
@@ -64,8 +63,7 @@ class WorkersTest(ServiceCase):
         if "cuda" in shown["devices"]:
             self.skipTest("there is a GPU")
         first = self.service.post("/jobs", job(epochs=1, device="cuda")).json()["id"]
-        second = self.service.post("/jobs", job(epochs=1)).json()["id"]
-        self.assertEqual(self.service.wait_for_job(second)["state"], "succeeded")
+        self.assertEqual(self.service.run_job(job(epochs=1))["state"], "succeeded")
         found = self.service.get(f"/jobs/{first}").json()
         self.assertEqual((found["state"], found["attempt"]), ("queued", 0))
         self.assertEqual(self.service.post(f"/jobs/{first}/cancel").json()["state"], "cancelled")

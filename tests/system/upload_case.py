@@ -131,10 +131,7 @@ class UploadCase(ServiceCase):
         return self.finish(upload)
 
     def import_folder(self, folder):
-        answer = self.service.post("/datasets", {"name": f"set{next(numbers)}",
-                                                 "path": str(folder)})
-        self.assertEqual(answer.status, 201, answer)
-        return answer.json()
+        return self.service.import_dataset(f"set{next(numbers)}", folder).json()
 
     def remove(self, upload, status=204):
         answer = self.service.delete(f"/uploads/{upload}")

@@ -54,8 +54,7 @@ int build_normalize(struct builder *builder, int x, int n, const float *mean,
     y.dtype = DTYPE_F32;
     y.kind = VALUE_ACTIVATION;
     snprintf(y.name, sizeof y.name, "normalized.%d", builder->net);
-    struct op op = op_new(OP_NORMALIZE, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_NORMALIZE, x);
     op.out[0] = program_add_value(builder->program, &y);
     for (int c = 0; c < y.shape.c; c++) {
         op.attr.normalize.mean[c] = mean[c];
@@ -63,6 +62,12 @@ int build_normalize(struct builder *builder, int x, int n, const float *mean,
     }
     program_add_op(builder->program, &op, 0);
     return op.out[0];
+}
+
+struct op build_op(enum opcode code, int x) {
+    struct op op = op_new(code, SECTION_FORWARD);
+    op.in[0] = x;
+    return op;
 }
 
 int build_finish(struct builder *builder, const struct op *op, const char *name) {
@@ -86,8 +91,7 @@ int build_conv_as(struct builder *builder, int x, const struct conv_layer *layer
                          .init = fan_in ? INIT_UNIFORM_FAN_IN : INIT_ZERO,
                          .fan = weight.fan,
                          .norm = true};
-    struct op op = op_new(OP_CONV, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_CONV, x);
     op.in[1] = build_param(builder, layer->name, "weight", &weight);
     if (style == CONV_FAN_OUT_BIAS || style == CONV_FAN_IN_BIAS)
         op.in[2] = build_param(builder, layer->name, "bias", &bias);
@@ -183,8 +187,7 @@ static int scale_and_shift(struct builder *builder, const struct norm_params *no
     scale.in[3] = norm->var;
     scale.attr.norm.eps = NORM_EPS;
     scale = build_derived(builder, &scale, suffix);
-    struct op op = op_new(OP_SCALE_ACT, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_SCALE_ACT, x);
     op.in[1] = scale.out[0];
     op.in[2] = scale.out[1];
     op.attr.norm.act = ACT_RELU;
@@ -205,11 +208,13 @@ static void update_running(struct builder *builder, const struct norm_params *no
 
 /* Of the batch: with an update of the running statistics. */
 static int norm_of_batch(struct builder *builder, const char *name, const struct norm_params *norm,
-                         const struct op *inputs) {
-    struct op op = *inputs;
+                         int x, int residual, enum activation act) {
+    struct op op = build_op(OP_BN_ACT, x);
     op.in[1] = norm->gamma;
     op.in[2] = norm->beta;
+    op.in[3] = residual;
     op.attr.norm.eps = NORM_EPS;
+    op.attr.norm.act = act;
     int y = build_finish(builder, &op, name);
     update_running(builder, norm, &builder->program->op[builder->program->n_ops - 1]);
     return y;
@@ -220,21 +225,14 @@ int build_bn_act(struct builder *builder, const char *name, int x, int residual,
     struct norm_params norm = use_norm(builder, name, build_channels(builder, x));
     if (builder->mode == BUILD_INFER)
         return fold_into_conv(builder, &norm, x, residual, act);
-    struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
-    op.in[0] = x;
-    op.in[3] = residual;
-    op.attr.norm.act = act;
-    return norm_of_batch(builder, name, &norm, &op);
+    return norm_of_batch(builder, name, &norm, x, residual, act);
 }
 
 int build_pre_act(struct builder *builder, const char *name, int x) {
     struct norm_params norm = use_norm(builder, name, build_channels(builder, x));
     if (builder->mode == BUILD_INFER)
         return scale_and_shift(builder, &norm, x, name);
-    struct op op = op_new(OP_BN_ACT, SECTION_FORWARD);
-    op.in[0] = x;
-    op.attr.norm.act = ACT_RELU;
-    return norm_of_batch(builder, name, &norm, &op);
+    return norm_of_batch(builder, name, &norm, x, NO_VALUE, ACT_RELU);
 }
 
 int build_residual(struct builder *builder, int x, int other) {
@@ -244,44 +242,38 @@ int build_residual(struct builder *builder, int x, int other) {
         program_add_op(builder->program, &conv, 0);
         return x;
     }
-    struct op op = op_new(OP_ADD, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_ADD, x);
     op.in[1] = other;
     return program_emit(builder->program, &op, 0).out[0];
 }
 
 int build_pool(struct builder *builder, int x, const struct pool_attr *attr) {
-    struct op op = op_new(OP_POOL, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_POOL, x);
     op.attr.pool = *attr;
     return program_emit(builder->program, &op, 0).out[0];
 }
 
 int build_concat(struct builder *builder, int a, int b) {
-    struct op op = op_new(OP_CONCAT, SECTION_FORWARD);
-    op.in[0] = a;
+    struct op op = build_op(OP_CONCAT, a);
     op.in[1] = b;
     return program_emit(builder->program, &op, 0).out[0];
 }
 
 void build_split(struct builder *builder, int x, int first, int out[2]) {
-    struct op op = op_new(OP_SPLIT, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_SPLIT, x);
     op.attr.channel.first = first;
     op = program_emit(builder->program, &op, 0);
     memcpy(out, op.out, 2 * sizeof *out);
 }
 
 int build_channel_shuffle(struct builder *builder, int x, int groups) {
-    struct op op = op_new(OP_CHANNEL_SHUFFLE, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_CHANNEL_SHUFFLE, x);
     op.attr.channel.groups = groups;
     return program_emit(builder->program, &op, 0).out[0];
 }
 
 int build_global_pool(struct builder *builder, int x) {
-    struct op op = op_new(OP_GLOBAL_POOL, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_GLOBAL_POOL, x);
     int y = build_finish(builder, &op, "pooled");
     builder->program->value[y].dtype = DTYPE_F32; /* small, and the classifier is f32 */
     return y;
@@ -298,8 +290,7 @@ int build_linear_layer(struct builder *builder, int x, const struct linear_layer
                          .init = layer->bias_init,
                          .fan = inputs,
                          .norm = true};
-    struct op op = op_new(OP_LINEAR, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_LINEAR, x);
     op.in[1] = build_param(builder, layer->name, "weight", &weight);
     op.in[2] = build_param(builder, layer->name, "bias", &bias);
     return build_finish(builder, &op, layer->name);

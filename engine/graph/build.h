@@ -101,6 +101,8 @@ int build_linear(struct builder *builder, const char *name, int x, int outputs);
 int build_param(struct builder *builder, const char *layer, const char *suffix,
                 const struct param *prototype);
 
+struct op build_op(enum opcode code, int x); /* Of the forward section, reading x; not appended. */
+
 /* Appends a layer's op and names its first output after the layer of this name. */
 int build_finish(struct builder *builder, const struct op *op, const char *name);
 

@@ -4,36 +4,29 @@
 
 static const float LAYER_NORM_EPS = 1e-6f;
 
-static struct shape shape_of(const struct builder *builder, int value) {
-    return builder->program->value[value].shape;
-}
-
 int build_embed(struct builder *builder, int x, bool class_has_position) {
-    struct shape shape = shape_of(builder, x);
+    struct shape shape = builder->program->value[x].shape;
     int rows = shape.h * shape.w + class_has_position;
     struct param token = {
         .shape = {1, 1, 1, shape.c}, .rank = 3, .init = INIT_NORMAL_TINY, .norm = true};
     struct param position = {
         .shape = {1, 1, rows, shape.c}, .rank = 3, .init = INIT_NORMAL_TOKEN, .norm = true};
-    struct op op = op_new(OP_EMBED, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_EMBED, x);
     op.in[1] = build_param(builder, "", "cls_token", &token);
     op.in[2] = build_param(builder, "", "pos_embed", &position);
     return build_finish(builder, &op, "tokens");
 }
 
 int build_first_token(struct builder *builder, int x) {
-    struct op op = op_new(OP_FIRST_TOKEN, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_FIRST_TOKEN, x);
     return program_emit(builder->program, &op, 0).out[0];
 }
 
 int build_layer_norm(struct builder *builder, const char *name, int x, enum dtype dtype) {
-    struct shape vector = {1, 1, 1, shape_of(builder, x).c};
+    struct shape vector = {1, 1, 1, build_channels(builder, x)};
     struct param gamma = {.shape = vector, .rank = 1, .init = INIT_ONE, .norm = true};
     struct param beta = {.shape = vector, .rank = 1, .init = INIT_ZERO, .norm = true};
-    struct op op = op_new(OP_LAYER_NORM, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_LAYER_NORM, x);
     op.in[1] = build_param(builder, name, "weight", &gamma);
     op.in[2] = build_param(builder, name, "bias", &beta);
     op.attr.norm.eps = LAYER_NORM_EPS;
@@ -45,10 +38,9 @@ int build_layer_norm(struct builder *builder, const char *name, int x, enum dtyp
 /* The op without residual and activation, not yet appended. */
 static struct op begin_linear(struct builder *builder, const char *name, int x, int outputs) {
     struct param weight = {
-        .shape = {outputs, 1, 1, shape_of(builder, x).c}, .rank = 2, .init = INIT_NORMAL_TOKEN};
+        .shape = {outputs, 1, 1, build_channels(builder, x)}, .rank = 2, .init = INIT_NORMAL_TOKEN};
     struct param bias = {.shape = {1, 1, 1, outputs}, .rank = 1, .init = INIT_ZERO, .norm = true};
-    struct op op = op_new(OP_TOKEN_LINEAR, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_TOKEN_LINEAR, x);
     op.in[1] = build_param(builder, name, "weight", &weight);
     op.in[2] = build_param(builder, name, "bias", &bias);
     return op;
@@ -66,14 +58,12 @@ int build_token_linear_gelu(struct builder *builder, const char *name, int x, in
     int y = build_finish(builder, &op, name);
     if (builder->mode == BUILD_INFER)
         return y;
-    struct op gelu = op_new(OP_GELU, SECTION_FORWARD);
-    gelu.in[0] = y;
+    struct op gelu = build_op(OP_GELU, y);
     return program_emit(builder->program, &gelu, 0).out[0];
 }
 
 int build_attention(struct builder *builder, int qkv, int heads, int queries) {
-    struct op op = op_new(OP_ATTENTION, SECTION_FORWARD);
-    op.in[0] = qkv;
+    struct op op = build_op(OP_ATTENTION, qkv);
     op.attr.attention = (struct attention_attr){heads, queries};
     op = program_emit(builder->program, &op, 0);
     builder->program->value[op.out[1]].dtype = DTYPE_F32;
@@ -93,7 +83,7 @@ static void fold_scale(struct builder *builder, struct op *linear, int scale) {
 
 /* Where nothing stands between layer and sum, the layer adds. */
 int build_branch(struct builder *builder, int x, int branch, const struct branch_end *end) {
-    struct shape vector = {1, 1, 1, shape_of(builder, x).c};
+    struct shape vector = {1, 1, 1, build_channels(builder, x)};
     struct param gamma = {.shape = vector, .rank = 1, .init = INIT_TINY, .norm = true};
     struct op linear = begin_linear(builder, end->name, branch, vector.c);
     bool infers = builder->mode == BUILD_INFER;
@@ -104,8 +94,7 @@ int build_branch(struct builder *builder, int x, int branch, const struct branch
         linear.in[3] = x;
         return build_finish(builder, &linear, end->name);
     }
-    struct op op = op_new(OP_RESIDUAL, SECTION_FORWARD);
-    op.in[0] = x;
+    struct op op = build_op(OP_RESIDUAL, x);
     op.in[1] = build_finish(builder, &linear, end->name);
     op.in[2] = scale;
     op.attr.residual = (struct residual_attr){end->drop, end->layer};

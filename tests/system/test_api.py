@@ -13,20 +13,18 @@ import time
 import unittest
 
 import pictures
-from service import Redis, Service, wait_until
+from service import Redis, Service, ServiceCase, wait_until
 
 SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 2,
         "batch_size": 32, "learning_rate": 0.05, "augment": "none", "device": "ref"}
 
 
-class ApiTest(unittest.TestCase):
+class ApiTest(ServiceCase):
     @classmethod
     def setUpClass(cls):
         cls.redis = Redis().start()
         cls.addClassCleanup(cls.redis.stop)
-        cls.service = Service("serve", redis=cls.redis.url)
-        cls.service.start()
-        cls.addClassCleanup(cls.service.__exit__)
+        cls.service = cls.start("serve", redis=cls.redis.url)
         pictures.add_dataset(cls.service)
 
     def get(self, path, **more):

@@ -11,7 +11,7 @@ import ssl
 import time
 import unittest
 
-from service import Redis, Service, peak_kib, wait_until
+from service import Redis, ServiceCase, peak_kib, wait_until
 
 TIMEOUT_MS = 1500
 BODY = b'{"method":"ce"}'
@@ -48,17 +48,15 @@ def parse_replies(data):
     return replies
 
 
-class FramingTest(unittest.TestCase):
+class FramingTest(ServiceCase):
     settings = {}
 
     @classmethod
     def setUpClass(cls):
         cls.redis = Redis().start()
         cls.addClassCleanup(cls.redis.stop)
-        cls.service = Service("serve", redis=cls.redis.url, request_timeout_ms=TIMEOUT_MS,
-                              max_body_bytes=1 << 20, connections=64, **cls.settings)
-        cls.service.start()
-        cls.addClassCleanup(cls.service.__exit__)
+        cls.service = cls.start("serve", redis=cls.redis.url, request_timeout_ms=TIMEOUT_MS,
+                                max_body_bytes=1 << 20, connections=64, **cls.settings)
 
     def connect(self):
         connection = self.service.connect()

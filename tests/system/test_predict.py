@@ -18,7 +18,7 @@ import zlib
 
 import material
 import pictures
-from service import Service
+from service import Service, ServiceCase
 
 SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 1, "batch_size": 32,
         "learning_rate": 0.05, "augment": "none", "threads": 1}
@@ -47,12 +47,10 @@ def same_predictions(a, b):
                     for row, other in zip(a, b) for x, y in zip(row, other)))
 
 
-class PredictTest(unittest.TestCase):
+class PredictTest(ServiceCase):
     @classmethod
     def setUpClass(cls):
-        cls.service = Service("up", models_loaded=2)
-        cls.service.start()
-        cls.addClassCleanup(cls.service.__exit__)
+        cls.service = cls.start("up", models_loaded=2)
         pictures.add_dataset(cls.service)
         jobs = [cls.service.post("/jobs", {**SPEC, "seed": seed}).json() for seed in range(MODELS)]
         cls.models = [cls.service.wait_for_job(job["id"])["model"] for job in jobs]
@@ -205,14 +203,12 @@ class PredictTest(unittest.TestCase):
         self.assertIn("distilld_models_loaded 2\n", text)
 
 
-class BudgetTest(unittest.TestCase):
+class BudgetTest(ServiceCase):
     """Servers with little memory for models, beside one that has made two models."""
 
     @classmethod
     def setUpClass(cls):
-        cls.service = Service("up")
-        cls.service.start()
-        cls.addClassCleanup(cls.service.__exit__)
+        cls.service = cls.start("up")
         pictures.add_dataset(cls.service)
         jobs = [cls.service.post("/jobs", {**SPEC, "seed": seed}).json() for seed in range(2)]
         cls.models = [cls.service.wait_for_job(job["id"])["model"] for job in jobs]
@@ -259,14 +255,12 @@ class BudgetTest(unittest.TestCase):
             self.assertEqual(self.gauge(service, "models_loaded"), 0)
 
 
-class BusyTest(unittest.TestCase):
+class BusyTest(ServiceCase):
     """One thread for all requests, and room for two pictures that wait."""
 
     @classmethod
     def setUpClass(cls):
-        cls.service = Service("up", predict_queue=2, threads=1, request_timeout_ms=2000)
-        cls.service.start()
-        cls.addClassCleanup(cls.service.__exit__)
+        cls.service = cls.start("up", predict_queue=2, threads=1, request_timeout_ms=2000)
         pictures.add_dataset(cls.service)
         cls.model = cls.service.run_job(SPEC)["model"]
 

@@ -9,13 +9,13 @@ import unittest
 import unittest.mock
 
 from certificates import Certificates
-from service import Redis, Service, wait_until
+from service import Redis, ServiceCase, wait_until
 
 PASSWORD, TOKEN, COOKIE = "0pen-sesame-redis", "dk_bearer-of-a-client", "session=of-a-client"
 
 
 @unittest.skipUnless(shutil.which("openssl"), "there is no openssl")
-class SecretsTest(unittest.TestCase):
+class SecretsTest(ServiceCase):
     """`up` with a password and a private key, which logs all that it ever logs."""
 
     @classmethod
@@ -32,10 +32,8 @@ class SecretsTest(unittest.TestCase):
         cls.addClassCleanup(cls.certificates.remove)
         cls.redis = Redis("--requirepass", PASSWORD).start()
         cls.addClassCleanup(cls.redis.stop)
-        cls.service = Service(redis=cls.redis.url, redis_password_file=password, device="ref",
-                              **cls.certificates.settings())
-        cls.service.start()
-        cls.addClassCleanup(cls.service.__exit__)
+        cls.service = cls.start(redis=cls.redis.url, redis_password_file=password, device="ref",
+                                **cls.certificates.settings())
         cls.secrets = [PASSWORD, TOKEN, COOKIE.split("=")[1],
                        *cls.certificates.key.read_text().splitlines()[1:-1]]
 

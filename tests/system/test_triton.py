@@ -24,7 +24,7 @@ import tritonclient.http  # noqa: E402
 from tritonclient.utils import InferenceServerException  # noqa: E402
 
 import pictures  # noqa: E402
-from service import Service  # noqa: E402
+from service import ServiceCase  # noqa: E402
 
 SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 1, "batch_size": 32,
         "learning_rate": 0.05, "augment": "none", "threads": 1}
@@ -53,12 +53,10 @@ def output(name, **more):
     return tritonclient.http.InferRequestedOutput(name, **more)
 
 
-class TritonTest(unittest.TestCase):
+class TritonTest(ServiceCase):
     @classmethod
     def setUpClass(cls):
-        cls.service = Service("up")
-        cls.service.start()
-        cls.addClassCleanup(cls.service.__exit__)
+        cls.service = cls.start("up")
         pictures.add_dataset(cls.service)
         cls.model = cls.service.run_job(SPEC)["model"]
         cls.client = tritonclient.http.InferenceServerClient(

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 import pictures
-from service import Service, command_lines, make_key, wait_until
+from service import ServiceCase, command_lines, make_key, wait_until
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "clients" / "curl"
 MISUSED, REFUSED = 2, 22
@@ -19,12 +19,10 @@ SPEC = {"method": "ce", "student": "resnet8", "dataset": "quadrants", "epochs": 
         "keep_checkpoints": 1}
 
 
-class CurlTest(unittest.TestCase):
+class CurlTest(ServiceCase):
     @classmethod
     def setUpClass(cls):
-        cls.service = Service("up")
-        cls.service.start()
-        cls.addClassCleanup(cls.service.__exit__)
+        cls.service = cls.start("up")
         cls.used = set()
         cls.key = ""
 

@@ -70,6 +70,9 @@ struct field_errors {
 void field_errors_add(struct field_errors *errors, const char *field, const char *value,
                       const char *detail, const char *range);
 
+/* INVALID with the first of the errors, or OK when there are none. */
+MUST_CHECK enum status field_errors_status(const struct field_errors *errors, struct error *err);
+
 /* Appends problem details: type, title, status, detail, and `errors` if there are any. When
  * errors is NULL or empty and err names a field, that one is listed. */
 void problem_add_json(const struct problem_kind *kind, const char *detail,

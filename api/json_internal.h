@@ -26,9 +26,6 @@ void json_show(const json_t *value, struct str *out);
 /* Appends text as a JSON string literal of less than 340 bytes, cut if need be. */
 void json_show_text(const char *text, struct str *out);
 
-/* INVALID with the first of the errors, or OK when there are none. */
-MUST_CHECK enum status field_errors_status(const struct field_errors *errors, struct error *err);
-
 /* What is wrong with stored text: CORRUPT instead of INVALID, with what it should have been. */
 enum status json_corrupt(const char *what, struct error *err);
 

@@ -6,18 +6,15 @@
 #include "service/store/aliases.h"
 #include "service/store/guard.h"
 
-void handle_alias_list(struct request *request, struct reply *reply) {
+enum status handle_alias_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct alias_list aliases = {0};
-    struct error err;
-    enum status status = page_parse(&page, request, NULL, "", &err);
+    enum status status = page_parse(&page, request, NULL, "", err);
     if (!status)
         status =
-            aliases_list(&aliases, request->app->config->data, page.after, (int)page.limit, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+            aliases_list(&aliases, request->app->config->data, page.after, (int)page.limit, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < aliases.count; i++) {
@@ -26,6 +23,7 @@ void handle_alias_list(struct request *request, struct reply *reply) {
     }
     page_end(out, aliases.next);
     alias_list_release(&aliases);
+    return STATUS_OK;
 }
 
 static enum status check_name(struct request *request, struct error *err) {
@@ -44,43 +42,38 @@ static enum status point(const char *data, const char *name, const char *model,
     return status;
 }
 
-void handle_alias_put(struct request *request, struct reply *reply) {
+enum status handle_alias_put(struct request *request, struct reply *reply, struct error *err) {
     struct alias_request asked;
     struct alias_card card;
-    struct field_errors errors = {.count = 0};
-    struct error err;
     bool created = false;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = check_name(request, &err);
-    if (!status)
-        status = alias_request_decode(&asked, request->body, request->body_len, &errors, &err);
+        status = check_name(request, err);
     if (!status)
         status =
-            point(request->app->config->data, request->arg, asked.model, &card, &created, &err);
-    if (status) {
-        request_fail(request, reply, &err, &errors);
-        return;
-    }
+            alias_request_decode(&asked, request->body, request->body_len, request->wrong, err);
+    if (!status)
+        status = point(request->app->config->data, request->arg, asked.model, &card, &created, err);
+    if (status)
+        return status;
     log_info("alias_moved", log_text("alias", card.name), log_text("model", card.model),
              request_by(request));
     alias_card_add_json(&card, reply_json(reply, created ? HTTP_CREATED : HTTP_OK));
+    return STATUS_OK;
 }
 
-void handle_alias_remove(struct request *request, struct reply *reply) {
+enum status handle_alias_remove(struct request *request, struct reply *reply, struct error *err) {
     const char *data = request->app->config->data;
-    struct error err;
     int guard = -1;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = guard_take(&guard, data, &err);
+        status = guard_take(&guard, data, err);
     if (!status)
-        status = aliases_remove(data, request->arg, &err);
+        status = aliases_remove(data, request->arg, err);
     guard_give(&guard);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+    if (status)
+        return status;
     log_info("alias_removed", log_text("alias", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
+    return STATUS_OK;
 }

@@ -5,15 +5,14 @@
 
 enum { SIDE_MIN = 8, SIDE_MAX = 1024, CLASSES_MAX = 65536, CHANNELS_MAX = 4 };
 
-void handle_schema(struct request *request, struct reply *reply) {
+enum status handle_schema(struct request *request, struct reply *reply, struct error *err) {
     struct train_spec defaults;
-    struct error err;
-    if (request_check_query(request, "", &err)) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+    enum status status = request_check_query(request, "", err);
+    if (status)
+        return status;
     fields_default(&train_spec_table, &defaults);
     fields_add_schema(&train_spec_table, &defaults, FIELD_CLI, reply_json(reply, HTTP_OK));
+    return STATUS_OK;
 }
 
 /* The pictures and classes that are asked for; 0 where nothing is said. */
@@ -61,13 +60,12 @@ static void add_architecture(const struct network *network, struct str *out) {
              (long long)cost.multiply_adds);
 }
 
-void handle_architecture_list(struct request *request, struct reply *reply) {
+enum status handle_architecture_list(struct request *request, struct reply *reply,
+                                     struct error *err) {
     struct network_size asked;
-    struct error err;
-    if (parse_size(request, &asked, &err)) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+    enum status status = parse_size(request, &asked, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     int shown = 0;
     page_begin(out);
@@ -81,4 +79,5 @@ void handle_architecture_list(struct request *request, struct reply *reply) {
         network_release(&network);
     }
     page_end(out, "");
+    return STATUS_OK;
 }

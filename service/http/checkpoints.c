@@ -6,19 +6,17 @@
 #include "service/store/checkpoints.h"
 #include "service/store/jobs.h"
 
-void handle_job_checkpoints(struct request *request, struct reply *reply) {
+enum status handle_job_checkpoints(struct request *request, struct reply *reply,
+                                   struct error *err) {
     struct checkpoint_list list;
     struct job job;
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = jobs_get(request->app->pool, request->arg, &job, &err);
+        status = jobs_get(request->app->pool, request->arg, &job, err);
     if (!status)
-        status = checkpoints_list(&list, request->app->config->data, job.id, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = checkpoints_list(&list, request->app->config->data, job.id, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < list.count; i++) {
@@ -26,18 +24,18 @@ void handle_job_checkpoints(struct request *request, struct reply *reply) {
         checkpoint_card_add_json(&list.item[i], out);
     }
     page_end(out, "");
+    return STATUS_OK;
 }
 
-void handle_checkpoint_weights(struct request *request, struct reply *reply) {
+enum status handle_checkpoint_weights(struct request *request, struct reply *reply,
+                                      struct error *err) {
     char path[FILE_PATH_BYTES];
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = checkpoint_find(path, request->app->config->data, request->arg, &err);
+        status = checkpoint_find(path, request->app->config->data, request->arg, err);
     const struct file_answer file = {path, "application/octet-stream", request->arg, request->arg,
                                      "safetensors"};
     if (!status)
-        status = reply_file(request, reply, &file, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
+        status = reply_file(request, reply, &file, err);
+    return status;
 }

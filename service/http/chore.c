@@ -21,3 +21,9 @@ void chore_start(struct chore *chore, struct request *request, struct crew *crew
     chore->err = err;
     request_resume(request);
 }
+
+enum status chore_result(const struct chore *chore, struct error *err) {
+    if (chore->status)
+        *err = chore->err;
+    return chore->status;
+}

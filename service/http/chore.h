@@ -5,8 +5,8 @@
  *     chore_start(&sampling->chore, request, app->loaders, run_sampling, reply_samples);
  *
  * Ownership: a chore is the first member of what request->state points to.
- * Errors:    in the chore, where the continuation finds them: those of run, or UNAVAILABLE when
- *            the crew takes no more.
+ * Errors:    in the chore, where the continuation finds them with chore_result: those of run, or
+ *            UNAVAILABLE when the crew takes no more.
  * Threads:   run is called on the crew's thread; the request, but for its state, is not touched
  *            meanwhile.
  */
@@ -31,5 +31,8 @@ struct chore {
  * must not touch the request afterwards. */
 void chore_start(struct chore *chore, struct request *request, struct crew *crew, chore_fn *run,
                  handler_fn then);
+
+/* How it went, for the continuation. */
+MUST_CHECK enum status chore_result(const struct chore *chore, struct error *err);
 
 #endif

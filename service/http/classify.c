@@ -22,19 +22,20 @@ static void end_without_device(struct app *app, const struct error *err) {
     signals_request_stop();
 }
 
-static void reply_work(struct request *request, struct reply *reply) {
+static enum status reply_work(struct request *request, struct reply *reply, struct error *err) {
     const struct classification *work = request->state;
     if (work->chore.status == STATUS_DEVICE_LOST)
         end_without_device(request->app, &work->chore.err);
     if (work->is_full) {
         reply_problem(reply, PROBLEM_TOO_MANY_REQUESTS, "too many pictures wait for model %s",
                       work->model_id);
-    } else if (work->chore.status) {
-        reply_error(reply, &work->chore.err);
-    } else {
-        telemetry_predictions(request->app->telemetry, work->count);
-        work->answer(work, reply);
+        return STATUS_OK;
     }
+    enum status status = chore_result(&work->chore, err);
+    if (status)
+        return status;
+    telemetry_predictions(request->app->telemetry, work->count);
+    return work->answer(work, reply, err);
 }
 
 /* ---- pictures to logits ---- */
@@ -107,29 +108,28 @@ static enum status load_model(struct chore *chore, struct error *err) {
 
 /* ---- step by step, each the last one's continuation ---- */
 
-static void run_step(struct request *request, struct reply *reply) {
+static enum status run_step(struct request *request, struct reply *reply, struct error *err) {
     struct classification *work = request->state;
-    if (work->chore.status || !work->count) {
-        reply_work(request, reply);
-        return;
-    }
+    if (work->chore.status || !work->count)
+        return reply_work(request, reply, err);
     request_suspend(request, reply_work);
     submit(work);
+    return STATUS_OK;
 }
 
-static void prepare_step(struct request *request, struct reply *reply) {
+static enum status prepare_step(struct request *request, struct reply *reply, struct error *err) {
     struct classification *work = request->state;
     struct chore *chore = &work->chore;
     if (!chore->status && work->pixels > LIMIT_INLINE_PIXELS) {
         chore_start(chore, request, request->app->decoders, prepare, run_step);
-        return;
+        return STATUS_OK;
     }
     if (!chore->status)
         chore->status = prepare(chore, &chore->err);
-    run_step(request, reply);
+    return run_step(request, reply, err);
 }
 
-void classify(struct classification *work, struct reply *reply) {
+enum status classify(struct classification *work, struct reply *reply, struct error *err) {
     struct chore *chore = &work->chore;
     struct request *request = chore->request;
     struct app *app = request->app;
@@ -139,7 +139,7 @@ void classify(struct classification *work, struct reply *reply) {
     if (!chore->status)
         work->model = model_cache_find(app->models, name);
     if (chore->status || work->model)
-        prepare_step(request, reply);
-    else
-        chore_start(chore, request, app->loaders, load_model, prepare_step);
+        return prepare_step(request, reply, err);
+    chore_start(chore, request, app->loaders, load_model, prepare_step);
+    return STATUS_OK;
 }

@@ -7,8 +7,8 @@
  *
  * Ownership: a classification is the first member of what request->state points to; release it
  *            there. What fields point to must live until then.
- * Errors:    go into the reply: unknown models, what the callbacks say, a full queue (429), a lost
- *            device, which ends the process.
+ * Errors:    unknown models, what the callbacks say, a lost device, which ends the process; a full
+ *            queue goes into the reply (429).
  * Threads:   check and take may be called on another thread than the request's, one at a time.
  */
 #ifndef SERVICE_HTTP_CLASSIFY_H
@@ -27,7 +27,8 @@ struct classification {
     /* Picture i as the model's input, into out [h,w,c]. */
     enum status (*take)(const struct classification *work, int i, uint8_t *out, struct error *err);
     /* Answers with model and logits. */
-    void (*answer)(const struct classification *work, struct reply *reply);
+    enum status (*answer)(const struct classification *work, struct reply *reply,
+                          struct error *err);
 
     struct cached_model *model;
     float *logits; /* [count,classes] */
@@ -39,7 +40,8 @@ struct classification {
 
 /* Fills the reply, or suspends the request, whose state begins with this; request, model_id, count,
  * pixels and callbacks are set, all else is zero. */
-void classify(struct classification *work, struct reply *reply);
+MUST_CHECK enum status classify(struct classification *work, struct reply *reply,
+                                struct error *err);
 
 void classification_release(struct classification *work); /* Set up or done. */
 

@@ -8,18 +8,15 @@
 
 #include <stdlib.h>
 
-void handle_dataset_list(struct request *request, struct reply *reply) {
+enum status handle_dataset_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct dataset_list datasets = {0};
-    struct error err;
-    enum status status = page_parse(&page, request, NULL, "", &err);
+    enum status status = page_parse(&page, request, NULL, "", err);
     if (!status)
         status =
-            datasets_list(&datasets, request->app->config->data, page.after, (int)page.limit, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+            datasets_list(&datasets, request->app->config->data, page.after, (int)page.limit, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < datasets.count; i++) {
@@ -28,19 +25,18 @@ void handle_dataset_list(struct request *request, struct reply *reply) {
     }
     page_end(out, datasets.next);
     dataset_list_release(&datasets);
+    return STATUS_OK;
 }
 
-void handle_dataset_show(struct request *request, struct reply *reply) {
+enum status handle_dataset_show(struct request *request, struct reply *reply, struct error *err) {
     struct dataset_entry entry = {0};
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = datasets_find(&entry, request->app->config->data, request->arg, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else
+        status = datasets_find(&entry, request->app->config->data, request->arg, err);
+    if (!status)
         dataset_card_add_json(&entry.card, reply_json(reply, HTTP_OK));
     dataset_entry_release(&entry);
+    return status;
 }
 
 /* ---- POST /datasets ---- */
@@ -63,11 +59,12 @@ static enum status run_import(struct chore *chore, struct error *err) {
                            &import->asked, &import->entry, err);
 }
 
-static void reply_import(struct request *request, struct reply *reply) {
+static enum status reply_import(struct request *request, struct reply *reply, struct error *err) {
     const struct import *import = request->state;
-    if (import->chore.status) {
-        reply_field_error(reply, &import->chore.err, &dataset_request_table, &import->asked, NULL);
-        return;
+    enum status status = chore_result(&import->chore, err);
+    if (status) {
+        request_blame(request, &dataset_request_table, &import->asked, NULL, err);
+        return status;
     }
     const struct dataset_card *card = &import->entry.card;
     log_info("dataset_imported", log_text("dataset", card->name),
@@ -75,31 +72,27 @@ static void reply_import(struct request *request, struct reply *reply) {
              request_by(request));
     dataset_card_add_json(card, reply_json(reply, HTTP_CREATED));
     reply_header(reply, "Location", "/datasets/%s", card->name);
+    return STATUS_OK;
 }
 
 void import_start(struct import *import, struct request *request) {
     chore_start(&import->chore, request, request->app->imports, run_import, reply_import);
 }
 
-void handle_dataset_create(struct request *request, struct reply *reply) {
-    if (request->sink.take) {
-        finish_dataset_archive(request, reply);
-        return;
-    }
+enum status handle_dataset_create(struct request *request, struct reply *reply, struct error *err) {
+    if (request->sink.take)
+        return finish_dataset_archive(request, reply, err);
     struct import *import = xcalloc(1, sizeof *import);
     request->state = import;
     request->release = import_free;
-    struct field_errors errors = {.count = 0};
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status =
-            dataset_request_decode(&import->asked, request->body, request->body_len, &errors, &err);
+        status = dataset_request_decode(&import->asked, request->body, request->body_len,
+                                        request->wrong, err);
     const struct config *config = request->app->config;
     if (!status)
-        status = space_check(config->data, config->min_free_bytes, &err);
-    if (status)
-        request_fail(request, reply, &err, &errors);
-    else
+        status = space_check(config->data, config->min_free_bytes, err);
+    if (!status)
         import_start(import, request);
+    return status;
 }

@@ -51,12 +51,10 @@ static enum status answer(struct app *app, const struct question *question, stru
                                          : reply_events(app, question, reply, err);
 }
 
-void handle_job_events(struct request *request, struct reply *reply) {
+enum status handle_job_events(struct request *request, struct reply *reply, struct error *err) {
     struct question question;
-    struct error err;
-    enum status status = question_parse(&question, request, FORMS, LIMIT_EVENTS, &err);
+    enum status status = question_parse(&question, request, FORMS, LIMIT_EVENTS, err);
     if (!status)
-        status = answer(request->app, &question, reply, &err);
-    if (status)
-        question_fail(request, reply, FORMS, &err);
+        status = answer(request->app, &question, reply, err);
+    return question_end(reply, FORMS, status);
 }

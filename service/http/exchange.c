@@ -226,6 +226,16 @@ static void open_file(struct exchange *exchange) {
         reply_error(&exchange->reply, &err);
 }
 
+/* Lets the handler fill the reply, and answers with the error that it returns instead. */
+static void run_handler(struct exchange *exchange, handler_fn handler) {
+    struct field_errors wrong;
+    struct error err = {0};
+    wrong.count = 0;
+    exchange->request.wrong = &wrong;
+    if (handler(&exchange->request, &exchange->reply, &err))
+        reply_field_errors(&exchange->reply, &err, &wrong);
+}
+
 /* A body that is taken as it comes has a sink from here on. */
 static void open_sink(struct exchange *exchange) {
     struct error err;
@@ -237,7 +247,7 @@ static void open_sink(struct exchange *exchange) {
         reply_error(&exchange->reply, &err);
         return;
     }
-    begin(&exchange->request, &exchange->reply);
+    run_handler(exchange, begin);
     exchange->body.sink = exchange->request.sink;
     CHECK(exchange->body.sink.take || exchange->reply.code);
 }
@@ -304,7 +314,7 @@ static enum MHD_Result read_body(struct exchange *exchange, const char *data, si
 /* The answer. */
 
 static enum MHD_Result let_handler_answer(struct exchange *exchange, handler_fn handler) {
-    handler(&exchange->request, &exchange->reply);
+    run_handler(exchange, handler);
     if (exchange->state == EXCHANGE_WAITING && exchange->then)
         return MHD_YES;
     CHECK(exchange->reply.code); /* every handler answers or suspends */

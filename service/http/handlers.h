@@ -1,5 +1,5 @@
 /*
- * handlers.h - one function for each line of api/routes.def: handle_<handler>(request, reply).
+ * handlers.h - one function for each line of api/routes.def: handle_<handler>(request, reply, err).
  *
  * What each does is the sentence of its route. They are in one file a resource.
  *
@@ -11,13 +11,15 @@
 #include "service/http/request.h"
 
 #define ROUTE(method, path, role, handler, doc)                                                    \
-    void handle_##handler(struct request *request, struct reply *reply);
+    enum status handle_##handler(struct request *request, struct reply *reply, struct error *err);
 #include "api/routes.def"
 #undef ROUTE
 
 /* What a body that is taken as it comes is given to; see route_begin(). */
-void begin_upload_file(struct request *request, struct reply *reply);
-void begin_dataset_archive(struct request *request, struct reply *reply);
-void finish_dataset_archive(struct request *request, struct reply *reply); /* It has come. */
+enum status begin_upload_file(struct request *request, struct reply *reply, struct error *err);
+enum status begin_dataset_archive(struct request *request, struct reply *reply, struct error *err);
+
+/* It has come. */
+enum status finish_dataset_archive(struct request *request, struct reply *reply, struct error *err);
 
 #endif

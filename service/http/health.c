@@ -2,15 +2,15 @@
 
 #include "service/http/app.h"
 
-void handle_health(struct request *request, struct reply *reply) {
-    (void)request;
+enum status handle_health(struct request *request, struct reply *reply, struct error *err) {
+    (void)request, (void)err;
     str_add(reply_json(reply, HTTP_OK), "{\"status\":\"ok\"}");
+    return STATUS_OK;
 }
 
-void handle_ready(struct request *request, struct reply *reply) {
-    struct error err;
-    if (pool_ping(request->app->pool, &err))
-        reply_error(reply, &err);
-    else
+enum status handle_ready(struct request *request, struct reply *reply, struct error *err) {
+    enum status status = pool_ping(request->app->pool, err);
+    if (!status)
         str_add(reply_json(reply, HTTP_OK), "{\"status\":\"ready\"}");
+    return status;
 }

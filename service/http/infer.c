@@ -55,7 +55,8 @@ static enum status take_picture(const struct classification *base, int i, uint8_
 
 /* ---- the answer ---- */
 
-static void answer(const struct classification *base, struct reply *reply) {
+static enum status answer(const struct classification *base, struct reply *reply,
+                          struct error *err) {
     const struct inference_request *asked = &((const struct work *)base)->asked;
     const struct inference_answer given = {.model_id = base->model->id,
                                            .info = base->model->info,
@@ -63,16 +64,12 @@ static void answer(const struct classification *base, struct reply *reply) {
                                            .logits = base->logits};
     struct str *out = reply_json(reply, HTTP_OK);
     size_t json_len;
-    struct error err;
-    enum status status = inference_answer_add(asked, &given, out, &json_len, &err);
-    if (status) {
-        reply_error(reply, &err);
-        return;
-    }
-    if (json_len == out->len)
-        return;
+    enum status status = inference_answer_add(asked, &given, out, &json_len, err);
+    if (status || json_len == out->len)
+        return status;
     reply->content_type = "application/octet-stream";
     reply_header(reply, JSON_LENGTH_HEADER, "%zu", json_len);
+    return STATUS_OK;
 }
 
 /* ---- the request ---- */
@@ -101,9 +98,8 @@ static enum status decode(struct work *work, struct error *err) {
                                              json_len, err);
 }
 
-void handle_v2_infer(struct request *request, struct reply *reply) {
+enum status handle_v2_infer(struct request *request, struct reply *reply, struct error *err) {
     struct work *work = xcalloc(1, sizeof *work);
-    struct error err;
     work->base = (struct classification){.chore.request = request,
                                          .model_id = request->arg,
                                          .check = check_shape,
@@ -111,13 +107,10 @@ void handle_v2_infer(struct request *request, struct reply *reply) {
                                          .answer = answer};
     request->state = work;
     request->release = work_free;
-    enum status status = decode(work, &err);
+    enum status status = decode(work, err);
     work->base.count = (int)work->asked.shape[0];
     for (int i = 0; work->asked.encoded && i < work->base.count; i++)
         work->base.pixels +=
             picture_pixels(work->asked.encoded[i].bytes, work->asked.encoded[i].len);
-    if (status)
-        reply_error(reply, &err);
-    else
-        classify(&work->base, reply);
+    return status ? status : classify(&work->base, reply, err);
 }

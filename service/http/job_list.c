@@ -64,21 +64,18 @@ static enum status parse_filter(struct request *request, struct job_filter *filt
     return status;
 }
 
-void handle_job_list(struct request *request, struct reply *reply) {
+enum status handle_job_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct job_filter filter;
     struct job_page jobs = {0};
-    struct error err;
     enum status status = page_parse(&page, request, ID_PREFIX_JOB,
-                                    "state method student dataset teacher model tag owner", &err);
+                                    "state method student dataset teacher model tag owner", err);
     if (!status)
-        status = parse_filter(request, &filter, &err);
+        status = parse_filter(request, &filter, err);
     if (!status)
-        status = jobs_list(request->app->pool, &filter, page.after, (int)page.limit, &jobs, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = jobs_list(request->app->pool, &filter, page.after, (int)page.limit, &jobs, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < jobs.count; i++) {
@@ -87,4 +84,5 @@ void handle_job_list(struct request *request, struct reply *reply) {
     }
     page_end(out, jobs.next);
     job_page_release(&jobs);
+    return STATUS_OK;
 }

@@ -32,15 +32,16 @@ static enum status look(void *ctx, struct str *out, enum stream_next *next, stru
 
 /* The request that waits is the stream's connection. */
 
-static void reply_now(struct request *request, struct reply *reply) {
+static enum status reply_now(struct request *request, struct reply *reply, struct error *err) {
     struct job job;
-    struct error err;
-    if (!key_ring_allows(request->app->keys, request->holder, KEY_ROLE_READ))
+    if (!key_ring_allows(request->app->keys, request->holder, KEY_ROLE_READ)) {
         access_refuse(reply); /* the key went away meanwhile */
-    else if (jobs_get(request->app->pool, request->arg, &job, &err))
-        request_fail(request, reply, &err, NULL);
-    else
+        return STATUS_OK;
+    }
+    enum status status = jobs_get(request->app->pool, request->arg, &job, err);
+    if (!status)
         job_add_json(&job, reply_json(reply, HTTP_OK));
+    return status;
 }
 
 static void put_to_sleep(void *connection) {
@@ -81,25 +82,23 @@ static enum status wait_for_change(struct request *request, struct reply *reply,
     stream_attach(stream, &sleeper, request);
     request->state = stream;
     request->release = stop_watching;
-    if (stream_take(stream, nothing, sizeof nothing) == STREAM_ENDED)
-        reply_now(request, reply);
-    return STATUS_OK;
+    return stream_take(stream, nothing, sizeof nothing) == STREAM_ENDED
+               ? reply_now(request, reply, err)
+               : STATUS_OK;
 }
 
-void handle_job_show(struct request *request, struct reply *reply) {
+enum status handle_job_show(struct request *request, struct reply *reply, struct error *err) {
     struct job job;
-    struct error err;
     int64_t wait_s = 0;
-    enum status status = request_check_query(request, "wait_s", &err);
+    enum status status = request_check_query(request, "wait_s", err);
     if (!status)
-        status = request_query_int(request, "wait_s", 0, LIMIT_WAIT_S, &wait_s, &err);
+        status = request_query_int(request, "wait_s", 0, LIMIT_WAIT_S, &wait_s, err);
     if (!status)
-        status = jobs_get(request->app->pool, request->arg, &job, &err);
-    bool waits = !status && wait_s > 0 && !job_state_finished(job.state);
-    if (waits)
-        status = wait_for_change(request, reply, &job, wait_s, &err);
+        status = jobs_get(request->app->pool, request->arg, &job, err);
     if (status)
-        request_fail(request, reply, &err, NULL);
-    else if (!waits)
-        job_add_json(&job, reply_json(reply, HTTP_OK));
+        return status;
+    if (wait_s > 0 && !job_state_finished(job.state))
+        return wait_for_change(request, reply, &job, wait_s, err);
+    job_add_json(&job, reply_json(reply, HTTP_OK));
+    return STATUS_OK;
 }

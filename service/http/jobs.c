@@ -40,12 +40,11 @@ static void creation_free(void *state) {
     free(creation);
 }
 
-static void reply_estimate(struct request *request, struct reply *reply) {
+static enum status reply_estimate(struct request *request, struct reply *reply, struct error *err) {
     const struct creation *creation = request->state;
-    if (creation->chore.status) {
-        reply_error(reply, &creation->chore.err);
-        return;
-    }
+    enum status status = chore_result(&creation->chore, err);
+    if (status)
+        return status;
     const struct train_estimate *from = &creation->estimate;
     struct job_estimate estimate = {
         .student_parameters = from->student_parameters,
@@ -61,6 +60,7 @@ static void reply_estimate(struct request *request, struct reply *reply) {
     str_add(out, ",\"estimate\":");
     fields_add_json(&job_estimate_table, &estimate, 0, out);
     str_add(out, "}");
+    return STATUS_OK;
 }
 
 static enum status estimate(struct chore *chore, struct error *err) {
@@ -68,16 +68,11 @@ static enum status estimate(struct chore *chore, struct error *err) {
     return job_inputs_estimate(&creation->inputs, &creation->spec, &creation->estimate, err);
 }
 
-static void refuse_inputs(const struct creation *creation, struct reply *reply,
-                          const struct error *err) {
+static void blame_inputs(const struct creation *creation, const struct error *err) {
     struct str range = STR_INIT;
-    if (!field_find(&train_spec_table, err->field)) { /* a header's, or none */
-        request_fail(creation->chore.request, reply, err, NULL);
-        return;
-    }
     job_inputs_add_range(err->field, &range);
-    reply_field_error(reply, err, &train_spec_table, &creation->spec,
-                      range.len ? str_text(&range) : NULL);
+    request_blame(creation->chore.request, &train_spec_table, &creation->spec,
+                  range.len ? str_text(&range) : NULL, err);
     str_release(&range);
 }
 
@@ -86,11 +81,10 @@ static void reply_made(struct reply *reply, const struct job *made) {
     reply_header(reply, "Location", "/jobs/%s", made->id);
 }
 
-static void submit(struct creation *creation, struct reply *reply) {
+static enum status submit(struct creation *creation, struct reply *reply, struct error *err) {
     struct request *request = creation->chore.request;
     char id[ID_BYTES];
     struct job job, made;
-    struct error err;
     bool created;
     id_make(&request->app->ids, ID_PREFIX_JOB, id);
     job_init(&job, id, &creation->spec, clock_wall_ms());
@@ -99,32 +93,26 @@ static void submit(struct creation *creation, struct reply *reply) {
                                     .idempotency_key = creation->key,
                                     .fingerprint = creation->fingerprint,
                                     .active_jobs = request->holder->limits.active_jobs};
-    enum status status = jobs_submit(request->app->pool, &submission, &made, &created, &err);
-    if (status) {
-        refuse_inputs(creation, reply, &err);
-        return;
-    }
+    enum status status = jobs_submit(request->app->pool, &submission, &made, &created, err);
+    if (status)
+        return status;
     log_info("job_submitted", log_text("job", made.id), log_int("created", created),
              request_by(request));
     reply_made(reply, &made);
+    return STATUS_OK;
 }
 
-/* Answers a request that was made before, whatever has become of what it names; false when it is
- * new. */
-static bool replay(struct creation *creation, struct reply *reply) {
+/* Answers a request that was made before, whatever has become of what it names; NOT_FOUND when it
+ * is new. */
+static enum status replay(struct creation *creation, struct reply *reply, struct error *err) {
     struct request *request = creation->chore.request;
     struct job made;
-    struct error err;
     sha256_hex(request->body, request->body_len, creation->fingerprint);
     enum status status = jobs_made_before(request->app->pool, request->holder->name, creation->key,
-                                          creation->fingerprint, &made, &err);
-    if (status == STATUS_NOT_FOUND)
-        return false;
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else
+                                          creation->fingerprint, &made, err);
+    if (!status)
         reply_made(reply, &made);
-    return true;
+    return status;
 }
 
 /* What a teacher costs is read from its file. */
@@ -136,55 +124,55 @@ static enum status check_models_are_there(const struct job_needs *needs, struct 
                            "the model is not made yet, so the cost cannot be told");
 }
 
-static void proceed(struct creation *creation, bool dry_run, struct reply *reply) {
-    struct error err;
+static enum status proceed(struct creation *creation, bool dry_run, struct reply *reply,
+                           struct error *err) {
     const struct app *app = creation->chore.request->app;
     int guard; /* what has been found stays until it is named */
-    enum status status = guard_share(&guard, app->config->data, &err);
+    enum status status = guard_share(&guard, app->config->data, err);
     if (!status)
-        status = job_needs_resolve(&creation->needs, app, &creation->spec, &err);
+        status = job_needs_resolve(&creation->needs, app, &creation->spec, err);
     if (!status)
         status = job_inputs_find(&creation->inputs, app->config->data, &creation->spec,
-                                 &creation->needs, &err);
+                                 &creation->needs, err);
     if (!status && creation->spec.method == METHOD_PREDICT)
         str_copy(creation->spec.student, sizeof creation->spec.student,
                  creation->inputs.model.card.architecture);
     if (!status && dry_run)
-        status = check_models_are_there(&creation->needs, &err);
+        status = check_models_are_there(&creation->needs, err);
+    else if (!status)
+        status = submit(creation, reply, err);
     if (status)
-        refuse_inputs(creation, reply, &err);
+        blame_inputs(creation, err);
     else if (dry_run)
         chore_start(&creation->chore, creation->chore.request, app->loaders, estimate,
                     reply_estimate);
-    else
-        submit(creation, reply);
     guard_give(&guard);
+    return status;
 }
 
-void handle_job_create(struct request *request, struct reply *reply) {
+enum status handle_job_create(struct request *request, struct reply *reply, struct error *err) {
     struct creation *creation = xcalloc(1, sizeof *creation);
     creation->chore.request = request;
     request->state = creation;
     request->release = creation_free;
-    struct field_errors errors = {.count = 0};
-    struct error err;
     bool dry_run = false;
-    enum status status = request_check_query(request, "dry_run", &err);
+    enum status status = request_check_query(request, "dry_run", err);
     if (!status)
-        status = request_query_bool(request, "dry_run", &dry_run, &err);
+        status = request_query_bool(request, "dry_run", &dry_run, err);
     if (!status)
-        status = idempotency_key(request, creation->key, &err);
-    if (!status && !dry_run && replay(creation, reply))
-        return;
+        status = idempotency_key(request, creation->key, err);
+    if (!status && !dry_run) {
+        status = replay(creation, reply, err);
+        if (status != STATUS_NOT_FOUND)
+            return status;
+        status = STATUS_OK;
+    }
     if (!status)
-        status = job_spec_decode(&creation->spec, request->body, request->body_len, &errors, &err);
-    const struct config *config = request->app->config;
+        status =
+            job_spec_decode(&creation->spec, request->body, request->body_len, request->wrong, err);
     if (!status && !dry_run)
-        status = job_inputs_check_room(config, &creation->spec, &err);
-    if (status)
-        request_fail(request, reply, &err, &errors);
-    else
-        proceed(creation, dry_run, reply);
+        status = job_inputs_check_room(request->app->config, &creation->spec, err);
+    return status ? status : proceed(creation, dry_run, reply, err);
 }
 
 /* ---- wishes ---- */
@@ -196,68 +184,62 @@ static enum status clear_up(struct request *request, const struct job *job, stru
     return folders_remove_job(request->app->config->data, job->id, err);
 }
 
-static void change(struct request *request, struct reply *reply, enum job_event event) {
+static enum status change(struct request *request, struct reply *reply, enum job_event event,
+                          struct error *err) {
     struct job job;
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = jobs_change(request->app->pool, event, request->arg, &job, &err);
+        status = jobs_change(request->app->pool, event, request->arg, &job, err);
     if (!status)
-        status = clear_up(request, &job, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = clear_up(request, &job, err);
+    if (status)
+        return status;
     log_info("job_changed", log_text("job", job.id), log_text("change", job_event_slug(event)),
              request_by(request));
     reply_job(reply, HTTP_OK, &job);
+    return STATUS_OK;
 }
 
-void handle_job_cancel(struct request *request, struct reply *reply) {
-    change(request, reply, JOB_EVENT_CANCEL);
+enum status handle_job_cancel(struct request *request, struct reply *reply, struct error *err) {
+    return change(request, reply, JOB_EVENT_CANCEL, err);
 }
 
-void handle_job_pause(struct request *request, struct reply *reply) {
-    change(request, reply, JOB_EVENT_PAUSE);
+enum status handle_job_pause(struct request *request, struct reply *reply, struct error *err) {
+    return change(request, reply, JOB_EVENT_PAUSE, err);
 }
 
-void handle_job_resume(struct request *request, struct reply *reply) {
-    change(request, reply, JOB_EVENT_RESUME);
+enum status handle_job_resume(struct request *request, struct reply *reply, struct error *err) {
+    return change(request, reply, JOB_EVENT_RESUME, err);
 }
 
-void handle_job_retry(struct request *request, struct reply *reply) {
-    change(request, reply, JOB_EVENT_RETRY);
+enum status handle_job_retry(struct request *request, struct reply *reply, struct error *err) {
+    return change(request, reply, JOB_EVENT_RETRY, err);
 }
 
-void handle_job_edit(struct request *request, struct reply *reply) {
+enum status handle_job_edit(struct request *request, struct reply *reply, struct error *err) {
     struct job_edit edit;
     struct job job;
-    struct field_errors errors = {.count = 0};
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = job_edit_decode(&edit, request->body, request->body_len, &errors, &err);
+        status = job_edit_decode(&edit, request->body, request->body_len, request->wrong, err);
     if (!status)
-        status = jobs_edit(request->app->pool, request->arg, &edit, &job, &err);
-    if (status) {
-        request_fail(request, reply, &err, &errors);
-        return;
-    }
+        status = jobs_edit(request->app->pool, request->arg, &edit, &job, err);
+    if (status)
+        return status;
     log_info("job_changed", log_text("job", job.id), log_text("change", "edit"),
              request_by(request));
     reply_job(reply, HTTP_OK, &job);
+    return STATUS_OK;
 }
 
-void handle_job_remove(struct request *request, struct reply *reply) {
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+enum status handle_job_remove(struct request *request, struct reply *reply, struct error *err) {
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = retention_remove_job(request->app->pool, request->app->config->data, request->arg,
-                                      &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status =
+            retention_remove_job(request->app->pool, request->app->config->data, request->arg, err);
+    if (status)
+        return status;
     log_info("job_removed", log_text("job", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
+    return STATUS_OK;
 }

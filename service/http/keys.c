@@ -6,18 +6,15 @@
 
 #include <string.h>
 
-void handle_key_list(struct request *request, struct reply *reply) {
+enum status handle_key_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct key_list keys = {0};
-    struct error err;
-    enum status status = page_parse(&page, request, NULL, "", &err);
+    enum status status = page_parse(&page, request, NULL, "", err);
     if (!status)
         status = api_keys_list(&keys, request->app->config->data, page.after, (int)page.limit, NULL,
-                               &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+                               err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < keys.count; i++) {
@@ -26,6 +23,7 @@ void handle_key_list(struct request *request, struct reply *reply) {
     }
     page_end(out, keys.next);
     key_list_release(&keys);
+    return STATUS_OK;
 }
 
 /* Who has made it keeps the secret: it is nowhere else. */
@@ -45,27 +43,24 @@ static enum status check_asked(const struct request *request, struct error *err)
                      "nobody is asked for a key here; the first one is made by distilld key");
 }
 
-void handle_key_create(struct request *request, struct reply *reply) {
+enum status handle_key_create(struct request *request, struct reply *reply, struct error *err) {
     struct key_request asked;
     struct key_card card;
     char secret[SECRET_BYTES];
-    struct field_errors errors = {.count = 0};
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = key_request_decode(&asked, request->body, request->body_len, &errors, &err);
+        status = key_request_decode(&asked, request->body, request->body_len, request->wrong, err);
     if (!status)
-        status = check_asked(request, &err);
+        status = check_asked(request, err);
     if (!status)
-        status = api_keys_create(request->app->config->data, &asked, &card, secret, &err);
-    if (status) {
-        request_fail(request, reply, &err, &errors);
-        return;
-    }
+        status = api_keys_create(request->app->config->data, &asked, &card, secret, err);
+    if (status)
+        return status;
     key_ring_update(request->app->keys);
     log_info("key_made", log_text("key", card.name), request_by(request));
     reply_made(reply, &card, secret);
     explicit_bzero(secret, sizeof secret);
+    return STATUS_OK;
 }
 
 /* So that there is always one left that may make others. */
@@ -76,41 +71,36 @@ static enum status check_not_own(const struct request *request, struct error *er
                      "a key cannot remove itself, nor give up its role admin");
 }
 
-void handle_key_edit(struct request *request, struct reply *reply) {
+enum status handle_key_edit(struct request *request, struct reply *reply, struct error *err) {
     struct key_edit edit;
     struct key_card card;
-    struct field_errors errors = {.count = 0};
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = key_edit_decode(&edit, request->body, request->body_len, &errors, &err);
+        status = key_edit_decode(&edit, request->body, request->body_len, request->wrong, err);
     if (!status && key_edit_ends_admin(&edit))
-        status = check_not_own(request, &err);
+        status = check_not_own(request, err);
     if (!status)
         status = api_keys_edit(request->app->config->data, request->holder->name, request->arg,
-                               &edit, &card, &err);
-    if (status) {
-        request_fail(request, reply, &err, &errors);
-        return;
-    }
+                               &edit, &card, err);
+    if (status)
+        return status;
     key_ring_update(request->app->keys);
     log_info("key_changed", log_text("key", card.name), request_by(request));
     key_card_add_json(&card, reply_json(reply, HTTP_OK));
+    return STATUS_OK;
 }
 
-void handle_key_remove(struct request *request, struct reply *reply) {
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+enum status handle_key_remove(struct request *request, struct reply *reply, struct error *err) {
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = check_not_own(request, &err);
+        status = check_not_own(request, err);
     if (!status)
         status =
-            api_keys_remove(request->app->config->data, request->holder->name, request->arg, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+            api_keys_remove(request->app->config->data, request->holder->name, request->arg, err);
+    if (status)
+        return status;
     key_ring_update(request->app->keys);
     log_info("key_removed", log_text("key", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
+    return STATUS_OK;
 }

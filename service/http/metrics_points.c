@@ -59,12 +59,13 @@ static enum status add_rest(struct chore *chore, struct error *err) {
     return status;
 }
 
-static void end_curve(struct request *request, struct reply *reply) {
+static enum status end_curve(struct request *request, struct reply *reply, struct error *err) {
+    (void)reply;
     const struct curve *curve = request->state;
-    if (curve->chore.status)
-        reply_error(reply, &curve->chore.err);
-    else if (curve->question.form == FORM_JSON)
+    enum status status = chore_result(&curve->chore, err);
+    if (!status && curve->question.form == FORM_JSON)
         str_addf(curve->out, "],\"next\":%lld}", (long long)curve->question.since);
+    return status;
 }
 
 static enum status begin_curve(struct request *request, const struct question *question,
@@ -83,11 +84,10 @@ static enum status begin_curve(struct request *request, const struct question *q
     else
         str_add(curve->out, "{\"points\":[");
     enum status status = add_page(curve, LIMIT_INLINE_POINTS, err);
-    if (!status && curve->more)
-        chore_start(&curve->chore, request, request->app->decoders, add_rest, end_curve);
-    else if (!status)
-        end_curve(request, reply);
-    return status;
+    if (status || !curve->more)
+        return status ? status : end_curve(request, reply, err);
+    chore_start(&curve->chore, request, request->app->decoders, add_rest, end_curve);
+    return STATUS_OK;
 }
 
 /* ---- the curve as it grows ---- */
@@ -123,12 +123,10 @@ static enum status answer(struct request *request, const struct question *questi
     return begin_curve(request, question, reply, err);
 }
 
-void handle_job_metrics(struct request *request, struct reply *reply) {
+enum status handle_job_metrics(struct request *request, struct reply *reply, struct error *err) {
     struct question question;
-    struct error err;
-    enum status status = question_parse(&question, request, FORM_COUNT, LIMIT_POINTS, &err);
+    enum status status = question_parse(&question, request, FORM_COUNT, LIMIT_POINTS, err);
     if (!status)
-        status = answer(request, &question, reply, &err);
-    if (status)
-        question_fail(request, reply, FORM_COUNT, &err);
+        status = answer(request, &question, reply, err);
+    return question_end(reply, FORM_COUNT, status);
 }

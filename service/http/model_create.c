@@ -116,54 +116,50 @@ static enum status run_upload(struct chore *chore, struct error *err) {
 /* ---- the answer ---- */
 
 /* Every tensor that does not fit, as far as the list goes; first, whose weights they are. */
-static void reply_misfits(struct reply *reply, const struct upload *upload) {
-    struct field_errors errors = {.count = 0};
+static void blame_misfits(const struct upload *upload, struct field_errors *errors) {
     struct str name = STR_INIT;
     if (str_equal(upload->chore.err.field, "architecture"))
-        fields_blame(&import_spec_table, &upload->spec, &upload->chore.err, &errors);
+        fields_blame(&import_spec_table, &upload->spec, &upload->chore.err, errors);
     for (int i = 0; i < upload->misfits.listed; i++) {
         const struct misfit *item = &upload->misfits.item[i];
         str_clear(&name);
         str_add_json(&name, item->tensor);
-        field_errors_add(&errors, "weights", str_text(&name), item->detail, NULL);
+        field_errors_add(errors, "weights", str_text(&name), item->detail, NULL);
     }
     str_release(&name);
-    reply_field_errors(reply, &upload->chore.err, &errors);
 }
 
-static void reply_upload(struct request *request, struct reply *reply) {
+static enum status reply_upload(struct request *request, struct reply *reply, struct error *err) {
     const struct upload *upload = request->state;
-    if (upload->chore.status && misfits_total(&upload->misfits)) {
-        reply_misfits(reply, upload);
-        return;
-    }
-    if (upload->chore.status) {
-        reply_field_error(reply, &upload->chore.err, &import_spec_table, &upload->spec, NULL);
-        return;
-    }
+    enum status status = chore_result(&upload->chore, err);
+    if (status && misfits_total(&upload->misfits))
+        blame_misfits(upload, request->wrong);
+    else if (status)
+        request_blame(request, &import_spec_table, &upload->spec, NULL, err);
+    if (status)
+        return status;
     const struct model_card *card = &upload->card;
     log_info("model_uploaded", log_text("model", card->id),
              log_text("architecture", card->architecture), log_int("bytes", card->weights_bytes),
              request_by(request));
     model_card_add_json(card, reply_json(reply, HTTP_CREATED));
     reply_header(reply, "Location", "/models/%s", card->id);
+    return STATUS_OK;
 }
 
-void handle_model_create(struct request *request, struct reply *reply) {
+enum status handle_model_create(struct request *request, struct reply *reply, struct error *err) {
+    (void)reply;
     struct upload *upload = xcalloc(1, sizeof *upload);
     request->state = upload;
     request->release = upload_free;
-    struct field_errors errors = {.count = 0};
-    struct error err = {0};
     enum status status =
-        request_query_fields(request, &import_spec_table, FIELD_CLI, &upload->spec, &errors, &err);
-    if (status) {
-        reply_field_errors(reply, &err, &errors);
-        return;
-    }
-    status = complete(upload, request->app->config->data, &err);
+        request_query_fields(request, &import_spec_table, FIELD_CLI, &upload->spec, err);
     if (status)
-        reply_field_error(reply, &err, &import_spec_table, &upload->spec, NULL);
+        return status;
+    status = complete(upload, request->app->config->data, err);
+    if (status)
+        request_blame(request, &import_spec_table, &upload->spec, NULL, err);
     else
         chore_start(&upload->chore, request, request->app->imports, run_upload, reply_upload);
+    return status;
 }

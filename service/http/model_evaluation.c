@@ -60,12 +60,12 @@ static void compose(struct viewing *viewing) {
     str_addf(out, ",\"split\":\"%s\"}", split_name(viewing->split));
 }
 
-static void reply_viewing(struct request *request, struct reply *reply) {
+static enum status reply_viewing(struct request *request, struct reply *reply, struct error *err) {
     const struct viewing *viewing = request->state;
-    if (viewing->chore.status)
-        reply_error(reply, &viewing->chore.err);
-    else
+    enum status status = chore_result(&viewing->chore, err);
+    if (!status)
         str_add_bytes(reply_json(reply, HTTP_OK), str_text(&viewing->answer), viewing->answer.len);
+    return status;
 }
 
 /* The pictures must be those that were classified. */
@@ -162,20 +162,19 @@ static enum status read_question(struct viewing *viewing, struct error *err) {
     return status ? status : find_evaluation(viewing, err);
 }
 
-void handle_model_evaluation(struct request *request, struct reply *reply) {
+enum status handle_model_evaluation(struct request *request, struct reply *reply,
+                                    struct error *err) {
     struct viewing *viewing = xcalloc(1, sizeof *viewing);
-    struct error err;
     viewing->chore.request = request;
     request->state = viewing;
     request->release = viewing_free;
-    if (read_question(viewing, &err)) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+    enum status status = read_question(viewing, err);
+    if (status)
+        return status;
     if (viewing->images) {
         chore_start(&viewing->chore, request, request->app->loaders, run_viewing, reply_viewing);
-        return;
+        return STATUS_OK;
     }
     compose(viewing);
-    reply_viewing(request, reply);
+    return reply_viewing(request, reply, err);
 }

@@ -62,22 +62,20 @@ static enum status run_export(struct chore *chore, struct error *err) {
     return status;
 }
 
-static void reply_export(struct request *request, struct reply *reply) {
+static enum status reply_export(struct request *request, struct reply *reply, struct error *err) {
     struct export *export = request->state;
-    struct error *err = &export->chore.err;
-    enum status status = export->chore.status;
+    enum status status = chore_result(&export->chore, err);
     off_t bytes = status ? 0 : lseek(export->file, 0, SEEK_END);
     if (bytes < 0)
         status = error_set_errno(err, errno, "ONNX file of %s", export->id);
-    if (status) {
-        reply_error(reply, err);
-        return;
-    }
+    if (status)
+        return status;
     reply_body(reply, HTTP_OK, "application/octet-stream");
     reply->file = export->file;
     reply->file_bytes = (uint64_t)bytes;
     export->file = -1;
     reply_header(reply, "Content-Disposition", "attachment; filename=\"%s.onnx\"", export->id);
+    return STATUS_OK;
 }
 
 void reply_model_onnx(struct request *request, const struct model *model, bool normalize) {

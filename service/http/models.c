@@ -7,18 +7,14 @@
 #include "service/http/page.h"
 #include "service/store/aliases.h"
 
-void handle_model_list(struct request *request, struct reply *reply) {
+enum status handle_model_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct model_list models = {0};
-    struct error err;
-    enum status status = page_parse(&page, request, ID_PREFIX_MODEL, "", &err);
+    enum status status = page_parse(&page, request, ID_PREFIX_MODEL, "", err);
     if (!status)
-        status =
-            models_list(&models, request->app->config->data, page.after, (int)page.limit, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = models_list(&models, request->app->config->data, page.after, (int)page.limit, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < models.count; i++) {
@@ -27,6 +23,7 @@ void handle_model_list(struct request *request, struct reply *reply) {
     }
     page_end(out, models.next);
     model_list_release(&models);
+    return STATUS_OK;
 }
 
 /* The model that the path names, by id or alias; the query may have the parameters that are named.
@@ -39,14 +36,13 @@ static enum status find(struct request *request, const char *names, struct model
                   : aliases_find_model(model, request->app->config->data, request->arg, err);
 }
 
-void handle_model_show(struct request *request, struct reply *reply) {
+enum status handle_model_show(struct request *request, struct reply *reply, struct error *err) {
     struct model model;
-    struct error err;
-    if (find(request, "", &model, &err))
-        request_fail(request, reply, &err, NULL);
-    else
+    enum status status = find(request, "", &model, err);
+    if (!status)
         model_card_add_json(&model.card, reply_json(reply, HTTP_OK));
     model_release(&model);
+    return status;
 }
 
 /* ---- weights ---- */
@@ -68,20 +64,18 @@ static enum status read_form(struct request *request, struct weights_form *form,
     return request_query_bool(request, "normalize", &form->normalize, err);
 }
 
-void handle_model_weights(struct request *request, struct reply *reply) {
+enum status handle_model_weights(struct request *request, struct reply *reply, struct error *err) {
     struct weights_form form = {false, false};
     struct model model;
-    struct error err;
-    enum status status = find(request, "format normalize", &model, &err);
+    enum status status = find(request, "format normalize", &model, err);
     if (!status)
-        status = read_form(request, &form, &err);
+        status = read_form(request, &form, err);
     const struct file_answer file = {model.weights, "application/octet-stream",
                                      model.card.weights_sha256, model.card.id, "safetensors"};
     if (!status && !form.onnx)
-        status = reply_file(request, reply, &file, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else if (form.onnx)
+        status = reply_file(request, reply, &file, err);
+    else if (!status)
         reply_model_onnx(request, &model, form.normalize);
     model_release(&model);
+    return status;
 }

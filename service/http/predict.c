@@ -60,7 +60,9 @@ static void add_logits(const struct work *work, struct str *out) {
     str_add(out, "]");
 }
 
-static void reply_predictions(const struct classification *base, struct reply *reply) {
+static enum status reply_predictions(const struct classification *base, struct reply *reply,
+                                     struct error *err) {
+    (void)err;
     const struct work *work = (const struct work *)base;
     int classes = work->base.model->info->classes;
     int top_k = (int)(work->asked.top_k < classes ? work->asked.top_k : classes);
@@ -74,6 +76,7 @@ static void reply_predictions(const struct classification *base, struct reply *r
     if (work->asked.output == PREDICT_LOGITS)
         add_logits(work, out);
     str_add(out, "}");
+    return STATUS_OK;
 }
 
 /* ---- pictures to logits ---- */
@@ -175,35 +178,30 @@ static enum status check_json_query(struct request *request, struct error *err) 
     return request_check_query(request, "", err);
 }
 
-static enum status parse_json(struct work *work, struct field_errors *errors, struct error *err) {
+static enum status parse_json(struct work *work, struct error *err) {
     struct request *request = work->base.chore.request;
     enum status status = check_json_query(request, err);
     return status ? status
-                  : predict_request_decode(&work->asked, request->body, request->body_len, errors,
-                                           err);
+                  : predict_request_decode(&work->asked, request->body, request->body_len,
+                                           request->wrong, err);
 }
 
-void handle_predict(struct request *request, struct reply *reply) {
+enum status handle_predict(struct request *request, struct reply *reply, struct error *err) {
     struct work *work = xcalloc(1, sizeof *work);
     work->base = (struct classification){
         .chore.request = request, .take = take_picture, .answer = reply_predictions};
     request->state = work;
     request->release = work_free;
-    struct field_errors errors = {.count = 0};
-    struct error err;
     enum status status;
     if (str_equal(request->content_type, "application/json"))
-        status = parse_json(work, &errors, &err);
+        status = parse_json(work, err);
     else if (str_equal(request->content_type, "multipart/form-data"))
-        status = parse_form(work, &err);
+        status = parse_form(work, err);
     else
-        status = parse_raw(work, &err);
+        status = parse_raw(work, err);
     work->base.model_id = work->asked.model;
     work->base.count = work->asked.image_count;
     for (int i = 0; i < work->asked.image_count; i++)
         work->base.pixels += picture_pixels(work->asked.images[i].bytes, work->asked.images[i].len);
-    if (status)
-        request_fail(request, reply, &err, &errors);
-    else
-        classify(&work->base, reply);
+    return status ? status : classify(&work->base, reply, err);
 }

@@ -39,23 +39,22 @@ static enum status check_job(struct request *request, struct error *err) {
     return STATUS_OK;
 }
 
-void handle_job_predictions(struct request *request, struct reply *reply) {
+enum status handle_job_predictions(struct request *request, struct reply *reply,
+                                   struct error *err) {
     char path[FILE_PATH_BYTES], tag[ID_BYTES + 16];
     enum predictions_format format = PREDICTIONS_JSONL;
-    struct error err;
-    enum status status = request_check_query(request, "format", &err);
+    enum status status = request_check_query(request, "format", err);
     if (!status)
-        status = read_format(request, &format, &err);
+        status = read_format(request, &format, err);
     if (!status)
-        status = check_job(request, &err);
+        status = check_job(request, err);
     if (!status)
-        status = predictions_find(path, request->app->config->data, request->arg, format, &err);
+        status = predictions_find(path, request->app->config->data, request->arg, format, err);
     if (!status) {
         const struct predictions_kind *kind = &predictions_kinds[format];
         snprintf(tag, sizeof tag, "%s.%s", request->arg, kind->suffix);
         const struct file_answer file = {path, kind->media_type, tag, request->arg, kind->suffix};
-        status = reply_file(request, reply, &file, &err);
+        status = reply_file(request, reply, &file, err);
     }
-    if (status)
-        request_fail(request, reply, &err, NULL);
+    return status;
 }

@@ -95,7 +95,8 @@ static void add_room(struct app *app, struct str *out) {
                   (int64_t)((uint64_t)room.f_bavail * room.f_frsize));
 }
 
-void handle_prometheus(struct request *request, struct reply *reply) {
+enum status handle_prometheus(struct request *request, struct reply *reply, struct error *err) {
+    (void)err;
     struct app *app = request->app;
     struct str *out = reply_body(reply, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8");
     telemetry_add_help(out, "distilld_build_info", "gauge", "1, and which version this is.");
@@ -108,4 +109,5 @@ void handle_prometheus(struct request *request, struct reply *reply) {
     add_room(app, out);
     add_deliveries(app, out);
     telemetry_add_text(app->telemetry, out);
+    return STATUS_OK;
 }

@@ -53,30 +53,31 @@ static enum status withdraw(const struct kind *kind, struct app *app, const char
     return status;
 }
 
-static bool removes(struct request *request, struct reply *reply, const struct kind *kind) {
+static enum status remove_it(struct request *request, struct reply *reply, const struct kind *kind,
+                             struct error *err) {
     char gone[FILE_PATH_BYTES];
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = withdraw(kind, request->app, request->arg, gone, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return false;
-    }
-    if (file_remove_all(gone, &err)) /* nobody sees it; the next start sweeps it away */
-        log_warn("leftover", log_text("path", gone), log_error_field(&err));
+        status = withdraw(kind, request->app, request->arg, gone, err);
+    if (status)
+        return status;
+    if (file_remove_all(gone, err)) /* nobody sees it; the next start sweeps it away */
+        log_warn("leftover", log_text("path", gone), log_error_field(err));
     log_info(kind->event, log_text("name", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
-    return true;
+    return STATUS_OK;
 }
 
-void handle_model_remove(struct request *request, struct reply *reply) {
-    if (removes(request, reply, &a_model))
+enum status handle_model_remove(struct request *request, struct reply *reply, struct error *err) {
+    enum status status = remove_it(request, reply, &a_model, err);
+    if (!status)
         model_cache_forget(request->app->models, request->arg);
+    return status;
 }
 
-void handle_dataset_remove(struct request *request, struct reply *reply) {
-    struct error err;
-    if (removes(request, reply, &a_dataset) && blobs_sweep(request->app->config->data, &err))
-        log_warn("blobs_not_swept", log_error_field(&err)); /* the next start does it */
+enum status handle_dataset_remove(struct request *request, struct reply *reply, struct error *err) {
+    enum status status = remove_it(request, reply, &a_dataset, err);
+    if (!status && blobs_sweep(request->app->config->data, err))
+        log_warn("blobs_not_swept", log_error_field(err)); /* the next start does it */
+    return status;
 }

@@ -75,19 +75,6 @@ void reply_error(struct reply *reply, const struct error *err) {
     reply_field_errors(reply, err, NULL);
 }
 
-void reply_field_error(struct reply *reply, const struct error *err,
-                       const struct field_table *table, const void *object, const char *range) {
-    struct field_errors errors = {.count = 0};
-    struct str value = STR_INIT;
-    const struct field *field = field_find(table, err->field);
-    if (field) {
-        field_add_json(field, object, &value);
-        field_errors_add(&errors, err->field, str_text(&value), err->message, range);
-    }
-    reply_field_errors(reply, err, &errors);
-    str_release(&value);
-}
-
 void reply_extend(struct reply *reply, const char *name, int64_t value) {
     struct str *body = &reply->body;
     CHECK(body->len > 0 && body->data[body->len - 1] == '}');

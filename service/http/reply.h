@@ -67,11 +67,6 @@ void reply_error(struct reply *reply, const struct error *err);
 void reply_field_errors(struct reply *reply, const struct error *err,
                         const struct field_errors *errors);
 
-/* The same for an error that names a field of an object with this table: shows its value, and range
- * (which may be NULL) as what is allowed. */
-void reply_field_error(struct reply *reply, const struct error *err,
-                       const struct field_table *table, const void *object, const char *range);
-
 /* Adds a member of its own to problem details. */
 void reply_extend(struct reply *reply, const char *name, int64_t value);
 

@@ -30,27 +30,27 @@ static bool is_word_of(const char *words, const char *word) {
 enum status request_refuse(struct request *request, const char *name, const char *value,
                            const char *range, struct error *err) {
     struct str json = STR_INIT, detail = STR_INIT;
-    struct field_errors errors = {.count = 0};
     str_add_json(&json, value);
     if (range)
         str_addf(&detail, "%s must be %s, not %s", name, range, str_text(&json));
     else
         str_addf(&detail, "unknown parameter \"%s\"", name);
-    field_errors_add(&errors, name, str_text(&json), str_text(&detail), range);
-    request->wrong = errors.item[0];
-    enum status status =
-        error_set_field(err, STATUS_INVALID, request->wrong.field, "%s", request->wrong.detail);
+    field_errors_add(request->wrong, name, str_text(&json), str_text(&detail), range);
+    enum status status = error_set_field(err, STATUS_INVALID, name, "%s", str_text(&detail));
     str_release(&detail);
     str_release(&json);
     return status;
 }
 
-void request_fail(const struct request *request, struct reply *reply, const struct error *err,
-                  const struct field_errors *errors) {
-    struct field_errors noted = {.count = 0};
-    if (request->wrong.field[0] && str_equal(request->wrong.field, err->field))
-        noted.item[noted.count++] = request->wrong;
-    reply_field_errors(reply, err, errors && errors->count ? errors : &noted);
+void request_blame(struct request *request, const struct field_table *table, const void *object,
+                   const char *range, const struct error *err) {
+    struct str value = STR_INIT;
+    const struct field *field = field_find(table, err->field);
+    if (!field)
+        return;
+    field_add_json(field, object, &value);
+    field_errors_add(request->wrong, err->field, str_text(&value), err->message, range);
+    str_release(&value);
 }
 
 enum status request_check_query(struct request *request, const char *names, struct error *err) {
@@ -100,9 +100,9 @@ static void collect(struct field_errors *errors, const struct target_param *para
     str_release(&json);
 }
 
-enum status request_query_fields(const struct request *request, const struct field_table *table,
-                                 unsigned refused, void *object, struct field_errors *errors,
-                                 struct error *err) {
+enum status request_query_fields(struct request *request, const struct field_table *table,
+                                 unsigned refused, void *object, struct error *err) {
+    struct field_errors *errors = request->wrong;
     struct error wrong = {0};
     fields_default(table, object);
     for (int i = 0; i < request->target->param_count; i++) {
@@ -116,10 +116,7 @@ enum status request_query_fields(const struct request *request, const struct fie
     }
     if (!errors->count && fields_check_required(table, object, &wrong))
         field_errors_add(errors, wrong.field, NULL, wrong.message, NULL);
-    if (!errors->count)
-        return STATUS_OK;
-    const struct field_error *first = &errors->item[0];
-    return error_set_field(err, STATUS_INVALID, first->field, "%s", first->detail);
+    return field_errors_status(errors, err);
 }
 
 void request_suspend(struct request *request, handler_fn then) {

@@ -1,11 +1,15 @@
 /*
  * request.h - what a handler is given: a request that has arrived in full.
  *
- *     static void show(struct request *request, struct reply *reply) { reply_json(...); }
+ *     static enum status show(struct request *request, struct reply *reply, struct error *err) {
+ *         reply_json(...);
+ *         return STATUS_OK;
+ *     }
  *
- * A handler fills the reply and returns. One that has to wait for something else calls
- * request_suspend, starts that, and returns; whoever finishes it calls request_resume, and the
- * continuation goes on with the reply on the connection's own thread. The request and its reply
+ * A handler fills the reply, or returns an error, which the server answers with, and with what is
+ * in request->wrong then. One that has to wait for something else calls request_suspend, starts
+ * that, and returns OK; whoever finishes it calls request_resume, and the continuation, which is
+ * another handler, goes on with the reply on the connection's own thread. The request and its reply
  * stay valid in between, also when the client has gone.
  *
  * Ownership: everything belongs to the server and lives until the reply has been sent.
@@ -24,7 +28,8 @@ struct app;
 struct request;
 struct request_ops;
 
-typedef void (*handler_fn)(struct request *request, struct reply *reply);
+/* err is zeroed; what was filled of the reply is dropped with an error. */
+typedef enum status (*handler_fn)(struct request *request, struct reply *reply, struct error *err);
 
 struct request {
     struct app *app;
@@ -36,10 +41,10 @@ struct request {
     const char *content_type;        /* media type in lower case without parameters, or "" */
     const char *body;                /* NUL-terminated */
     size_t body_len;
-    const char *body_path;    /* a file with the body, which is "", or NULL; it ends with this */
-    struct body_sink sink;    /* took the body as it came, if it has a function; it is "" then */
-    struct field_error wrong; /* the parameter that the functions below refused, or zeroed */
-    void *state;              /* the handler's own, between suspend and continuation */
+    const char *body_path;      /* a file with the body, which is "", or NULL; it ends with this */
+    struct body_sink sink;      /* took the body as it came, if it has a function; it is "" then */
+    struct field_errors *wrong; /* what of its fields is; only while a handler runs */
+    void *state;                /* the handler's own, between suspend and continuation */
     void (*release)(void *state); /* called with state at the end; may be NULL */
 };
 
@@ -65,21 +70,20 @@ MUST_CHECK enum status request_query_bool(struct request *request, const char *n
                                           struct error *err);
 
 /* Fills an object from the query by its table; rows with any of the refused flags are unknown.
- * INVALID with all that is wrong in errors. */
-MUST_CHECK enum status request_query_fields(const struct request *request,
+ * INVALID with all that is wrong in request->wrong. */
+MUST_CHECK enum status request_query_fields(struct request *request,
                                             const struct field_table *table, unsigned refused,
-                                            void *object, struct field_errors *errors,
-                                            struct error *err);
+                                            void *object, struct error *err);
 
-/* Notes that a parameter or header has a wrong value, of which range says what is allowed (NULL
- * when it is not a matter of range). INVALID with the field and the detail. */
+/* Notes in request->wrong that a parameter or header has a wrong value, of which range says what is
+ * allowed (NULL when it is not a matter of range). INVALID with the field and the detail. */
 enum status request_refuse(struct request *request, const char *name, const char *value,
                            const char *range, struct error *err);
 
-/* Replies with problem details for an error: with what is wrong in the body's fields, if there is
- * any (errors may be NULL), or else with the value and range that were noted as above. */
-void request_fail(const struct request *request, struct reply *reply, const struct error *err,
-                  const struct field_errors *errors);
+/* Notes the value of the field that an error names, if it is one of an object with this table, and
+ * range (which may be NULL) as what is allowed. */
+void request_blame(struct request *request, const struct field_table *table, const void *object,
+                   const char *range, const struct error *err);
 
 /* The reply comes later: then() will be called with it after request_resume. */
 void request_suspend(struct request *request, handler_fn then);

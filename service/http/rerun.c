@@ -92,22 +92,19 @@ static enum status submit(struct rerun *rerun, struct error *err) {
     return status;
 }
 
-static void reply_rerun(struct request *request, struct reply *reply) {
+static enum status reply_rerun(struct request *request, struct reply *reply, struct error *err) {
     struct rerun *rerun = request->state;
-    struct error err;
-    if (rerun->chore.status) {
-        reply_error(reply, &rerun->chore.err);
-        return;
-    }
-    if (!rerun->made.id[0] && submit(rerun, &err)) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+    enum status status = chore_result(&rerun->chore, err);
+    if (!status && !rerun->made.id[0])
+        status = submit(rerun, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_CREATED);
     str_add(out, "{\"job\":");
     job_add_json(&rerun->made, out);
     add_verdict(rerun, out);
     reply_header(reply, "Location", "/jobs/%s", rerun->made.id);
+    return STATUS_OK;
 }
 
 /* ---- what it needs ---- */
@@ -171,19 +168,18 @@ static enum status prepare_or_recall(struct rerun *rerun, struct error *err) {
     return status;
 }
 
-void handle_job_rerun(struct request *request, struct reply *reply) {
+enum status handle_job_rerun(struct request *request, struct reply *reply, struct error *err) {
+    (void)reply;
     struct rerun *rerun = xcalloc(1, sizeof *rerun);
-    struct error err;
     rerun->chore.request = request;
     request->state = rerun;
     request->release = rerun_free;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = idempotency_key(request, rerun->key, &err);
+        status = idempotency_key(request, rerun->key, err);
     if (!status)
-        status = prepare_or_recall(rerun, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else
+        status = prepare_or_recall(rerun, err);
+    if (!status)
         chore_start(&rerun->chore, request, request->app->loaders, identify, reply_rerun);
+    return status;
 }

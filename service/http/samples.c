@@ -92,13 +92,13 @@ static enum status run_sampling(struct chore *chore, struct error *err) {
     return status;
 }
 
-static void reply_samples(struct request *request, struct reply *reply) {
+static enum status reply_samples(struct request *request, struct reply *reply, struct error *err) {
     const struct sampling *sampling = request->state;
-    if (sampling->chore.status)
-        reply_error(reply, &sampling->chore.err);
-    else
+    enum status status = chore_result(&sampling->chore, err);
+    if (!status)
         str_add_bytes(reply_json(reply, HTTP_OK), str_text(&sampling->answer),
                       sampling->answer.len);
+    return status;
 }
 
 static enum status read_query(struct sampling *sampling, struct request *request,
@@ -116,16 +116,16 @@ static enum status read_query(struct sampling *sampling, struct request *request
     return status;
 }
 
-void handle_dataset_samples(struct request *request, struct reply *reply) {
+enum status handle_dataset_samples(struct request *request, struct reply *reply,
+                                   struct error *err) {
+    (void)reply;
     struct sampling *sampling = xcalloc(1, sizeof *sampling);
-    struct error err;
     request->state = sampling;
     request->release = sampling_free;
-    enum status status = read_query(sampling, request, &err);
+    enum status status = read_query(sampling, request, err);
     if (!status)
-        status = datasets_check(request->app->config->data, request->arg, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else
+        status = datasets_check(request->app->config->data, request->arg, err);
+    if (!status)
         chore_start(&sampling->chore, request, request->app->loaders, run_sampling, reply_samples);
+    return status;
 }

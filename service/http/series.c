@@ -76,16 +76,14 @@ enum status question_parse(struct question *question, struct request *request, i
     return status;
 }
 
-void question_fail(const struct request *request, struct reply *reply, int form_count,
-                   const struct error *err) {
-    if (err->status != STATUS_UNSUPPORTED) {
-        request_fail(request, reply, err, NULL);
-        return;
-    }
+enum status question_end(struct reply *reply, int form_count, enum status status) {
+    if (status != STATUS_UNSUPPORTED)
+        return status;
     struct str types = STR_INIT;
     list_forms(form_types, form_count, "there are", &types);
     reply_problem(reply, PROBLEM_NOT_ACCEPTABLE, "%s", str_text(&types));
     str_release(&types);
+    return STATUS_OK;
 }
 
 /* ---- live ---- */

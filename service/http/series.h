@@ -29,9 +29,8 @@ struct question {
 MUST_CHECK enum status question_parse(struct question *question, struct request *request,
                                       int form_count, int64_t limit, struct error *err);
 
-/* Replies with an error of the above, of 406 in words. */
-void question_fail(const struct request *request, struct reply *reply, int form_count,
-                   const struct error *err);
+/* Ends a handler of these forms: UNSUPPORTED becomes 406 in words, any other status is returned. */
+MUST_CHECK enum status question_end(struct reply *reply, int form_count, enum status status);
 
 /* Appends server-sent events for some items after *since, moves it, and says whether more follow.
  */

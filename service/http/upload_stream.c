@@ -70,27 +70,28 @@ static int64_t announced_bytes(const struct stream_in *stream, const struct requ
     return length && str_parse_i64(length, &bytes) ? bytes : 0;
 }
 
-void begin_upload_file(struct request *request, struct reply *reply) {
+enum status begin_upload_file(struct request *request, struct reply *reply, struct error *err) {
     struct stream_in *stream = stream_in_create(request);
     const char *name = request->second_arg;
-    struct error err = {0};
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = read_range(stream, request, &err);
+        status = read_range(stream, request, err);
     if (!status)
         status = upload_file_open(&stream->file, request->app->config, request->arg, name,
-                                  stream->range.first, &err);
-    if (status == STATUS_INVALID && str_equal(err.field, "file"))
-        status = request_refuse(request, "file", name, INCOMING_NAMES, &err);
+                                  stream->range.first, err);
+    if (status == STATUS_INVALID && str_equal(err->field, "file"))
+        status = request_refuse(request, "file", name, INCOMING_NAMES, err);
     if (!status)
-        status = upload_file_check_size(&stream->file, announced_bytes(stream, request), &err);
+        status = upload_file_check_size(&stream->file, announced_bytes(stream, request), err);
     request->sink = (struct body_sink){take, stream};
     if (!status)
-        return;
+        return STATUS_OK;
     stream_in_end(stream);
-    request_fail(request, reply, &err, NULL);
-    if (stream->file.expected >= 0)
-        reply_extend(reply, "expected_offset", stream->file.expected);
+    if (stream->file.expected < 0)
+        return status;
+    reply_field_errors(reply, err, request->wrong);
+    reply_extend(reply, "expected_offset", stream->file.expected);
+    return STATUS_OK;
 }
 
 /* What came stays, so that a client can see what went wrong and go on. */
@@ -104,21 +105,19 @@ static enum status check_range(const struct stream_in *stream, struct error *err
                            (long long)(stream->file.bytes - range->first));
 }
 
-void handle_upload_file(struct request *request, struct reply *reply) {
+enum status handle_upload_file(struct request *request, struct reply *reply, struct error *err) {
     struct stream_in *stream = request->state;
     struct upload_file_writer *file = &stream->file;
     struct upload_file answer = {.bytes = file->bytes};
-    struct error err = {0};
     answer.complete = !stream->has_range || stream->range.total == file->bytes;
     str_copy(answer.name, sizeof answer.name, file->name);
-    enum status status = check_range(stream, &err);
+    enum status status = check_range(stream, err);
     if (!status && answer.complete)
-        status = upload_file_complete(file, &err);
+        status = upload_file_complete(file, err);
     stream_in_end(stream);
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else
+    if (!status)
         upload_file_add_json(&answer, reply_json(reply, HTTP_OK));
+    return status;
 }
 
 /* ---- POST /datasets with an archive ---- */
@@ -131,38 +130,38 @@ static enum status read_name(struct request *request, const char **name, struct 
     return status;
 }
 
-void begin_dataset_archive(struct request *request, struct reply *reply) {
+enum status begin_dataset_archive(struct request *request, struct reply *reply, struct error *err) {
+    (void)reply;
     struct stream_in *stream = stream_in_create(request);
     const struct config *config = request->app->config;
     bool is_gzip = str_equal(request->content_type, "application/gzip");
     char *id = stream->import.upload;
     const char *name;
-    struct error err = {0};
-    enum status status = read_name(request, &name, &err);
+    enum status status = read_name(request, &name, err);
     if (!status)
-        status = uploads_create(config, &request->app->ids, name, id, &err);
+        status = uploads_create(config, &request->app->ids, name, id, err);
     stream->is_own = !status;
     if (!status)
         status = upload_file_open(&stream->file, config, id,
-                                  is_gzip ? "dataset.tar.gz" : "dataset.tar", 0, &err);
+                                  is_gzip ? "dataset.tar.gz" : "dataset.tar", 0, err);
     request->sink = (struct body_sink){take, stream};
-    if (!status) {
+    if (status)
+        stream_in_end(stream);
+    else
         str_copy(stream->import.asked.name, sizeof stream->import.asked.name, name);
-        return;
-    }
-    stream_in_end(stream);
-    request_fail(request, reply, &err, NULL);
+    return status;
 }
 
-void finish_dataset_archive(struct request *request, struct reply *reply) {
+enum status finish_dataset_archive(struct request *request, struct reply *reply,
+                                   struct error *err) {
+    (void)reply;
     struct stream_in *stream = request->state;
-    struct error err = {0};
-    enum status status = upload_file_complete(&stream->file, &err);
+    enum status status = upload_file_complete(&stream->file, err);
     if (status) {
         stream_in_end(stream);
-        request_fail(request, reply, &err, NULL);
-        return;
+        return status;
     }
     upload_file_close(&stream->file); /* the import wants the upload alone */
     import_start(&stream->import, request);
+    return STATUS_OK;
 }

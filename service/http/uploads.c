@@ -9,17 +9,14 @@
 
 /* ---- GET ---- */
 
-void handle_upload_list(struct request *request, struct reply *reply) {
+enum status handle_upload_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct upload_list uploads = {.count = 0};
-    struct error err;
-    enum status status = page_parse(&page, request, ID_PREFIX_UPLOAD, "", &err);
+    enum status status = page_parse(&page, request, ID_PREFIX_UPLOAD, "", err);
     if (!status)
-        status = uploads_list(&uploads, request->app->config, page.after, (int)page.limit, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = uploads_list(&uploads, request->app->config, page.after, (int)page.limit, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < uploads.count; i++) {
@@ -28,6 +25,7 @@ void handle_upload_list(struct request *request, struct reply *reply) {
     }
     page_end(out, uploads.next);
     upload_list_release(&uploads);
+    return STATUS_OK;
 }
 
 /* Answers with an upload. */
@@ -40,39 +38,35 @@ static enum status reply_upload(const struct request *request, struct reply *rep
     return status;
 }
 
-void handle_upload_show(struct request *request, struct reply *reply) {
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+enum status handle_upload_show(struct request *request, struct reply *reply, struct error *err) {
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = reply_upload(request, reply, HTTP_OK, request->arg, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
+        status = reply_upload(request, reply, HTTP_OK, request->arg, err);
+    return status;
 }
 
 /* ---- POST ---- */
 
-void handle_upload_create(struct request *request, struct reply *reply) {
+enum status handle_upload_create(struct request *request, struct reply *reply, struct error *err) {
     const struct config *config = request->app->config;
     struct upload_request asked;
-    struct field_errors errors = {.count = 0};
     char id[ID_BYTES];
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = upload_request_decode(&asked, request->body, request->body_len, &errors, &err);
+        status =
+            upload_request_decode(&asked, request->body, request->body_len, request->wrong, err);
     if (!status)
-        status = space_check(config->data, config->min_free_bytes, &err);
+        status = space_check(config->data, config->min_free_bytes, err);
     if (!status)
-        status = uploads_create(config, &request->app->ids, asked.name, id, &err);
+        status = uploads_create(config, &request->app->ids, asked.name, id, err);
     if (!status)
-        status = reply_upload(request, reply, HTTP_CREATED, id, &err);
-    if (status) {
-        request_fail(request, reply, &err, &errors);
-        return;
-    }
+        status = reply_upload(request, reply, HTTP_CREATED, id, err);
+    if (status)
+        return status;
     log_info("upload_begun", log_text("upload", id), log_text("dataset", asked.name),
              request_by(request));
     reply_header(reply, "Location", "/uploads/%s", id);
+    return STATUS_OK;
 }
 
 static void finish_free(void *state) {
@@ -80,35 +74,32 @@ static void finish_free(void *state) {
     free(state);
 }
 
-void handle_upload_finish(struct request *request, struct reply *reply) {
+enum status handle_upload_finish(struct request *request, struct reply *reply, struct error *err) {
+    (void)reply;
     struct upload_card card;
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = uploads_find(&card, request->app->config, request->arg, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = uploads_find(&card, request->app->config, request->arg, err);
+    if (status)
+        return status;
     struct import *import = xcalloc(1, sizeof *import);
     request->state = import;
     request->release = finish_free;
     str_copy(import->upload, sizeof import->upload, card.id);
     str_copy(import->asked.name, sizeof import->asked.name, card.name);
     import_start(import, request);
+    return STATUS_OK;
 }
 
 /* ---- DELETE ---- */
 
-void handle_upload_remove(struct request *request, struct reply *reply) {
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+enum status handle_upload_remove(struct request *request, struct reply *reply, struct error *err) {
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = uploads_remove(request->app->config, request->arg, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = uploads_remove(request->app->config, request->arg, err);
+    if (status)
+        return status;
     log_info("upload_removed", log_text("upload", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
+    return STATUS_OK;
 }

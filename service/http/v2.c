@@ -9,27 +9,26 @@
 
 #include <stdlib.h>
 
-void handle_v2_server(struct request *request, struct reply *reply) {
-    (void)request;
+enum status handle_v2_server(struct request *request, struct reply *reply, struct error *err) {
+    (void)request, (void)err;
     str_add(reply_json(reply, HTTP_OK),
             "{\"name\":\"distilld\",\"version\":\"" DISTILL_VERSION "\",\"extensions\":"
             "[\"classification\",\"binary_tensor_data\"]}");
+    return STATUS_OK;
 }
 
-void handle_v2_live(struct request *request, struct reply *reply) {
-    (void)request;
+enum status handle_v2_live(struct request *request, struct reply *reply, struct error *err) {
+    (void)request, (void)err;
     str_add(reply_json(reply, HTTP_OK), "{\"live\":true}");
+    return STATUS_OK;
 }
 
 /* Predictions need no Redis, only their device. */
-void handle_v2_ready(struct request *request, struct reply *reply) {
-    struct error err;
-    if (atomic_load(&request->app->device_lost)) {
-        error_set(&err, STATUS_DEVICE_LOST, "the device is lost, the server ends");
-        reply_error(reply, &err);
-        return;
-    }
+enum status handle_v2_ready(struct request *request, struct reply *reply, struct error *err) {
+    if (atomic_load(&request->app->device_lost))
+        return error_set(err, STATUS_DEVICE_LOST, "the device is lost, the server ends");
     str_add(reply_json(reply, HTTP_OK), "{\"ready\":true}");
+    return STATUS_OK;
 }
 
 /* ---- a model ---- */
@@ -39,13 +38,11 @@ static void add_output(struct str *out, enum inference_output_kind kind, int64_t
              inference_output_name(kind), (long long)classes);
 }
 
-void handle_v2_model(struct request *request, struct reply *reply) {
+enum status handle_v2_model(struct request *request, struct reply *reply, struct error *err) {
     struct model model = {0};
-    struct error err;
-    if (aliases_find_model(&model, request->app->config->data, request->arg, &err)) {
-        reply_error(reply, &err);
-        return;
-    }
+    enum status status = aliases_find_model(&model, request->app->config->data, request->arg, err);
+    if (status)
+        return status;
     const struct model_card *card = &model.card;
     struct str *out = reply_json(reply, HTTP_OK);
     str_add(out, "{\"name\":");
@@ -58,6 +55,7 @@ void handle_v2_model(struct request *request, struct reply *reply) {
         add_output(out, (enum inference_output_kind)kind, card->classes);
     str_add(out, "]}");
     model_release(&model);
+    return STATUS_OK;
 }
 
 /* ---- loading one ---- */
@@ -67,19 +65,22 @@ static void free_work(void *state) {
     free(state);
 }
 
-static void answer_ready(const struct classification *work, struct reply *reply) {
+static enum status answer_ready(const struct classification *work, struct reply *reply,
+                                struct error *err) {
+    (void)err;
     struct str *out = reply_json(reply, HTTP_OK);
     str_add(out, "{\"name\":");
     str_add_json(out, work->model->id);
     str_add(out, ",\"ready\":true}");
+    return STATUS_OK;
 }
 
-void handle_v2_model_ready(struct request *request, struct reply *reply) {
+enum status handle_v2_model_ready(struct request *request, struct reply *reply, struct error *err) {
     struct classification *work = xcalloc(1, sizeof *work);
     work->chore.request = request;
     work->model_id = request->arg;
     work->answer = answer_ready;
     request->state = work;
     request->release = free_work;
-    classify(work, reply);
+    return classify(work, reply, err);
 }

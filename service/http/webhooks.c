@@ -10,17 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-void handle_webhook_list(struct request *request, struct reply *reply) {
+enum status handle_webhook_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct webhook_list list = {0};
-    struct error err;
-    enum status status = page_parse(&page, request, ID_PREFIX_WEBHOOK, "", &err);
+    enum status status = page_parse(&page, request, ID_PREFIX_WEBHOOK, "", err);
     if (!status)
-        status = webhooks_list(request->app->pool, page.after, (int)page.limit, &list, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = webhooks_list(request->app->pool, page.after, (int)page.limit, &list, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < list.count; i++) {
@@ -29,10 +26,12 @@ void handle_webhook_list(struct request *request, struct reply *reply) {
     }
     page_end(out, list.next);
     webhook_list_release(&list);
+    return STATUS_OK;
 }
 
 static enum status decode(struct request *request, struct webhook_request *asked,
-                          struct field_errors *errors, struct error *err) {
+                          struct error *err) {
+    struct field_errors *errors = request->wrong;
     bool allow_private = request->app->config->webhook_private;
     enum status status = request_check_query(request, "", err);
     if (!status)
@@ -59,62 +58,53 @@ static void log_created(const struct request *request, const char *id, const cha
              request_by(request));
 }
 
-void handle_webhook_create(struct request *request, struct reply *reply) {
+enum status handle_webhook_create(struct request *request, struct reply *reply, struct error *err) {
     struct app *app = request->app;
     struct webhook_request asked;
     struct webhook_card card;
-    struct field_errors errors = {.count = 0};
-    struct error err;
     char id[ID_BYTES], secret[WEBHOOK_SECRET_BYTES];
-    enum status status = decode(request, &asked, &errors, &err);
+    enum status status = decode(request, &asked, err);
     if (!status) {
         id_make(&app->ids, ID_PREFIX_WEBHOOK, id);
         webhook_secret_make(secret);
-        status = webhooks_create(app->pool, id, secret, &asked, &card, &err);
+        status = webhooks_create(app->pool, id, secret, &asked, &card, err);
     }
-    if (status) {
-        request_fail(request, reply, &err, &errors);
-        return;
-    }
+    if (status)
+        return status;
     log_created(request, id, card.url);
     webhook_card_add_json(&card, reply_json(reply, HTTP_CREATED));
     reply_header(reply, "Location", "/webhooks/%s", id);
+    return STATUS_OK;
 }
 
-void handle_webhook_show(struct request *request, struct reply *reply) {
+enum status handle_webhook_show(struct request *request, struct reply *reply, struct error *err) {
     struct webhook_card card;
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = webhooks_get(request->app->pool, request->arg, &card, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else
+        status = webhooks_get(request->app->pool, request->arg, &card, err);
+    if (!status)
         webhook_card_add_json(&card, reply_json(reply, HTTP_OK));
+    return status;
 }
 
-void handle_webhook_remove(struct request *request, struct reply *reply) {
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+enum status handle_webhook_remove(struct request *request, struct reply *reply, struct error *err) {
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = webhooks_remove(request->app->pool, request->arg, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = webhooks_remove(request->app->pool, request->arg, err);
+    if (status)
+        return status;
     log_info("webhook_removed", log_text("webhook", request->arg), request_by(request));
     reply->code = HTTP_NO_CONTENT;
+    return STATUS_OK;
 }
 
-void handle_webhook_test(struct request *request, struct reply *reply) {
-    struct error err;
+enum status handle_webhook_test(struct request *request, struct reply *reply, struct error *err) {
     char message[ID_BYTES];
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     id_make(&request->app->ids, ID_PREFIX_EVENT, message);
     if (!status)
-        status = webhooks_test(request->app->pool, request->arg, message, &err);
-    if (status)
-        request_fail(request, reply, &err, NULL);
-    else
+        status = webhooks_test(request->app->pool, request->arg, message, err);
+    if (!status)
         str_addf(reply_json(reply, HTTP_ACCEPTED), "{\"id\":\"%s\"}", message);
+    return status;
 }

@@ -3,16 +3,13 @@
 #include "service/http/handlers.h"
 #include "service/http/page.h"
 
-void handle_worker_list(struct request *request, struct reply *reply) {
+enum status handle_worker_list(struct request *request, struct reply *reply, struct error *err) {
     struct worker_list workers = {0};
-    struct error err;
-    enum status status = request_check_query(request, "", &err);
+    enum status status = request_check_query(request, "", err);
     if (!status)
-        status = workers_list(request->app->pool, &workers, &err);
-    if (status) {
-        request_fail(request, reply, &err, NULL);
-        return;
-    }
+        status = workers_list(request->app->pool, &workers, err);
+    if (status)
+        return status;
     struct str *out = reply_json(reply, HTTP_OK);
     page_begin(out);
     for (int i = 0; i < workers.count; i++) {
@@ -21,4 +18,5 @@ void handle_worker_list(struct request *request, struct reply *reply) {
     }
     page_end(out, "");
     worker_list_release(&workers);
+    return STATUS_OK;
 }

@@ -112,7 +112,8 @@ static void reads_ranges(void) {
 
 static void reads_query_parameters(void) {
     struct target target;
-    struct request request = {.target = &target};
+    struct field_errors wrong = {.count = 0};
+    struct request request = {.target = &target, .wrong = &wrong};
     struct error err = {0};
     int64_t limit = 20;
     bool dry_run = false;

@@ -5,12 +5,11 @@
 
 /* ---- slugs ---- */
 
-static const char *const state_slugs[] = {
+const char *const job_state_slugs[] = {
 #define SLUG(name, slug, finished) slug,
     JOB_STATE_MAP(SLUG)
 #undef SLUG
-        [JOB_ABSENT] = "absent",
-};
+        NULL};
 
 static const bool state_finished[] = {
 #define FINISHED(name, slug, finished) finished,
@@ -23,7 +22,7 @@ static const char *const request_slugs[] = {
 #define SLUG(name, slug) slug,
     JOB_REQUEST_MAP(SLUG)
 #undef SLUG
-};
+        NULL};
 
 static const char *const event_slugs[] = {
 #define SLUG(name, slug, doc) slug,
@@ -32,7 +31,7 @@ static const char *const event_slugs[] = {
 };
 
 const char *job_state_slug(enum job_state state) {
-    return state_slugs[state];
+    return state == JOB_ABSENT ? "absent" : job_state_slugs[state];
 }
 
 const char *job_request_slug(enum job_request request) {
@@ -47,22 +46,15 @@ bool job_state_finished(enum job_state state) {
     return state_finished[state];
 }
 
-static int slug_index(const char *const *slugs, int count, const char *slug) {
-    for (int i = 0; i < count; i++)
-        if (str_equal(slugs[i], slug))
-            return i;
-    return -1;
-}
-
 bool job_state_parse(const char *slug, enum job_state *state) {
-    int index = slug_index(state_slugs, JOB_STATE_COUNT, slug);
+    int index = str_index(job_state_slugs, slug);
     if (index >= 0)
         *state = (enum job_state)index;
     return index >= 0;
 }
 
 bool job_request_parse(const char *slug, enum job_request *request) {
-    int index = slug_index(request_slugs, JOB_REQUEST_COUNT, slug);
+    int index = str_index(request_slugs, slug);
     if (index >= 0)
         *request = (enum job_request)index;
     return index >= 0;

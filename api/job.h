@@ -90,6 +90,7 @@ extern const int job_transition_count;
 const struct job_transition *job_transition_find(enum job_event event, enum job_state from,
                                                  enum job_request requested);
 
+extern const char *const job_state_slugs[];             /* of all states; NULL ends them */
 const char *job_state_slug(enum job_state state);       /* "running"; "absent" for JOB_ABSENT. */
 const char *job_request_slug(enum job_request request); /* "pause". */
 const char *job_event_slug(enum job_event event);       /* "submit". */

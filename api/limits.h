@@ -18,6 +18,9 @@
 /* Logits of one job that predicts: pictures times classes times four. */
 #define LIMIT_PREDICTIONS_BYTES ((int64_t)16 << 30)
 
+/* Numbers of points and events: what a number of JSON holds exactly. */
+#define LIMIT_SEQ (((int64_t)1 << 53) - 1)
+
 enum {
     /* One connection */
     LIMIT_CONNECTION_BYTES = 32 * 1024, /* request line and headers; more is 431 */

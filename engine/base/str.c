@@ -97,6 +97,18 @@ void str_add_json(struct str *str, const char *text) {
     str_add_bytes(str, "\"", 1);
 }
 
+struct str *str_json_item(struct str *str) {
+    char last = str->len ? str->data[str->len - 1] : '{';
+    if (last != '{' && last != '[')
+        str_add_bytes(str, ",", 1);
+    return str;
+}
+
+struct str *str_json_key(struct str *str, const char *key) {
+    str_addf(str_json_item(str), "\"%s\":", key);
+    return str;
+}
+
 /* How numbers of a width are written. A decimal of up to digits digits survives the way through
  * them, so with so many the fewest that read back come out, without the zeros that %g cuts off;
  * numbers below least have less precision. */
@@ -181,6 +193,13 @@ bool str_has_prefix(const char *text, const char *prefix) {
 bool str_has_suffix(const char *text, const char *suffix) {
     size_t len = strlen(text), suffix_len = strlen(suffix);
     return len >= suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
+}
+
+int str_index(const char *const *words, const char *word) {
+    for (int i = 0; words[i]; i++)
+        if (str_equal(words[i], word))
+            return i;
+    return -1;
 }
 
 bool str_copy(char *out, size_t out_bytes, const char *text) {

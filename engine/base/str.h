@@ -32,6 +32,11 @@ void str_vaddf(struct str *str, const char *format, va_list args) PRINTF_LIKE(2,
 /* Appends a JSON string literal, quotes included; control characters and invalid UTF-8 escaped. */
 void str_add_json(struct str *str, const char *text);
 
+/* Appends the comma that goes before an item of a JSON list or object, but for the first; and what
+ * goes before the value of a member. Both return str, for what comes next. */
+struct str *str_json_item(struct str *str);
+struct str *str_json_key(struct str *str, const char *key);
+
 /* Appends bytes in base64 (RFC 4648, with padding). */
 void str_add_base64(struct str *str, const void *bytes, size_t len);
 
@@ -49,6 +54,9 @@ void str_release(struct str *str);           /* Frees; usable again. */
 bool str_equal(const char *a, const char *b);              /* Both may be NULL. */
 bool str_has_prefix(const char *text, const char *prefix); /* Everything begins with "". */
 bool str_has_suffix(const char *text, const char *suffix); /* Everything ends with "". */
+
+/* The place of a word among words, the last of which is NULL; -1: it is none of them. */
+int str_index(const char *const *words, const char *word);
 
 /* Copies into a fixed buffer; false (and a cut, terminated copy) when it does not fit. */
 bool str_copy(char *out, size_t out_bytes, const char *text);

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+const char *const split_names[] = {"test", "train", NULL};
+
 /* A field of every job, of those that train, and of those that predict. */
 #define ROW(member) FIELD_MEMBER(struct train_spec, member)
 #define TRAINING(member) ROW(member), .variants = (1u << METHOD_LOSSES) - 1

@@ -31,6 +31,9 @@ enum split_kind { SPLIT_TEST, SPLIT_TRAIN };
 enum augment_kind { AUGMENT_STANDARD, AUGMENT_NONE };
 enum interpolation { INTERPOLATION_BILINEAR, INTERPOLATION_BICUBIC };
 
+/* Their words, in the order of the enum; NULL ends them. */
+extern const char *const split_names[];
+
 enum { SPEC_TEXT_BYTES = 512 };
 
 struct train_spec {

@@ -9,10 +9,9 @@
 enum status handle_alias_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct alias_list aliases = {0};
-    enum status status = page_parse(&page, request, NULL, "", err);
+    enum status status = page_parse(&page, request, NULL, err);
     if (!status)
-        status =
-            aliases_list(&aliases, request->app->config->data, page.after, (int)page.limit, err);
+        status = aliases_list(&aliases, request->app->config->data, page.after, page.limit, err);
     if (status)
         return status;
     struct str *out = reply_json(reply, HTTP_OK);
@@ -46,9 +45,7 @@ enum status handle_alias_put(struct request *request, struct reply *reply, struc
     struct alias_request asked;
     struct alias_card card;
     bool created = false;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = check_name(request, err);
+    enum status status = check_name(request, err);
     if (!status)
         status =
             alias_request_decode(&asked, request->body, request->body_len, request->wrong, err);
@@ -64,10 +61,8 @@ enum status handle_alias_put(struct request *request, struct reply *reply, struc
 
 enum status handle_alias_remove(struct request *request, struct reply *reply, struct error *err) {
     const char *data = request->app->config->data;
-    int guard = -1;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = guard_take(&guard, data, err);
+    int guard;
+    enum status status = guard_take(&guard, data, err);
     if (!status)
         status = aliases_remove(data, request->arg, err);
     guard_give(&guard);

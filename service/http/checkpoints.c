@@ -10,9 +10,7 @@ enum status handle_job_checkpoints(struct request *request, struct reply *reply,
                                    struct error *err) {
     struct checkpoint_list list;
     struct job job;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = jobs_get(request->app->pool, request->arg, &job, err);
+    enum status status = jobs_get(request->app->pool, request->arg, &job, err);
     if (!status)
         status = checkpoints_list(&list, request->app->config->data, job.id, err);
     if (status)
@@ -30,9 +28,7 @@ enum status handle_job_checkpoints(struct request *request, struct reply *reply,
 enum status handle_checkpoint_weights(struct request *request, struct reply *reply,
                                       struct error *err) {
     char path[FILE_PATH_BYTES];
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = checkpoint_find(path, request->app->config->data, request->arg, err);
+    enum status status = checkpoint_find(path, request->app->config->data, request->arg, err);
     const struct file_answer file = {path, "application/octet-stream", request->arg, request->arg,
                                      "safetensors"};
     if (!status)

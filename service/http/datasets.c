@@ -11,10 +11,9 @@
 enum status handle_dataset_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct dataset_list datasets = {0};
-    enum status status = page_parse(&page, request, NULL, "", err);
+    enum status status = page_parse(&page, request, NULL, err);
     if (!status)
-        status =
-            datasets_list(&datasets, request->app->config->data, page.after, (int)page.limit, err);
+        status = datasets_list(&datasets, request->app->config->data, page.after, page.limit, err);
     if (status)
         return status;
     struct str *out = reply_json(reply, HTTP_OK);
@@ -30,9 +29,7 @@ enum status handle_dataset_list(struct request *request, struct reply *reply, st
 
 enum status handle_dataset_show(struct request *request, struct reply *reply, struct error *err) {
     struct dataset_entry entry = {0};
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = datasets_find(&entry, request->app->config->data, request->arg, err);
+    enum status status = datasets_find(&entry, request->app->config->data, request->arg, err);
     if (!status)
         dataset_card_add_json(&entry.card, reply_json(reply, HTTP_OK));
     dataset_entry_release(&entry);
@@ -80,15 +77,16 @@ void import_start(struct import *import, struct request *request) {
 }
 
 enum status handle_dataset_create(struct request *request, struct reply *reply, struct error *err) {
+    const char *name = request_query(request, "name");
     if (request->sink.take)
         return finish_dataset_archive(request, reply, err);
+    if (name) /* the body has it */
+        return request_refuse(request, "name", name, NULL, err);
     struct import *import = xcalloc(1, sizeof *import);
     request->state = import;
     request->release = import_free;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = dataset_request_decode(&import->asked, request->body, request->body_len,
-                                        request->wrong, err);
+    enum status status = dataset_request_decode(&import->asked, request->body, request->body_len,
+                                                request->wrong, err);
     const struct config *config = request->app->config;
     if (!status)
         status = space_check(config->data, config->min_free_bytes, err);

@@ -53,7 +53,7 @@ static enum status answer(struct app *app, const struct question *question, stru
 
 enum status handle_job_events(struct request *request, struct reply *reply, struct error *err) {
     struct question question;
-    enum status status = question_parse(&question, request, FORMS, LIMIT_EVENTS, err);
+    enum status status = question_parse(&question, request, FORMS, err);
     if (!status)
         status = answer(request->app, &question, reply, err);
     return question_end(reply, FORMS, status);

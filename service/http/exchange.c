@@ -155,6 +155,7 @@ static void find_route(struct exchange *exchange, const char *method) {
     router_match(method, &exchange->target, &match);
     exchange->is_head = str_equal(method, MHD_HTTP_METHOD_HEAD);
     exchange->route = match.route;
+    exchange->request.route = match.route ? match.route->name : NULL;
     exchange->request.arg = match.arg[0];
     exchange->request.second_arg = match.arg[1];
     copy_media_type(exchange->content_type, find_header(&exchange->request, "Content-Type"));
@@ -226,13 +227,15 @@ static void open_file(struct exchange *exchange) {
         reply_error(&exchange->reply, &err);
 }
 
-/* Lets the handler fill the reply, and answers with the error that it returns instead. */
+/* Lets the handler fill the reply, and answers with the error that it returns instead, or with what
+ * is wrong with the query. */
 static void run_handler(struct exchange *exchange, handler_fn handler) {
     struct field_errors wrong;
     struct error err = {0};
     wrong.count = 0;
     exchange->request.wrong = &wrong;
-    if (handler(&exchange->request, &exchange->reply, &err))
+    if (request_check_query(&exchange->request, &err) ||
+        handler(&exchange->request, &exchange->reply, &err))
         reply_field_errors(&exchange->reply, &err, &wrong);
 }
 

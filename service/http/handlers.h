@@ -13,7 +13,6 @@
 #define ROUTE(method, path, role, handler, doc)                                                    \
     enum status handle_##handler(struct request *request, struct reply *reply, struct error *err);
 #include "api/routes.def"
-#undef ROUTE
 
 /* What a body that is taken as it comes is given to; see route_begin(). */
 enum status begin_upload_file(struct request *request, struct reply *reply, struct error *err);

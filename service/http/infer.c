@@ -90,9 +90,7 @@ static enum status find_json_len(const struct request *request, size_t *len, str
 static enum status decode(struct work *work, struct error *err) {
     struct request *request = work->base.chore.request;
     size_t json_len = 0;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = find_json_len(request, &json_len, err);
+    enum status status = find_json_len(request, &json_len, err);
     return status ? status
                   : inference_request_decode(&work->asked, request->body, request->body_len,
                                              json_len, err);

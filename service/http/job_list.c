@@ -18,16 +18,6 @@ static const struct {
     {"owner", &key_request_table, "name"},
 };
 
-static enum status refuse_state(struct request *request, const char *slug, struct error *err) {
-    struct str range = STR_INIT;
-    str_add(&range, "one of");
-    for (int state = 0; state < JOB_STATE_COUNT; state++)
-        str_addf(&range, "%s %s", state ? "," : "", job_state_slug((enum job_state)state));
-    enum status status = request_refuse(request, "state", slug, str_text(&range), err);
-    str_release(&range);
-    return status;
-}
-
 /* A value that no job can have is a mistake, not an empty list. */
 static enum status check_term(struct request *request, int i, const char *value,
                               struct error *err) {
@@ -49,11 +39,8 @@ static enum status check_term(struct request *request, int i, const char *value,
 
 static enum status parse_filter(struct request *request, struct job_filter *filter,
                                 struct error *err) {
-    const char *slug = request_query(request, "state");
     enum status status = STATUS_OK;
-    *filter = (struct job_filter){.state = JOB_ABSENT};
-    if (slug && !job_state_parse(slug, &filter->state))
-        status = refuse_state(request, slug, err);
+    *filter = (struct job_filter){.state = (enum job_state)request_query_value(request, "state")};
     for (int i = 0; !status && i < JOB_TERMS_MAX; i++) {
         const char *value = request_query(request, terms[i].name);
         if (!value)
@@ -68,12 +55,11 @@ enum status handle_job_list(struct request *request, struct reply *reply, struct
     struct page page;
     struct job_filter filter;
     struct job_page jobs = {0};
-    enum status status = page_parse(&page, request, ID_PREFIX_JOB,
-                                    "state method student dataset teacher model tag owner", err);
+    enum status status = page_parse(&page, request, ID_PREFIX_JOB, err);
     if (!status)
         status = parse_filter(request, &filter, err);
     if (!status)
-        status = jobs_list(request->app->pool, &filter, page.after, (int)page.limit, &jobs, err);
+        status = jobs_list(request->app->pool, &filter, page.after, page.limit, &jobs, err);
     if (status)
         return status;
     struct str *out = reply_json(reply, HTTP_OK);

@@ -89,12 +89,8 @@ static enum status wait_for_change(struct request *request, struct reply *reply,
 
 enum status handle_job_show(struct request *request, struct reply *reply, struct error *err) {
     struct job job;
-    int64_t wait_s = 0;
-    enum status status = request_check_query(request, "wait_s", err);
-    if (!status)
-        status = request_query_int(request, "wait_s", 0, LIMIT_WAIT_S, &wait_s, err);
-    if (!status)
-        status = jobs_get(request->app->pool, request->arg, &job, err);
+    int64_t wait_s = request_query_value(request, "wait_s");
+    enum status status = jobs_get(request->app->pool, request->arg, &job, err);
     if (status)
         return status;
     if (wait_s > 0 && !job_state_finished(job.state))

@@ -155,12 +155,8 @@ enum status handle_job_create(struct request *request, struct reply *reply, stru
     creation->chore.request = request;
     request->state = creation;
     request->release = creation_free;
-    bool dry_run = false;
-    enum status status = request_check_query(request, "dry_run", err);
-    if (!status)
-        status = request_query_bool(request, "dry_run", &dry_run, err);
-    if (!status)
-        status = idempotency_key(request, creation->key, err);
+    bool dry_run = request_query_value(request, "dry_run");
+    enum status status = idempotency_key(request, creation->key, err);
     if (!status && !dry_run) {
         status = replay(creation, reply, err);
         if (status != STATUS_NOT_FOUND)
@@ -187,9 +183,7 @@ static enum status clear_up(struct request *request, const struct job *job, stru
 static enum status change(struct request *request, struct reply *reply, enum job_event event,
                           struct error *err) {
     struct job job;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = jobs_change(request->app->pool, event, request->arg, &job, err);
+    enum status status = jobs_change(request->app->pool, event, request->arg, &job, err);
     if (!status)
         status = clear_up(request, &job, err);
     if (status)
@@ -219,9 +213,8 @@ enum status handle_job_retry(struct request *request, struct reply *reply, struc
 enum status handle_job_edit(struct request *request, struct reply *reply, struct error *err) {
     struct job_edit edit;
     struct job job;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = job_edit_decode(&edit, request->body, request->body_len, request->wrong, err);
+    enum status status =
+        job_edit_decode(&edit, request->body, request->body_len, request->wrong, err);
     if (!status)
         status = jobs_edit(request->app->pool, request->arg, &edit, &job, err);
     if (status)
@@ -233,10 +226,8 @@ enum status handle_job_edit(struct request *request, struct reply *reply, struct
 }
 
 enum status handle_job_remove(struct request *request, struct reply *reply, struct error *err) {
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status =
-            retention_remove_job(request->app->pool, request->app->config->data, request->arg, err);
+    enum status status =
+        retention_remove_job(request->app->pool, request->app->config->data, request->arg, err);
     if (status)
         return status;
     log_info("job_removed", log_text("job", request->arg), request_by(request));

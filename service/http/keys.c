@@ -9,10 +9,10 @@
 enum status handle_key_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct key_list keys = {0};
-    enum status status = page_parse(&page, request, NULL, "", err);
+    enum status status = page_parse(&page, request, NULL, err);
     if (!status)
-        status = api_keys_list(&keys, request->app->config->data, page.after, (int)page.limit, NULL,
-                               err);
+        status =
+            api_keys_list(&keys, request->app->config->data, page.after, page.limit, NULL, err);
     if (status)
         return status;
     struct str *out = reply_json(reply, HTTP_OK);
@@ -47,9 +47,8 @@ enum status handle_key_create(struct request *request, struct reply *reply, stru
     struct key_request asked;
     struct key_card card;
     char secret[SECRET_BYTES];
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = key_request_decode(&asked, request->body, request->body_len, request->wrong, err);
+    enum status status =
+        key_request_decode(&asked, request->body, request->body_len, request->wrong, err);
     if (!status)
         status = check_asked(request, err);
     if (!status)
@@ -74,9 +73,8 @@ static enum status check_not_own(const struct request *request, struct error *er
 enum status handle_key_edit(struct request *request, struct reply *reply, struct error *err) {
     struct key_edit edit;
     struct key_card card;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = key_edit_decode(&edit, request->body, request->body_len, request->wrong, err);
+    enum status status =
+        key_edit_decode(&edit, request->body, request->body_len, request->wrong, err);
     if (!status && key_edit_ends_admin(&edit))
         status = check_not_own(request, err);
     if (!status)
@@ -91,9 +89,7 @@ enum status handle_key_edit(struct request *request, struct reply *reply, struct
 }
 
 enum status handle_key_remove(struct request *request, struct reply *reply, struct error *err) {
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = check_not_own(request, err);
+    enum status status = check_not_own(request, err);
     if (!status)
         status =
             api_keys_remove(request->app->config->data, request->holder->name, request->arg, err);

@@ -95,15 +95,9 @@ static enum status reply_tail(struct app *app, const char *id, int64_t tail, str
 enum status handle_job_logs(struct request *request, struct reply *reply, struct error *err) {
     struct app *app = request->app;
     struct job job;
-    int64_t tail = LIMIT_LOG_LINES;
-    bool follows = false;
-    enum status status = request_check_query(request, "tail follow", err);
-    if (!status)
-        status = request_query_int(request, "tail", 0, LIMIT_LOG_LINES, &tail, err);
-    if (!status)
-        status = request_query_bool(request, "follow", &follows, err);
-    if (!status)
-        status = jobs_get(app->pool, request->arg, &job, err);
+    int64_t tail = request_query_value(request, "tail");
+    bool follows = request_query_value(request, "follow");
+    enum status status = jobs_get(app->pool, request->arg, &job, err);
     if (!status)
         status = follows ? follow(request, job.id, tail, reply, err)
                          : reply_tail(app, job.id, tail, reply, err);

@@ -125,7 +125,7 @@ static enum status answer(struct request *request, const struct question *questi
 
 enum status handle_job_metrics(struct request *request, struct reply *reply, struct error *err) {
     struct question question;
-    enum status status = question_parse(&question, request, FORM_COUNT, LIMIT_POINTS, err);
+    enum status status = question_parse(&question, request, FORM_COUNT, err);
     if (!status)
         status = answer(request, &question, reply, err);
     return question_end(reply, FORM_COUNT, status);

@@ -57,7 +57,7 @@ static void compose(struct viewing *viewing) {
     evaluation_add_open(&viewing->evaluation, &view, out);
     str_addf(out, ",\"model\":\"%s\",\"dataset\":", viewing->model.card.id);
     str_add_json(out, viewing->dataset_name);
-    str_addf(out, ",\"split\":\"%s\"}", split_name(viewing->split));
+    str_addf(out, ",\"split\":\"%s\"}", split_names[viewing->split]);
 }
 
 static enum status reply_viewing(struct request *request, struct reply *reply, struct error *err) {
@@ -95,25 +95,11 @@ static enum status run_viewing(struct chore *chore, struct error *err) {
 
 /* ---- the question ---- */
 
-static enum status read_split(struct viewing *viewing, struct error *err) {
-    const char *split = request_query(viewing->chore.request, "split");
-    viewing->split = str_equal(split, "train") ? SPLIT_TRAIN : SPLIT_TEST;
-    if (split && !str_equal(split, split_name(viewing->split)))
-        return request_refuse(viewing->chore.request, "split", split, "test or train", err);
-    return STATUS_OK;
-}
-
-static enum status read_confusion(struct viewing *viewing, struct error *err) {
-    const char *confusion = request_query(viewing->chore.request, "confusion");
-    int64_t classes = viewing->model.card.classes;
-    viewing->matrix = str_equal(confusion, "full");
-    if (confusion && !viewing->matrix && !str_equal(confusion, "largest"))
-        return request_refuse(viewing->chore.request, "confusion", confusion, "largest or full",
-                              err);
-    if (viewing->matrix && classes > EVALUATION_MATRIX_CLASSES)
-        return request_refuse(viewing->chore.request, "confusion", confusion,
-                              "largest, for a model of more than 1000 classes", err);
-    return STATUS_OK;
+static enum status check_confusion(const struct viewing *viewing, struct error *err) {
+    if (!viewing->matrix || viewing->model.card.classes <= EVALUATION_MATRIX_CLASSES)
+        return STATUS_OK;
+    return request_refuse(viewing->chore.request, "confusion", "full",
+                          "largest, for a model of more than 1000 classes", err);
 }
 
 /* The model's own data set, if nothing is said. */
@@ -139,7 +125,7 @@ static enum status find_evaluation(struct viewing *viewing, struct error *err) {
         return error_set(err, status,
                          "model %s has no evaluation on the %s split of %s%s; POST /jobs with "
                          "method predict, this model and a data set makes one",
-                         id, split_name(key.split), named ? "data set " : "its data set",
+                         id, split_names[key.split], named ? "data set " : "its data set",
                          named ? name : "");
     if (!status && viewing->evaluation.n_classes != viewing->model.card.class_names.count)
         status = error_set(err, STATUS_CORRUPT, "the evaluation of %s is of other classes", id);
@@ -148,15 +134,13 @@ static enum status find_evaluation(struct viewing *viewing, struct error *err) {
 
 static enum status read_question(struct viewing *viewing, struct error *err) {
     struct request *request = viewing->chore.request;
-    enum status status = request_check_query(request, "dataset split confusion images", err);
+    viewing->split = (enum split_kind)request_query_value(request, "split");
+    viewing->matrix = request_query_value(request, "confusion");
+    viewing->images = request_query_value(request, "images");
+    enum status status =
+        aliases_find_model(&viewing->model, request->app->config->data, request->arg, err);
     if (!status)
-        status = aliases_find_model(&viewing->model, request->app->config->data, request->arg, err);
-    if (!status)
-        status = read_split(viewing, err);
-    if (!status)
-        status = read_confusion(viewing, err);
-    if (!status)
-        status = request_query_bool(request, "images", &viewing->images, err);
+        status = check_confusion(viewing, err);
     if (!status)
         status = read_dataset(viewing, err);
     return status ? status : find_evaluation(viewing, err);

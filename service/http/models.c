@@ -10,9 +10,9 @@
 enum status handle_model_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct model_list models = {0};
-    enum status status = page_parse(&page, request, ID_PREFIX_MODEL, "", err);
+    enum status status = page_parse(&page, request, ID_PREFIX_MODEL, err);
     if (!status)
-        status = models_list(&models, request->app->config->data, page.after, (int)page.limit, err);
+        status = models_list(&models, request->app->config->data, page.after, page.limit, err);
     if (status)
         return status;
     struct str *out = reply_json(reply, HTTP_OK);
@@ -26,19 +26,9 @@ enum status handle_model_list(struct request *request, struct reply *reply, stru
     return STATUS_OK;
 }
 
-/* The model that the path names, by id or alias; the query may have the parameters that are named.
- */
-static enum status find(struct request *request, const char *names, struct model *model,
-                        struct error *err) {
-    *model = (struct model){0};
-    enum status status = request_check_query(request, names, err);
-    return status ? status
-                  : aliases_find_model(model, request->app->config->data, request->arg, err);
-}
-
 enum status handle_model_show(struct request *request, struct reply *reply, struct error *err) {
     struct model model;
-    enum status status = find(request, "", &model, err);
+    enum status status = aliases_find_model(&model, request->app->config->data, request->arg, err);
     if (!status)
         model_card_add_json(&model.card, reply_json(reply, HTTP_OK));
     model_release(&model);
@@ -47,35 +37,25 @@ enum status handle_model_show(struct request *request, struct reply *reply, stru
 
 /* ---- weights ---- */
 
-/* What is asked for: ONNX, and with normalisation inside? */
-struct weights_form {
-    bool onnx, normalize;
-};
-
-static enum status read_form(struct request *request, struct weights_form *form,
-                             struct error *err) {
-    const char *format = request_query(request, "format");
-    *form = (struct weights_form){.onnx = str_equal(format, "onnx")};
-    if (format && !form->onnx && !str_equal(format, "safetensors"))
-        return request_refuse(request, "format", format, "safetensors or onnx", err);
-    if (!form->onnx && request_query(request, "normalize"))
-        return request_refuse(request, "normalize", request_query(request, "normalize"),
-                              "used with format=onnx", err);
-    return request_query_bool(request, "normalize", &form->normalize, err);
+static enum status check_form(struct request *request, bool onnx, struct error *err) {
+    const char *normalize = request_query(request, "normalize");
+    if (onnx || !normalize)
+        return STATUS_OK;
+    return request_refuse(request, "normalize", normalize, "used with format=onnx", err);
 }
 
 enum status handle_model_weights(struct request *request, struct reply *reply, struct error *err) {
-    struct weights_form form = {false, false};
+    bool onnx = request_query_value(request, "format");
     struct model model;
-    enum status status = find(request, "format normalize", &model, err);
+    enum status status = aliases_find_model(&model, request->app->config->data, request->arg, err);
     if (!status)
-        status = read_form(request, &form, err);
+        status = check_form(request, onnx, err);
     const struct file_answer file = {model.weights, "application/octet-stream",
                                      model.card.weights_sha256, model.card.id, "safetensors"};
-    if (!status && !form.onnx)
+    if (!status && !onnx)
         status = reply_file(request, reply, &file, err);
     else if (!status)
-        reply_model_onnx(request, &model, form.normalize);
+        reply_model_onnx(request, &model, request_query_value(request, "normalize"));
     model_release(&model);
     return status;
 }

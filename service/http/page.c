@@ -1,21 +1,14 @@
 #include "service/http/page.h"
 
 #include "api/ids.h"
-#include "api/limits.h"
 
 enum status page_parse(struct page *page, struct request *request, const char *id_prefix,
-                       const char *more, struct error *err) {
-    struct str names = STR_INIT;
-    str_addf(&names, "limit after%s%s", more[0] ? " " : "", more);
-    *page = (struct page){LIMIT_PAGE_DEFAULT, request_query(request, "after")};
-    enum status status = request_check_query(request, str_text(&names), err);
-    if (!status)
-        status = request_query_int(request, "limit", 1, LIMIT_PAGE, &page->limit, err);
-    if (!status && page->after &&
-        !(id_prefix ? id_is_valid(page->after, id_prefix) : page->after[0] != '\0'))
-        status = request_refuse(request, "after", page->after, "the next of the page before", err);
-    str_release(&names);
-    return status;
+                       struct error *err) {
+    *page =
+        (struct page){(int)request_query_value(request, "limit"), request_query(request, "after")};
+    if (!page->after || (id_prefix ? id_is_valid(page->after, id_prefix) : page->after[0] != '\0'))
+        return STATUS_OK;
+    return request_refuse(request, "after", page->after, "the next of the page before", err);
 }
 
 void page_begin(struct str *out) {

@@ -10,14 +10,14 @@
 
 /* What piece of a list a request asks for. */
 struct page {
-    int64_t limit;
+    int limit;
     const char *after; /* cursor, or NULL for the beginning; the request's */
 };
 
 /* Reads the two parameters. The cursor must be an id with this prefix, or with NULL may be any
- * text. more names others that are allowed, or "". */
+ * text. */
 MUST_CHECK enum status page_parse(struct page *page, struct request *request, const char *id_prefix,
-                                  const char *more, struct error *err);
+                                  struct error *err);
 
 /* Appends the beginning of a list, what goes between two items, and its end. next "": the last. */
 void page_begin(struct str *out);

@@ -7,25 +7,6 @@
 
 #include <stdio.h>
 
-static enum status read_format(struct request *request, enum predictions_format *format,
-                               struct error *err) {
-    const char *wanted = request_query(request, "format");
-    struct str range = STR_INIT;
-    *format = PREDICTIONS_JSONL;
-    for (int i = 0; i < PREDICTIONS_FORMATS; i++) {
-        str_addf(&range, "%s%s", i ? ", " : "one of ", predictions_kinds[i].suffix);
-        if (!str_equal(wanted, predictions_kinds[i].suffix))
-            continue;
-        *format = (enum predictions_format)i;
-        wanted = NULL;
-    }
-    enum status status = STATUS_OK;
-    if (wanted)
-        status = request_refuse(request, "format", wanted, str_text(&range), err);
-    str_release(&range);
-    return status;
-}
-
 static enum status check_job(struct request *request, struct error *err) {
     struct job job;
     enum status status = jobs_get(request->app->pool, request->arg, &job, err);
@@ -42,12 +23,9 @@ static enum status check_job(struct request *request, struct error *err) {
 enum status handle_job_predictions(struct request *request, struct reply *reply,
                                    struct error *err) {
     char path[FILE_PATH_BYTES], tag[ID_BYTES + 16];
-    enum predictions_format format = PREDICTIONS_JSONL;
-    enum status status = request_check_query(request, "format", err);
-    if (!status)
-        status = read_format(request, &format, err);
-    if (!status)
-        status = check_job(request, err);
+    enum predictions_format format =
+        (enum predictions_format)request_query_value(request, "format");
+    enum status status = check_job(request, err);
     if (!status)
         status = predictions_find(path, request->app->config->data, request->arg, format, err);
     if (!status) {

@@ -56,9 +56,7 @@ static enum status withdraw(const struct kind *kind, struct app *app, const char
 static enum status remove_it(struct request *request, struct reply *reply, const struct kind *kind,
                              struct error *err) {
     char gone[FILE_PATH_BYTES];
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = withdraw(kind, request->app, request->arg, gone, err);
+    enum status status = withdraw(kind, request->app, request->arg, gone, err);
     if (status)
         return status;
     if (file_remove_all(gone, err)) /* nobody sees it; the next start sweeps it away */

@@ -1,9 +1,6 @@
 #include "service/http/request.h"
 
-#include "engine/base/str.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "api/params.h"
 
 const char *request_header(const struct request *request, const char *name) {
     return request->ops->header(request, name);
@@ -18,13 +15,12 @@ const char *request_query(const struct request *request, const char *name) {
     return target_param(request->target, name);
 }
 
-/* The word is one of those of a text that are separated by single spaces. */
-static bool is_word_of(const char *words, const char *word) {
-    size_t len = strlen(word);
-    for (const char *at = words; len && (at = strstr(at, word)); at += len)
-        if ((at == words || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
-            return true;
-    return false;
+int64_t request_query_value(const struct request *request, const char *name) {
+    const struct param *param = param_find(request->route, name);
+    const char *text = request_query(request, name);
+    int64_t value;
+    CHECK(param);
+    return text && param_read(param, text, &value) ? value : param->usual;
 }
 
 enum status request_refuse(struct request *request, const char *name, const char *value,
@@ -53,40 +49,28 @@ void request_blame(struct request *request, const struct field_table *table, con
     str_release(&value);
 }
 
-enum status request_check_query(struct request *request, const char *names, struct error *err) {
-    for (int i = 0; i < request->target->param_count; i++) {
-        const struct target_param *param = &request->target->param[i];
-        if (!is_word_of(names, param->name))
-            return request_refuse(request, param->name, param->value, NULL, err);
-    }
-    return STATUS_OK;
-}
-
-enum status request_query_int(struct request *request, const char *name, int64_t min, int64_t max,
-                              int64_t *value, struct error *err) {
-    const char *text = request_query(request, name);
-    int64_t number;
-    if (!text)
-        return STATUS_OK;
-    if (!str_parse_i64(text, &number) || number < min || number > max) {
-        char range[64];
-        snprintf(range, sizeof range, "%lld to %lld", (long long)min, (long long)max);
-        return request_refuse(request, name, text, range, err);
-    }
-    *value = number;
-    return STATUS_OK;
-}
-
-enum status request_query_bool(struct request *request, const char *name, bool *value,
+static enum status check_param(struct request *request, const struct target_param *given,
                                struct error *err) {
-    const char *text = request_query(request, name);
-    if (!text)
+    const struct param *param = param_find(request->route, given->name);
+    struct str range = STR_INIT;
+    int64_t value;
+    if (!param)
+        return request_refuse(request, given->name, given->value, NULL, err);
+    if (param_read(param, given->value, &value))
         return STATUS_OK;
-    bool is_true = str_equal(text, "true") || str_equal(text, "1");
-    if (!is_true && !str_equal(text, "false") && !str_equal(text, "0"))
-        return request_refuse(request, name, text, "true or false", err);
-    *value = is_true;
-    return STATUS_OK;
+    param_add_range(param, &range);
+    enum status status = request_refuse(request, given->name, given->value, str_text(&range), err);
+    str_release(&range);
+    return status;
+}
+
+enum status request_check_query(struct request *request, struct error *err) {
+    enum status status = STATUS_OK;
+    if (params_are_open(request->route))
+        return STATUS_OK;
+    for (int i = 0; i < request->target->param_count && !status; i++)
+        status = check_param(request, &request->target->param[i], err);
+    return status;
 }
 
 static void collect(struct field_errors *errors, const struct target_param *param,

@@ -34,6 +34,7 @@ typedef enum status (*handler_fn)(struct request *request, struct reply *reply, 
 struct request {
     struct app *app;
     const struct request_ops *ops; /* private to the server */
+    const char *route;             /* its name in api/routes.def */
     const struct target *target;
     const struct key_holder *holder; /* of the key it came with, "" when nobody is asked for one */
     const char *arg;                 /* the path's part in braces, or NULL */
@@ -57,17 +58,12 @@ struct log_field request_by(const struct request *request);
 /* The value of a query parameter, or NULL. */
 const char *request_query(const struct request *request, const char *name);
 
-/* Refuses query parameters that are not among the names, which are separated by spaces. */
-MUST_CHECK enum status request_check_query(struct request *request, const char *names,
-                                           struct error *err);
+/* The value of a parameter of the route (api/params.h) that is no text, or what is usual. */
+int64_t request_query_value(const struct request *request, const char *name);
 
-/* Reads an integer parameter; leaves *value alone when there is none. INVALID with the field. */
-MUST_CHECK enum status request_query_int(struct request *request, const char *name, int64_t min,
-                                         int64_t max, int64_t *value, struct error *err);
-
-/* Reads a parameter that is true or false (or 1, 0). */
-MUST_CHECK enum status request_query_bool(struct request *request, const char *name, bool *value,
-                                          struct error *err);
+/* Refuses parameters that the route does not know, and values that they may not have: the server
+ * does before it calls a handler. */
+MUST_CHECK enum status request_check_query(struct request *request, struct error *err);
 
 /* Fills an object from the query by its table; rows with any of the refused flags are unknown.
  * INVALID with all that is wrong in request->wrong. */

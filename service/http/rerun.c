@@ -174,9 +174,7 @@ enum status handle_job_rerun(struct request *request, struct reply *reply, struc
     rerun->chore.request = request;
     request->state = rerun;
     request->release = rerun_free;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = idempotency_key(request, rerun->key, err);
+    enum status status = idempotency_key(request, rerun->key, err);
     if (!status)
         status = prepare_or_recall(rerun, err);
     if (!status)

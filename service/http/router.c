@@ -10,7 +10,6 @@
 const struct route routes[] = {
 #include "api/routes.def"
 };
-#undef ROUTE
 const int route_count = sizeof routes / sizeof routes[0];
 
 static bool takes_anything(const char *type) {

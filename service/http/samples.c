@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-enum { SAMPLES_USUAL = 8, OFFSET_MAX = 1000000000 };
-
 /* Opening a data set compares its digest, so a thread of the crew does it. */
 struct sampling {
     struct chore chore; /* first */
@@ -101,30 +99,16 @@ static enum status reply_samples(struct request *request, struct reply *reply, s
     return status;
 }
 
-static enum status read_query(struct sampling *sampling, struct request *request,
-                              struct error *err) {
-    enum status status = request_check_query(request, "split offset limit", err);
-    const char *split = request_query(request, "split");
-    sampling->limit = SAMPLES_USUAL;
-    sampling->of_test = str_equal(split, "test");
-    if (!status && split && !sampling->of_test && !str_equal(split, "train"))
-        status = request_refuse(request, "split", split, "train or test", err);
-    if (!status)
-        status = request_query_int(request, "offset", 0, OFFSET_MAX, &sampling->offset, err);
-    if (!status)
-        status = request_query_int(request, "limit", 1, LIMIT_SAMPLES, &sampling->limit, err);
-    return status;
-}
-
 enum status handle_dataset_samples(struct request *request, struct reply *reply,
                                    struct error *err) {
     (void)reply;
     struct sampling *sampling = xcalloc(1, sizeof *sampling);
     request->state = sampling;
     request->release = sampling_free;
-    enum status status = read_query(sampling, request, err);
-    if (!status)
-        status = datasets_check(request->app->config->data, request->arg, err);
+    sampling->of_test = request_query_value(request, "split") == SPLIT_TEST;
+    sampling->offset = request_query_value(request, "offset");
+    sampling->limit = request_query_value(request, "limit");
+    enum status status = datasets_check(request->app->config->data, request->arg, err);
     if (!status)
         chore_start(&sampling->chore, request, request->app->loaders, run_sampling, reply_samples);
     return status;

@@ -14,7 +14,8 @@
 #include "service/http/app.h"
 #include "service/http/request.h"
 
-/* In the order of preference; the first is for clients that do not say. */
+/* In the order of preference, and of the words of `format`; the first is for clients that do not
+ * say. */
 enum form { FORM_JSON, FORM_STREAM, FORM_CSV, FORM_COUNT };
 
 /* What a client asks for. */
@@ -25,9 +26,9 @@ struct question {
     int64_t since, limit;
 };
 
-/* Reads a request for one of the first form_count forms and at most so many items. */
+/* Reads a request for one of the first form_count forms. */
 MUST_CHECK enum status question_parse(struct question *question, struct request *request,
-                                      int form_count, int64_t limit, struct error *err);
+                                      int form_count, struct error *err);
 
 /* Ends a handler of these forms: UNSUPPORTED becomes 406 in words, any other status is returned. */
 MUST_CHECK enum status question_end(struct reply *reply, int form_count, enum status status);

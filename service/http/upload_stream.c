@@ -73,9 +73,7 @@ static int64_t announced_bytes(const struct stream_in *stream, const struct requ
 enum status begin_upload_file(struct request *request, struct reply *reply, struct error *err) {
     struct stream_in *stream = stream_in_create(request);
     const char *name = request->second_arg;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = read_range(stream, request, err);
+    enum status status = read_range(stream, request, err);
     if (!status)
         status = upload_file_open(&stream->file, request->app->config, request->arg, name,
                                   stream->range.first, err);
@@ -122,12 +120,11 @@ enum status handle_upload_file(struct request *request, struct reply *reply, str
 
 /* ---- POST /datasets with an archive ---- */
 
-static enum status read_name(struct request *request, const char **name, struct error *err) {
+static enum status read_name(const struct request *request, const char **name, struct error *err) {
     *name = request_query(request, "name");
-    enum status status = request_check_query(request, "name", err);
-    if (!status && !*name)
-        status = error_set_field(err, STATUS_INVALID, "name", "the parameter name is missing");
-    return status;
+    if (*name)
+        return STATUS_OK;
+    return error_set_field(err, STATUS_INVALID, "name", "the parameter name is missing");
 }
 
 enum status begin_dataset_archive(struct request *request, struct reply *reply, struct error *err) {

@@ -12,9 +12,9 @@
 enum status handle_upload_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct upload_list uploads = {.count = 0};
-    enum status status = page_parse(&page, request, ID_PREFIX_UPLOAD, "", err);
+    enum status status = page_parse(&page, request, ID_PREFIX_UPLOAD, err);
     if (!status)
-        status = uploads_list(&uploads, request->app->config, page.after, (int)page.limit, err);
+        status = uploads_list(&uploads, request->app->config, page.after, page.limit, err);
     if (status)
         return status;
     struct str *out = reply_json(reply, HTTP_OK);
@@ -39,9 +39,7 @@ static enum status reply_upload(const struct request *request, struct reply *rep
 }
 
 enum status handle_upload_show(struct request *request, struct reply *reply, struct error *err) {
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = reply_upload(request, reply, HTTP_OK, request->arg, err);
+    enum status status = reply_upload(request, reply, HTTP_OK, request->arg, err);
     return status;
 }
 
@@ -51,10 +49,8 @@ enum status handle_upload_create(struct request *request, struct reply *reply, s
     const struct config *config = request->app->config;
     struct upload_request asked;
     char id[ID_BYTES];
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status =
-            upload_request_decode(&asked, request->body, request->body_len, request->wrong, err);
+    enum status status =
+        upload_request_decode(&asked, request->body, request->body_len, request->wrong, err);
     if (!status)
         status = space_check(config->data, config->min_free_bytes, err);
     if (!status)
@@ -77,9 +73,7 @@ static void finish_free(void *state) {
 enum status handle_upload_finish(struct request *request, struct reply *reply, struct error *err) {
     (void)reply;
     struct upload_card card;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = uploads_find(&card, request->app->config, request->arg, err);
+    enum status status = uploads_find(&card, request->app->config, request->arg, err);
     if (status)
         return status;
     struct import *import = xcalloc(1, sizeof *import);
@@ -94,9 +88,7 @@ enum status handle_upload_finish(struct request *request, struct reply *reply, s
 /* ---- DELETE ---- */
 
 enum status handle_upload_remove(struct request *request, struct reply *reply, struct error *err) {
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = uploads_remove(request->app->config, request->arg, err);
+    enum status status = uploads_remove(request->app->config, request->arg, err);
     if (status)
         return status;
     log_info("upload_removed", log_text("upload", request->arg), request_by(request));

@@ -13,9 +13,9 @@
 enum status handle_webhook_list(struct request *request, struct reply *reply, struct error *err) {
     struct page page;
     struct webhook_list list = {0};
-    enum status status = page_parse(&page, request, ID_PREFIX_WEBHOOK, "", err);
+    enum status status = page_parse(&page, request, ID_PREFIX_WEBHOOK, err);
     if (!status)
-        status = webhooks_list(request->app->pool, page.after, (int)page.limit, &list, err);
+        status = webhooks_list(request->app->pool, page.after, page.limit, &list, err);
     if (status)
         return status;
     struct str *out = reply_json(reply, HTTP_OK);
@@ -33,9 +33,8 @@ static enum status decode(struct request *request, struct webhook_request *asked
                           struct error *err) {
     struct field_errors *errors = request->wrong;
     bool allow_private = request->app->config->webhook_private;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = webhook_request_decode(asked, request->body, request->body_len, errors, err);
+    enum status status =
+        webhook_request_decode(asked, request->body, request->body_len, errors, err);
     if (status)
         return status;
     status = url_check(asked->url, allow_private, err);
@@ -79,18 +78,14 @@ enum status handle_webhook_create(struct request *request, struct reply *reply, 
 
 enum status handle_webhook_show(struct request *request, struct reply *reply, struct error *err) {
     struct webhook_card card;
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = webhooks_get(request->app->pool, request->arg, &card, err);
+    enum status status = webhooks_get(request->app->pool, request->arg, &card, err);
     if (!status)
         webhook_card_add_json(&card, reply_json(reply, HTTP_OK));
     return status;
 }
 
 enum status handle_webhook_remove(struct request *request, struct reply *reply, struct error *err) {
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = webhooks_remove(request->app->pool, request->arg, err);
+    enum status status = webhooks_remove(request->app->pool, request->arg, err);
     if (status)
         return status;
     log_info("webhook_removed", log_text("webhook", request->arg), request_by(request));
@@ -100,10 +95,8 @@ enum status handle_webhook_remove(struct request *request, struct reply *reply, 
 
 enum status handle_webhook_test(struct request *request, struct reply *reply, struct error *err) {
     char message[ID_BYTES];
-    enum status status = request_check_query(request, "", err);
     id_make(&request->app->ids, ID_PREFIX_EVENT, message);
-    if (!status)
-        status = webhooks_test(request->app->pool, request->arg, message, err);
+    enum status status = webhooks_test(request->app->pool, request->arg, message, err);
     if (!status)
         str_addf(reply_json(reply, HTTP_ACCEPTED), "{\"id\":\"%s\"}", message);
     return status;

@@ -5,9 +5,7 @@
 
 enum status handle_worker_list(struct request *request, struct reply *reply, struct error *err) {
     struct worker_list workers = {0};
-    enum status status = request_check_query(request, "", err);
-    if (!status)
-        status = workers_list(request->app->pool, &workers, err);
+    enum status status = workers_list(request->app->pool, &workers, err);
     if (status)
         return status;
     struct str *out = reply_json(reply, HTTP_OK);

@@ -7,13 +7,9 @@
 
 enum { FILE_MAX_BYTES = 64 << 20 };
 
-const char *split_name(enum split_kind split) {
-    return split == SPLIT_TEST ? "test" : "train";
-}
-
 enum status evaluation_file_name(char out[FILE_PATH_BYTES], const struct evaluation_key *key,
                                  struct error *err) {
-    int len = snprintf(out, FILE_PATH_BYTES, "evaluation.%s.%s.json", split_name(key->split),
+    int len = snprintf(out, FILE_PATH_BYTES, "evaluation.%s.%s.json", split_names[key->split],
                        key->dataset);
     return len < FILE_PATH_BYTES ? STATUS_OK
                                  : error_set(err, STATUS_TOO_LARGE, "the name is too long");

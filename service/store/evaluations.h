@@ -21,8 +21,6 @@ struct evaluation_key {
     enum split_kind split;
 };
 
-const char *split_name(enum split_kind split); /* "test". */
-
 /* The file's name in its model's folder. */
 MUST_CHECK enum status evaluation_file_name(char out[FILE_PATH_BYTES],
                                             const struct evaluation_key *key, struct error *err);

@@ -14,6 +14,7 @@
 #include "api/event.h"
 #include "api/job_edit.h"
 #include "api/key.h"
+#include "api/params.h"
 #include "api/upload.h"
 #include "api/webhook.h"
 #include "api/worker.h"
@@ -123,7 +124,6 @@ static void add_routes(struct str *out) {
 #define ROUTE(method, path, role, handler, doc)                                                    \
     {#method, path, key_role_slug(KEY_ROLE_##role), #handler, doc},
 #include "api/routes.def"
-#undef ROUTE
     };
     str_add(out, ",\n\"routes\":[");
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
@@ -134,6 +134,25 @@ static void add_routes(struct str *out) {
         add_text(out, "doc", routes[i].doc);
         str_add(out, "}");
     }
+    str_add(out, "]");
+}
+
+static void add_param(struct str *out, const struct param *param) {
+    static const char *const types[] = {"int", "bool", "word", "text"};
+    str_addf(out, "{\"route\":\"%s\",\"name\":\"%s\"", param->route, param->name);
+    add_text(out, "type", types[param->type]);
+    str_addf(out, ",\"min\":%lld,\"max\":%lld,\"usual\":%lld,\"words\":[", (long long)param->min,
+             (long long)param->max, (long long)param->usual);
+    for (int i = 0; param->words && param->words[i]; i++)
+        str_add_json(str_json_item(out), param->words[i]);
+    str_add(out, "]}");
+}
+
+/* What routes take in their query; a handler has those of all its routes. */
+static void add_params(struct str *out) {
+    str_add(out, ",\n\"params\":[");
+    for (int i = 0; i < param_count; i++)
+        add_param(str_json_item(out), &params[i]);
     str_add(out, "]");
 }
 
@@ -227,6 +246,7 @@ static void dump(struct str *out) {
     add_tables(out);
     add_queries(out);
     add_routes(out);
+    add_params(out);
     add_slugs(out);
     add_problems(out);
     add_samples(out);

@@ -22,7 +22,8 @@ class HeaderTest(unittest.TestCase):
         """Each of its limits is used; the scripts of Redis have no numbers of their own."""
         folders = ("api", "service")
         code = "\n".join(path.read_text() for folder in folders
-                         for path in (ROOT / folder).rglob("*") if path.suffix in (".c", ".h", ".lua"))
+                         for path in (ROOT / folder).rglob("*")
+                         if path.suffix in (".c", ".def", ".h", ".lua"))
         code = code.replace(TEXT, "")
         names = set(re.findall(r"\bLIMIT_\w+(?= =)|(?<=define )LIMIT_\w+", TEXT))
         self.assertGreater(len(names), 50)

@@ -1,6 +1,7 @@
 /* Small parts of the HTTP layer: Accept, Range, query parameters, bodies, crews, streams. */
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
+#include "engine/spec/train_spec.h"
 #include "service/http/accept.h"
 #include "service/http/body.h"
 #include "service/http/byte_range.h"
@@ -113,25 +114,50 @@ static void reads_ranges(void) {
 static void reads_query_parameters(void) {
     struct target target;
     struct field_errors wrong = {.count = 0};
-    struct request request = {.target = &target, .wrong = &wrong};
+    struct request request = {.route = "dataset_samples", .target = &target, .wrong = &wrong};
     struct error err = {0};
-    int64_t limit = 20;
-    bool dry_run = false;
-    T_INT(target_parse(&target, "/x?limit=7&dry_run=true&many=a", &err), STATUS_OK);
-    T_INT(request_check_query(&request, "limit dry_run many", &err), STATUS_OK);
-    T_INT(request_check_query(&request, "limit dry_run manyx any", &err), STATUS_INVALID);
-    T_STR(err.field, "many");
-    T_INT(request_query_int(&request, "limit", 1, 200, &limit, &err), STATUS_OK);
-    T_INT(limit, 7);
-    T_INT(request_query_int(&request, "limit", 1, 6, &limit, &err), STATUS_INVALID);
-    T_STR(err.field, "limit");
-    T_INT(request_query_int(&request, "many", 1, 6, &limit, &err), STATUS_INVALID);
-    T_INT(request_query_int(&request, "absent", 1, 6, &limit, &err), STATUS_OK);
-    T_INT(limit, 7);
-    T_INT(request_query_bool(&request, "dry_run", &dry_run, &err), STATUS_OK);
-    T_CHECK(dry_run);
-    T_INT(request_query_bool(&request, "many", &dry_run, &err), STATUS_INVALID);
+    T_INT(target_parse(&target, "/x?limit=7&split=test", &err), STATUS_OK);
+    T_INT(request_check_query(&request, &err), STATUS_OK);
+    T_INT(request_query_value(&request, "limit"), 7);
+    T_INT(request_query_value(&request, "split"), SPLIT_TEST);
+    T_INT(request_query_value(&request, "offset"), 0);
     target_release(&target);
+    T_INT(target_parse(&target, "/x?follow=1", &err), STATUS_OK);
+    request.route = "job_logs";
+    T_INT(request_check_query(&request, &err), STATUS_OK);
+    T_CHECK(request_query_value(&request, "follow"));
+    T_INT(request_query_value(&request, "tail"), LIMIT_LOG_LINES);
+    request.route = "health";
+    T_INT(request_check_query(&request, &err), STATUS_OK);
+    target_release(&target);
+}
+
+static void refuses_query_parameters(void) {
+    static const struct {
+        const char *route, *query, *message;
+    } rows[] = {
+        {"job_show", "many=a", "unknown parameter \"many\""},
+        {"schema", "wait_s=1", "unknown parameter \"wait_s\""},
+        {"job_show", "wait_s=61", "wait_s must be 0 to 60, not \"61\""},
+        {"job_show", "wait_s=1s", "wait_s must be 0 to 60, not \"1s\""},
+        {"job_create", "dry_run=yes", "dry_run must be true or false, not \"yes\""},
+        {"dataset_samples", "split=all", "split must be train or test, not \"all\""},
+        {"job_events", "format=csv", "format must be one of json, stream, not \"csv\""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct target target;
+        struct field_errors wrong = {.count = 0};
+        struct request request = {.route = rows[i].route, .target = &target, .wrong = &wrong};
+        struct error err = {0};
+        struct str raw = STR_INIT;
+        str_addf(&raw, "/x?%s", rows[i].query);
+        T_INT(target_parse(&target, str_text(&raw), &err), STATUS_OK);
+        T_INT(request_check_query(&request, &err), STATUS_INVALID);
+        T_STR(err.message, rows[i].message);
+        T_INT(wrong.count, 1);
+        target_release(&target);
+        str_release(&raw);
+    }
 }
 
 static void bounds_bodies(void) {
@@ -184,6 +210,7 @@ int main(void) {
     T_RUN(reads_ranges);
     T_RUN(reads_content_ranges);
     T_RUN(reads_query_parameters);
+    T_RUN(refuses_query_parameters);
     T_RUN(bounds_bodies);
     T_RUN(crews_run_all_and_bound_the_queue);
     return t_done();

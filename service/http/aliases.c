@@ -14,12 +14,9 @@ enum status handle_alias_list(struct request *request, struct reply *reply, stru
         status = aliases_list(&aliases, request->app->config->data, page.after, page.limit, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < aliases.count; i++) {
-        page_separate(out, i);
-        alias_card_add_json(&aliases.item[i], out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < aliases.count; i++)
+        alias_card_add_json(&aliases.item[i], str_json_item(out));
     page_end(out, aliases.next);
     alias_list_release(&aliases);
     return STATUS_OK;

@@ -39,16 +39,13 @@ enum status handle_architecture_list(struct request *request, struct reply *repl
                                        (int)request_query_value(request, "width"),
                                        (int)request_query_value(request, "channels"),
                                        (int)request_query_value(request, "classes")};
-    struct str *out = reply_json(reply, HTTP_OK);
-    int shown = 0;
-    page_begin(out);
+    struct str *out = page_begin(reply);
     for (const struct architecture *architecture = zoo; architecture->name; architecture++) {
         struct network network;
         struct network_size size = size_for(architecture->origin, asked);
         if (network_init(&network, architecture->name, size, true, NULL))
             continue; /* it does not take such pictures */
-        page_separate(out, shown++);
-        add_architecture(&network, out);
+        add_architecture(&network, str_json_item(out));
         network_release(&network);
     }
     page_end(out, "");

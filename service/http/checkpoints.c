@@ -15,12 +15,9 @@ enum status handle_job_checkpoints(struct request *request, struct reply *reply,
         status = checkpoints_list(&list, request->app->config->data, job.id, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < list.count; i++) {
-        page_separate(out, i);
-        checkpoint_card_add_json(&list.item[i], out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < list.count; i++)
+        checkpoint_card_add_json(&list.item[i], str_json_item(out));
     page_end(out, "");
     return STATUS_OK;
 }

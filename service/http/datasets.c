@@ -16,12 +16,9 @@ enum status handle_dataset_list(struct request *request, struct reply *reply, st
         status = datasets_list(&datasets, request->app->config->data, page.after, page.limit, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < datasets.count; i++) {
-        page_separate(out, i);
-        dataset_card_add_json(&datasets.item[i].card, out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < datasets.count; i++)
+        dataset_card_add_json(&datasets.item[i].card, str_json_item(out));
     page_end(out, datasets.next);
     dataset_list_release(&datasets);
     return STATUS_OK;

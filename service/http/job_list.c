@@ -62,12 +62,9 @@ enum status handle_job_list(struct request *request, struct reply *reply, struct
         status = jobs_list(request->app->pool, &filter, page.after, page.limit, &jobs, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < jobs.count; i++) {
-        page_separate(out, i);
-        job_add_json(&jobs.item[i], out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < jobs.count; i++)
+        job_add_json(&jobs.item[i], str_json_item(out));
     page_end(out, jobs.next);
     job_page_release(&jobs);
     return STATUS_OK;

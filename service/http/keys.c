@@ -15,12 +15,9 @@ enum status handle_key_list(struct request *request, struct reply *reply, struct
             api_keys_list(&keys, request->app->config->data, page.after, page.limit, NULL, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < keys.count; i++) {
-        page_separate(out, i);
-        key_card_add_json(&keys.item[i], out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < keys.count; i++)
+        key_card_add_json(&keys.item[i], str_json_item(out));
     page_end(out, keys.next);
     key_list_release(&keys);
     return STATUS_OK;

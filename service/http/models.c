@@ -15,12 +15,9 @@ enum status handle_model_list(struct request *request, struct reply *reply, stru
         status = models_list(&models, request->app->config->data, page.after, page.limit, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < models.count; i++) {
-        page_separate(out, i);
-        model_card_add_json(&models.item[i].card, out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < models.count; i++)
+        model_card_add_json(&models.item[i].card, str_json_item(out));
     page_end(out, models.next);
     model_list_release(&models);
     return STATUS_OK;

@@ -11,12 +11,10 @@ enum status page_parse(struct page *page, struct request *request, const char *i
     return request_refuse(request, "after", page->after, "the next of the page before", err);
 }
 
-void page_begin(struct str *out) {
+struct str *page_begin(struct reply *reply) {
+    struct str *out = reply_json(reply, HTTP_OK);
     str_add(out, "{\"items\":[");
-}
-
-void page_separate(struct str *out, int i) {
-    str_add(out, i ? "," : "");
+    return out;
 }
 
 void page_end(struct str *out, const char *next) {

@@ -19,9 +19,9 @@ struct page {
 MUST_CHECK enum status page_parse(struct page *page, struct request *request, const char *id_prefix,
                                   struct error *err);
 
-/* Appends the beginning of a list, what goes between two items, and its end. next "": the last. */
-void page_begin(struct str *out);
-void page_separate(struct str *out, int i); /* Before item i. */
+/* Begins an answer that is a list, to which the caller appends items (str_json_item), and ends it.
+ * next "": the last. */
+struct str *page_begin(struct reply *reply);
 void page_end(struct str *out, const char *next);
 
 #endif

@@ -17,12 +17,9 @@ enum status handle_upload_list(struct request *request, struct reply *reply, str
         status = uploads_list(&uploads, request->app->config, page.after, page.limit, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < uploads.count; i++) {
-        page_separate(out, i);
-        upload_card_add_json(&uploads.item[i], out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < uploads.count; i++)
+        upload_card_add_json(&uploads.item[i], str_json_item(out));
     page_end(out, uploads.next);
     upload_list_release(&uploads);
     return STATUS_OK;

@@ -18,12 +18,9 @@ enum status handle_webhook_list(struct request *request, struct reply *reply, st
         status = webhooks_list(request->app->pool, page.after, page.limit, &list, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < list.count; i++) {
-        page_separate(out, i);
-        webhook_card_add_json(&list.item[i], out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < list.count; i++)
+        webhook_card_add_json(&list.item[i], str_json_item(out));
     page_end(out, list.next);
     webhook_list_release(&list);
     return STATUS_OK;

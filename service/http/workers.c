@@ -8,12 +8,9 @@ enum status handle_worker_list(struct request *request, struct reply *reply, str
     enum status status = workers_list(request->app->pool, &workers, err);
     if (status)
         return status;
-    struct str *out = reply_json(reply, HTTP_OK);
-    page_begin(out);
-    for (int i = 0; i < workers.count; i++) {
-        page_separate(out, i);
-        worker_card_add_json(&workers.item[i], out);
-    }
+    struct str *out = page_begin(reply);
+    for (int i = 0; i < workers.count; i++)
+        worker_card_add_json(&workers.item[i], str_json_item(out));
     page_end(out, "");
     worker_list_release(&workers);
     return STATUS_OK;

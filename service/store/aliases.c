@@ -31,35 +31,18 @@ static enum status read_alias(struct alias_card *card, const char *data, const c
 
 /* ---- listing ---- */
 
-struct alias_search {
-    const char *data;
-    struct alias_list *list;
-};
-
-static bool take_alias(void *ctx, const char *name) {
-    struct alias_search *search = ctx;
-    struct alias_list *list = search->list;
-    if (read_alias(&list->item[list->count], search->data, name, NULL) != STATUS_OK)
-        return false;
-    list->count++;
-    return true;
+static enum status read_item(void *item, const void *ctx, const char *name, struct error *err) {
+    return read_alias(item, ctx, name, err);
 }
 
 enum status aliases_list(struct alias_list *list, const char *data, const char *after, int limit,
                          struct error *err) {
-    char folder[FILE_PATH_BYTES];
-    bool more = false;
-    memset(list, 0, sizeof *list);
-    list->item = xcalloc((size_t)limit, sizeof *list->item);
-    struct alias_search search = {data, list};
-    struct folder_page page = {after, false, limit, take_alias, &search};
-    enum status status = folder_path(folder, data, KIND, NULL, err);
-    if (!status)
-        status = folder_read_page(folder, &page, &more, err);
-    if (more)
-        str_copy(list->next, sizeof list->next, list->item[list->count - 1].name);
-    if (status)
-        alias_list_release(list);
+    const struct folder_page page = {data,      KIND, after, false, limit, sizeof *list->item,
+                                     read_item, data};
+    struct folder_items found;
+    enum status status = folder_read_page(&page, &found, err);
+    *list = (struct alias_list){.item = found.item, .count = found.count};
+    str_copy(list->next, sizeof list->next, found.next);
     return status;
 }
 

@@ -19,12 +19,6 @@ static enum status key_path(char path[FILE_PATH_BYTES], const char *data, const 
 
 /* ---- listing ---- */
 
-struct key_search {
-    const char *data;
-    struct key_list *list;
-    int skipped;
-};
-
 static enum status read_key(struct key_card *card, const char *data, const char *name,
                             struct error *err) {
     char path[FILE_PATH_BYTES], *text = NULL;
@@ -40,35 +34,20 @@ static enum status read_key(struct key_card *card, const char *data, const char 
     return error_wrap(err, status, "key %s", name);
 }
 
-static bool take_key(void *ctx, const char *name) {
-    struct key_search *search = ctx;
-    struct key_list *list = search->list;
-    if (!key_name_is_valid(name) ||
-        read_key(&list->item[list->count], search->data, name, NULL) != STATUS_OK) {
-        search->skipped++;
-        return false;
-    }
-    list->count++;
-    return true;
+static enum status read_item(void *item, const void *ctx, const char *name, struct error *err) {
+    return key_name_is_valid(name) ? read_key(item, ctx, name, err) : STATUS_NOT_FOUND;
 }
 
 enum status api_keys_list(struct key_list *list, const char *data, const char *after, int limit,
                           int *skipped, struct error *err) {
-    char folder[FILE_PATH_BYTES];
-    bool more = false;
-    memset(list, 0, sizeof *list);
-    list->item = xcalloc((size_t)limit, sizeof *list->item);
-    struct key_search search = {data, list, 0};
-    struct folder_page page = {after, false, limit, take_key, &search};
-    enum status status = folder_path(folder, data, CONFIG_KEYS_FOLDER, NULL, err);
-    if (!status)
-        status = folder_read_page(folder, &page, &more, err);
-    if (more)
-        str_copy(list->next, sizeof list->next, list->item[list->count - 1].name);
+    const struct folder_page page = {data,  CONFIG_KEYS_FOLDER, after,     false,
+                                     limit, sizeof *list->item, read_item, data};
+    struct folder_items found;
+    enum status status = folder_read_page(&page, &found, err);
+    *list = (struct key_list){.item = found.item, .count = found.count};
+    str_copy(list->next, sizeof list->next, found.next);
     if (skipped)
-        *skipped = search.skipped;
-    if (status)
-        key_list_release(list);
+        *skipped = found.skipped;
     return status;
 }
 

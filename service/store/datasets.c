@@ -58,35 +58,18 @@ void dataset_entry_release(struct dataset_entry *entry) {
     memset(entry, 0, sizeof *entry);
 }
 
-struct dataset_search {
-    const char *data;
-    struct dataset_list *list;
-};
-
-static bool take_dataset(void *ctx, const char *name) {
-    struct dataset_search *search = ctx;
-    struct dataset_list *list = search->list;
-    if (datasets_find(&list->item[list->count], search->data, name, NULL) != STATUS_OK)
-        return false;
-    list->count++;
-    return true;
+static enum status read_item(void *item, const void *ctx, const char *name, struct error *err) {
+    return datasets_find(item, ctx, name, err);
 }
 
 enum status datasets_list(struct dataset_list *list, const char *data, const char *after, int limit,
                           struct error *err) {
-    char folder[FILE_PATH_BYTES];
-    bool more = false;
-    memset(list, 0, sizeof *list);
-    list->item = xcalloc((size_t)limit, sizeof *list->item);
-    struct dataset_search search = {data, list};
-    struct folder_page page = {after, false, limit, take_dataset, &search};
-    enum status status = folder_path(folder, data, KIND, NULL, err);
-    if (!status)
-        status = folder_read_page(folder, &page, &more, err);
-    if (more)
-        str_copy(list->next, sizeof list->next, list->item[list->count - 1].card.name);
-    if (status)
-        dataset_list_release(list);
+    const struct folder_page page = {data,      KIND, after, false, limit, sizeof *list->item,
+                                     read_item, data};
+    struct folder_items found;
+    enum status status = folder_read_page(&page, &found, err);
+    *list = (struct dataset_list){.item = found.item, .count = found.count};
+    str_copy(list->next, sizeof list->next, found.next);
     return status;
 }
 

@@ -140,12 +140,6 @@ enum status folder_each(const char *path, bool descending, folder_fn *each, void
     return status;
 }
 
-struct page_state {
-    const struct folder_page *page;
-    int taken;
-    bool *more;
-};
-
 /* Does the name come before the page? */
 static bool is_before(const struct folder_page *page, const char *name) {
     if (!page->after || !page->after[0])
@@ -154,21 +148,43 @@ static bool is_before(const struct folder_page *page, const char *name) {
     return page->descending ? order >= 0 : order <= 0;
 }
 
+struct page_state {
+    const struct folder_page *page;
+    struct folder_items *items;
+    char last[FOLDER_NAME_BYTES]; /* name that was read */
+};
+
 static enum status offer(void *ctx, const char *name, struct error *err) {
-    (void)err;
     struct page_state *state = ctx;
-    if (*state->more || is_before(state->page, name))
+    const struct folder_page *page = state->page;
+    struct folder_items *items = state->items;
+    (void)err;
+    if (items->next[0] || is_before(page, name))
         return STATUS_OK;
-    if (state->taken == state->page->limit)
-        *state->more = true;
-    else
-        state->taken += state->page->take(state->page->ctx, name);
+    if (items->count == page->limit) {
+        str_copy(items->next, sizeof items->next, state->last);
+        return STATUS_OK;
+    }
+    void *item = (char *)items->item + (size_t)items->count * page->item_bytes;
+    bool taken = page->read(item, page->ctx, name, NULL) == STATUS_OK;
+    items->count += taken;
+    items->skipped += !taken;
+    if (taken)
+        str_copy(state->last, sizeof state->last, name);
     return STATUS_OK;
 }
 
-enum status folder_read_page(const char *path, const struct folder_page *page, bool *more,
+enum status folder_read_page(const struct folder_page *page, struct folder_items *items,
                              struct error *err) {
-    struct page_state state = {page, 0, more};
-    *more = false;
-    return file_is_dir(path) ? folder_each(path, page->descending, offer, &state, err) : STATUS_OK;
+    char folder[FILE_PATH_BYTES];
+    struct page_state state = {.page = page, .items = items};
+    *items = (struct folder_items){.item = xcalloc((size_t)page->limit, page->item_bytes)};
+    enum status status = folder_path(folder, page->data, page->kind, NULL, err);
+    if (!status && file_is_dir(folder))
+        status = folder_each(folder, page->descending, offer, &state, err);
+    if (status) {
+        free(items->item);
+        items->item = NULL;
+    }
+    return status;
 }

@@ -39,20 +39,31 @@ typedef enum status folder_fn(void *ctx, const char *name, struct error *err);
 MUST_CHECK enum status folder_each(const char *path, bool descending, folder_fn *each, void *ctx,
                                    struct error *err);
 
-/* Says whether it took the name into the page; what it does not take does not count. */
-typedef bool folder_take_fn(void *ctx, const char *name);
+/* Reads what has this name into an item of a page, or fails. */
+typedef enum status folder_read_fn(void *item, const void *ctx, const char *name,
+                                   struct error *err);
+
+enum { FOLDER_NAME_BYTES = 256 };
 
 struct folder_page {
-    const char *after; /* names behind this one; NULL or "": from the first */
+    const char *data, *kind; /* the folder's */
+    const char *after;       /* names behind this one; NULL or "": from the first */
     bool descending;
-    int limit; /* names to take */
-    folder_take_fn *take;
-    void *ctx;
+    int limit; /* items */
+    size_t item_bytes;
+    folder_read_fn *read;
+    const void *ctx; /* of read */
 };
 
-/* Offers the names of a folder, in order, that are not hidden or temporary, until the page is
- * full; *more says whether names were left. A missing folder is empty. */
-MUST_CHECK enum status folder_read_page(const char *path, const struct folder_page *page,
-                                        bool *more, struct error *err);
+struct folder_items {
+    void *item; /* [count], the caller's to free() */
+    int count, skipped;
+    char next[FOLDER_NAME_BYTES]; /* the name of the last one, if others follow it, or "" */
+};
+
+/* Reads a page of what a folder holds, in order, that is not hidden or temporary; skips what cannot
+ * be read. A missing folder is empty. With an error there are no items. */
+MUST_CHECK enum status folder_read_page(const struct folder_page *page, struct folder_items *items,
+                                        struct error *err);
 
 #endif

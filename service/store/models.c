@@ -70,35 +70,18 @@ void model_release(struct model *model) {
     memset(model, 0, sizeof *model);
 }
 
-struct model_search {
-    const char *data;
-    struct model_list *list;
-};
-
-static bool take_model(void *ctx, const char *name) {
-    struct model_search *search = ctx;
-    struct model_list *list = search->list;
-    if (models_find(&list->item[list->count], search->data, name, NULL) != STATUS_OK)
-        return false;
-    list->count++;
-    return true;
+static enum status read_item(void *item, const void *ctx, const char *name, struct error *err) {
+    return models_find(item, ctx, name, err);
 }
 
 enum status models_list(struct model_list *list, const char *data, const char *after, int limit,
                         struct error *err) {
-    char folder[FILE_PATH_BYTES];
-    bool more = false;
-    memset(list, 0, sizeof *list);
-    list->item = xcalloc((size_t)limit, sizeof *list->item);
-    struct model_search search = {data, list};
-    struct folder_page page = {after, true, limit, take_model, &search};
-    enum status status = folder_path(folder, data, KIND, NULL, err);
-    if (!status)
-        status = folder_read_page(folder, &page, &more, err);
-    if (more)
-        str_copy(list->next, sizeof list->next, list->item[list->count - 1].card.id);
-    if (status)
-        model_list_release(list);
+    const struct folder_page page = {data,      KIND, after, true, limit, sizeof *list->item,
+                                     read_item, data};
+    struct folder_items found;
+    enum status status = folder_read_page(&page, &found, err);
+    *list = (struct model_list){.item = found.item, .count = found.count};
+    str_copy(list->next, sizeof list->next, found.next);
     return status;
 }
 

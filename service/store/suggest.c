@@ -1,6 +1,5 @@
 #include "service/store/suggest.h"
 
-#include "api/limits.h"
 #include "engine/base/str.h"
 #include "service/store/folders.h"
 
@@ -12,22 +11,21 @@ struct suggestion {
     char nearest[FILE_PATH_BYTES]; /* or "" */
 };
 
-static bool look_at(void *ctx, const char *candidate) {
+static enum status look_at(void *ctx, const char *candidate, struct error *err) {
     struct suggestion *suggestion = ctx;
     const char *best = suggestion->nearest[0] ? suggestion->nearest : NULL, *before = best;
+    (void)err;
     str_nearer(&best, suggestion->name, candidate);
     if (best != before)
         str_copy(suggestion->nearest, sizeof suggestion->nearest, best);
-    return false; /* the page never fills */
+    return STATUS_OK;
 }
 
 void suggest_dataset(const char *data, const char *name, struct error *err) {
     char folder[FILE_PATH_BYTES];
-    bool more;
     struct suggestion suggestion = {.name = name};
-    const struct folder_page page = {NULL, false, LIMIT_DATASETS, look_at, &suggestion};
     if (folder_path(folder, data, "datasets", NULL, NULL) ||
-        folder_read_page(folder, &page, &more, NULL) || !suggestion.nearest[0])
+        folder_each(folder, false, look_at, &suggestion, NULL) || !suggestion.nearest[0])
         return;
     size_t len = strlen(err->message);
     snprintf(err->message + len, sizeof err->message - len, "; did you mean \"%.64s\"?",

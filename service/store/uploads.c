@@ -141,34 +141,18 @@ enum status uploads_find(struct upload_card *card, const struct config *config, 
     return look_at(card, config, id, &left_ms, err);
 }
 
-struct search {
-    const struct config *config;
-    struct upload_list *list;
-};
-
-static bool take_upload(void *ctx, const char *id) {
-    const struct search *search = ctx;
-    struct upload_list *list = search->list;
-    if (uploads_find(&list->item[list->count], search->config, id, NULL) != STATUS_OK)
-        return false;
-    list->count++;
-    return true;
+static enum status read_item(void *item, const void *ctx, const char *name, struct error *err) {
+    return uploads_find(item, ctx, name, err);
 }
 
 enum status uploads_list(struct upload_list *list, const struct config *config, const char *after,
                          int limit, struct error *err) {
-    char folder[FILE_PATH_BYTES];
-    bool more = false;
-    *list = (struct upload_list){.item = xcalloc((size_t)limit, sizeof *list->item)};
-    struct search search = {config, list};
-    struct folder_page page = {after, false, limit, take_upload, &search};
-    enum status status = folder_path(folder, config->data, KIND, NULL, err);
-    if (!status)
-        status = folder_read_page(folder, &page, &more, err);
-    if (more)
-        str_copy(list->next, sizeof list->next, list->item[list->count - 1].id);
-    if (status)
-        upload_list_release(list);
+    const struct folder_page page = {config->data,       KIND,      after, false, limit,
+                                     sizeof *list->item, read_item, config};
+    struct folder_items found;
+    enum status status = folder_read_page(&page, &found, err);
+    *list = (struct upload_list){.item = found.item, .count = found.count};
+    str_copy(list->next, sizeof list->next, found.next);
     return status;
 }
 

@@ -3,7 +3,6 @@
 #include "api/job.h"
 #include "api/limits.h"
 
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 const struct param params[] = {
 #define PARAM(handler, param, ...) {.route = #handler, .name = param, .type = PARAM_##__VA_ARGS__},
 #include "api/routes.def"

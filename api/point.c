@@ -10,7 +10,7 @@ static const struct field rows[] = {
     {ROW(seq), .type = FIELD_INT, .min = 1, .max = 1e15, .doc = "Number of the point, from 1."},
     {ROW(time), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .max = CLOCK_TEXT_BYTES - 1,
      .doc = "When it was published."},
-    {ROW(phase), .type = FIELD_ENUM, .choices = "train eval",
+    {ROW(phase), .type = FIELD_ENUM, .choices = FIELD_WORDS("train", "eval"),
      .doc = "Mean since the last train point, or evaluation on a split."},
     {ROW(epoch), .type = FIELD_INT, .min = 1, .max = 1e15, .doc = "Epoch, from 1."},
     {ROW(step), .type = FIELD_INT, .max = 1e15, .doc = "Steps done."},

@@ -61,7 +61,7 @@ static const struct field predict_rows[] = {
      .doc = "Model to ask."},
     {ROW(top_k), .type = FIELD_INT, .min = 1, .max = 1000, .fallback = "5",
      .doc = "How many classes to answer for a picture, best first."},
-    {ROW(output), .type = FIELD_ENUM, .choices = "probabilities logits",
+    {ROW(output), .type = FIELD_ENUM, .choices = FIELD_WORDS("probabilities", "logits"),
      .fallback = "probabilities",
      .doc = "With logits, answer also those of all classes, before the softmax."},
 };

@@ -1,10 +1,12 @@
 #include "api/worker.h"
 
+const char *const worker_states[] = {"idle", "running", "ended", "lost", NULL};
+
 #define ROW(member) FIELD_MEMBER(struct worker_card, member)
 static const struct field rows[] = {
     {ROW(name), .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .min = 1, .max = JOB_WORKER_BYTES - 1,
      .doc = "Host, data directory and place there; outlives the process."},
-    {ROW(state), .type = FIELD_ENUM, .choices = "idle running ended lost", .fallback = "idle",
+    {ROW(state), .type = FIELD_ENUM, .choices = worker_states, .fallback = "idle",
      .doc = "Whether it runs a job; ended in order, or has not been heard of for a lease."},
     {ROW(host), .type = FIELD_TEXT, .max = WORKER_HOST_BYTES - 1, .doc = "Machine it runs on."},
     {ROW(pid), .type = FIELD_INT, .max = 1e15, .doc = "Its process there."},

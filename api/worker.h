@@ -12,7 +12,8 @@
 #include "api/job.h"
 #include "engine/base/clock.h"
 
-enum worker_state { WORKER_IDLE, WORKER_RUNNING, WORKER_ENDED, WORKER_LOST };
+enum worker_state { WORKER_IDLE, WORKER_RUNNING, WORKER_ENDED, WORKER_LOST, WORKER_STATES };
+extern const char *const worker_states[]; /* their words; NULL ends them */
 
 enum { WORKER_HOST_BYTES = 65, WORKER_VERSION_BYTES = 32, WORKER_ENGINE_BYTES = 320 };
 

@@ -48,15 +48,11 @@ static const struct command *command_find(const char *name) {
 
 /* What must be given, and that more may be. */
 static void print_usage(const struct command *command) {
-    const char *at = command->required ? command->required : "";
     printf("usage: distill %s", command->name);
     if (command->names)
         printf(" %s", command->names);
-    while (*at) {
-        int len = (int)strcspn(at, " ");
-        printf(" %.*s=...", len, at);
-        at += len + (at[len] == ' ');
-    }
+    for (int i = 0; command->required[i]; i++)
+        printf(" %s=...", command->required[i]);
     puts(" [key=value ...]");
 }
 
@@ -70,11 +66,8 @@ static int print_command_help(const struct command *command) {
 }
 
 static bool is_help(const char *argument) {
-    static const char *const words[] = {"help=1", "help", "--help", "-h"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (str_equal(argument, words[i]))
-            return true;
-    return false;
+    static const char *const words[] = {"help=1", "help", "--help", "-h", NULL};
+    return str_index(words, argument) >= 0;
 }
 
 /* key=value; a path with "=" in it counts as a name when it has a "/" in front of that. */
@@ -85,16 +78,12 @@ static bool is_assignment(const char *argument) {
 
 static enum status check_required(const struct command *command, const void *options,
                                   struct error *err) {
-    const char *at = command->required ? command->required : "";
-    while (*at) {
-        char name[FIELD_TEXT_BYTES];
-        size_t len = strcspn(at, " ");
-        snprintf(name, sizeof name, "%.*s", (int)len, at);
+    for (int i = 0; command->required[i]; i++) {
+        const char *name = command->required[i];
         const struct field *field = field_find(command->table, name);
         CHECK(field);
         if (!field_is_given(field, options))
             return error_set_field(err, STATUS_INVALID, name, "%s= is required", name);
-        at += len + (at[len] == ' ');
     }
     return STATUS_OK;
 }

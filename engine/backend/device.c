@@ -31,9 +31,6 @@ static enum status try_open(struct device *device, const struct backend *backend
     return status;
 }
 
-/* Names as in the device field of a spec, in enum device_kind's order. */
-static const char *const kind_names[] = {"auto", "cpu", "ref", "cuda"};
-
 /* Is there no such device here? One that is there and refuses, or is full, is not passed over. */
 static bool is_absent(const struct error *err) {
     return err->status == STATUS_UNSUPPORTED && str_equal(err->field, "device");
@@ -44,9 +41,9 @@ enum status device_open(struct device *device, enum device_kind kind, int thread
     bool any = kind == DEVICE_AUTO;
     struct error last;
     error_set_field(&last, STATUS_UNSUPPORTED, "device", "this build has no %s backend",
-                    any ? "" : kind_names[kind]);
+                    any ? "" : device_names[kind]);
     for (const struct backend *const *row = backend_table; *row; row++) {
-        if (!any && !str_equal((*row)->name, kind_names[kind]))
+        if (!any && !str_equal((*row)->name, device_names[kind]))
             continue;
         enum status status = try_open(device, *row, threads, &last);
         if (!status)
@@ -68,7 +65,7 @@ enum status device_check_precision(const struct device *device, enum precision p
         return STATUS_OK;
     return error_set_field(err, STATUS_UNSUPPORTED, "precision",
                            "the %s backend does not compute in %s", backend->name,
-                           precision_name(precision));
+                           precision_names[precision]);
 }
 
 void device_close(struct device *device) {

@@ -31,10 +31,11 @@ static const struct field rows[] = {
     OPTION_DEVICE(struct bench_command),
     {ROW(loss), .type = FIELD_TEXT, .max = 31,
      .doc = "Time the loss alone, on so many rows and classes: 1024x1000."},
-    {ROW(feed), .type = FIELD_ENUM, .choices = "auto host device", .fallback = "auto",
+    {ROW(feed), .type = FIELD_ENUM, .choices = FIELD_WORDS("auto", "host", "device"),
+     .fallback = "auto",
      .doc = "Whose memory batches come from: on the device a launch has several steps; auto: as in "
             "training."},
-    {ROW(graph), .type = FIELD_ENUM, .choices = "on off", .fallback = "on",
+    {ROW(graph), .type = FIELD_ENUM, .choices = graph_names, .fallback = "on",
      .doc = "Whether a GPU replays recorded steps."},
     {ROW(steps), .type = FIELD_INT, .min = 1, .max = 1e6, .fallback = "20",
      .doc = "Steps to time; as many more as whole launches have."},
@@ -130,7 +131,6 @@ static enum status launch_steps(void *ctx, struct error *err) {
 
 static void print_step(const struct bench_command *command, const struct rig *rig,
                        const struct measurement *measured) {
-    static const char *const methods[] = {"ce", "kd", "ttm", "wttm"};
     const struct program *program = &rig->plan->run.program;
     struct exec_memory memory = exec_memory(rig->exec);
     struct line line = {0};
@@ -141,12 +141,12 @@ static void print_step(const struct bench_command *command, const struct rig *ri
     line_text(&line, "bench", command->rig.mode == RIG_TRAIN ? "step" : "forward");
     line_text(&line, "student", command->rig.student);
     line_text(&line, "teacher", command->rig.teacher);
-    line_text(&line, "method", methods[command->rig.method]);
+    line_text(&line, "method", loss_names[command->rig.method]);
     line_integer(&line, "batch_size", command->rig.batch_size);
     line_integer(&line, "height", rig->plan->student.height);
     line_integer(&line, "width", rig->plan->student.width);
     line_integer(&line, "classes", rig->plan->student.classes);
-    line_text(&line, "precision", precision_name((enum precision)command->rig.precision));
+    line_text(&line, "precision", precision_names[command->rig.precision]);
     add_measurement(&line, &rig->device, measured);
     line_number(&line, "images_per_s", (double)command->rig.batch_size / measured->median_ms * 1e3);
     line_number(&line, "gflop_per_s", flops / measured->median_ms / 1e6);

@@ -23,8 +23,8 @@ typedef enum status command_run_fn(void *options, const struct names *names, str
 
 struct command {
     const char *name, *sentence;
-    const char *names;    /* what arguments without "=" are, for help; NULL: none are allowed */
-    const char *required; /* fields that must be given, separated by spaces */
+    const char *names;       /* what arguments without "=" are, for help; NULL: none are allowed */
+    const char *required[4]; /* fields that must be given; NULL ends them */
     const struct field_table *table;
     size_t options_bytes;
     unsigned refused; /* rows with these flags are unknown here */
@@ -38,7 +38,7 @@ extern const struct command command_train, command_eval, command_predict, comman
 /* Rows that several commands have; object is the command's options struct. */
 #define OPTION_DEVICE(object)                                                                      \
     {                                                                                              \
-        FIELD_MEMBER(object, device), .type = FIELD_ENUM, .choices = "auto cpu ref cuda",          \
+        FIELD_MEMBER(object, device), .type = FIELD_ENUM, .choices = device_names,                 \
                                       .fallback = "auto", .doc = "Backend to run on."              \
     }
 #define OPTION_THREADS(object)                                                                     \

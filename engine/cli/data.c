@@ -29,7 +29,7 @@ static const struct field rows[] = {
      .doc = "get, import: where to put it; get: data/NAME if not given. The environment's "
             "DISTILL_MIRROR, a folder or an address, stands in for the official addresses."},
     {ROW(out), .type = FIELD_TEXT, .max = 500, .doc = "sample: the PNG file to write."},
-    {ROW(split), .type = FIELD_ENUM, .choices = "test train", .fallback = "test",
+    {ROW(split), .type = FIELD_ENUM, .choices = split_names, .fallback = "test",
      .doc = "sample: which pictures to count."},
     {ROW(index), .type = FIELD_INT, .max = 1e9, .fallback = "0",
      .doc = "sample: which picture, from 0."},

@@ -25,13 +25,10 @@ static const struct field rows[] = {
 static const struct field_table table = OPTION_TABLE("diff", rows);
 
 static enum status find_device(const char *name, enum device_kind *kind, struct error *err) {
-    static const char *const names[] = {
-        [DEVICE_CPU] = "cpu", [DEVICE_REF] = "ref", [DEVICE_CUDA] = "cuda"};
-    for (int i = DEVICE_CPU; i <= DEVICE_CUDA; i++)
-        if (str_equal(names[i], name)) {
-            *kind = (enum device_kind)i;
-            return STATUS_OK;
-        }
+    int found = str_index(device_names, name);
+    *kind = (enum device_kind)found;
+    if (found > DEVICE_AUTO)
+        return STATUS_OK;
     return error_set_field(err, STATUS_INVALID, "backend", "backend \"%s\" is not cpu, ref or cuda",
                            name);
 }
@@ -94,7 +91,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_diff = {
     .name = "diff",
     .sentence = "Compares two backends op by op.",
-    .required = "student",
+    .required = {"student"},
     .table = &table,
     .options_bytes = sizeof(struct diff_command),
     .run = run,

@@ -26,15 +26,16 @@ struct eval_command {
 static const struct field rows[] = {
     OPTION_MODEL(struct eval_command),
     {ROW(dataset), .type = FIELD_TEXT, .max = 500, .doc = "The folder of the data set."},
-    {ROW(split), .type = FIELD_ENUM, .choices = "test train", .fallback = "test",
+    {ROW(split), .type = FIELD_ENUM, .choices = split_names, .fallback = "test",
      .doc = "Which pictures."},
     {ROW(limit), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
      .doc = "Use only the first so many pictures; 0 means all."},
-    {ROW(report), .type = FIELD_ENUM, .choices = "line json full", .fallback = "line",
+    {ROW(report), .type = FIELD_ENUM, .choices = FIELD_WORDS("line", "json", "full"),
+     .fallback = "line",
      .doc =
          "Loss and accuracy alone; also classes, confusions, calibration and the worst pictures; "
          "also the whole matrix of confusion."},
-    {ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16 tf32", .fallback = "f32",
+    {ROW(precision), .type = FIELD_ENUM, .choices = precision_names, .fallback = "f32",
      .doc = "Numbers to compute with; tf32 is for device cuda alone."},
     OPTION_DEVICE(struct eval_command),
     OPTION_THREADS(struct eval_command),
@@ -69,7 +70,7 @@ static void print_report(struct scorer *scorer, const struct eval_command *comma
     struct evaluation evaluation;
     scorer_end(scorer, &evaluation);
     str_copy(evaluation.precision, sizeof evaluation.precision,
-             precision_name((enum precision)command->precision));
+             precision_names[command->precision]);
     str_copy(evaluation.dataset_sha256, sizeof evaluation.dataset_sha256, dataset->sha256);
     if (command->report == REPORT_LINE)
         print_line(&evaluation);
@@ -113,7 +114,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_eval = {
     .name = "eval",
     .sentence = "Measures a model's accuracy and loss on a data set.",
-    .required = "model dataset",
+    .required = {"model", "dataset"},
     .table = &table,
     .options_bytes = sizeof(struct eval_command),
     .run = run,

@@ -15,7 +15,7 @@ struct explain_command {
 static const struct field rows[] = {
     RIG_ROWS,
     {FIELD_MEMBER(struct explain_command, device), .type = FIELD_ENUM,
-     .choices = "none auto cpu ref cuda", .fallback = "none",
+     .choices = FIELD_WORDS("none", "auto", "cpu", "ref", "cuda"), .fallback = "none",
      .doc = "Backend whose memory and reorders to add."},
 };
 static const struct field_table table = OPTION_TABLE("explain", rows);
@@ -66,7 +66,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_explain = {
     .name = "explain",
     .sentence = "Prints the program of a training step or a forward pass.",
-    .required = "student",
+    .required = {"student"},
     .table = &table,
     .options_bytes = sizeof(struct explain_command),
     .run = run,

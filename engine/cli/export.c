@@ -45,7 +45,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_export = {
     .name = "export",
     .sentence = "Writes a model as ONNX, for other programs.",
-    .required = "model out",
+    .required = {"model", "out"},
     .table = &table,
     .options_bytes = sizeof(struct export_command),
     .run = run,

@@ -84,7 +84,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_forward = {
     .name = "forward",
     .sentence = "Computes a network's logits of given inputs.",
-    .required = "model in out",
+    .required = {"model", "in", "out"},
     .table = &table,
     .options_bytes = sizeof(struct forward_command),
     .run = run,

@@ -215,7 +215,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_gradients = {
     .name = "gradients",
     .sentence = "Computes a network's gradients at given inputs, step by step.",
-    .required = "model in out",
+    .required = {"model", "in", "out"},
     .table = &table,
     .options_bytes = sizeof(struct gradients_command),
     .run = run,

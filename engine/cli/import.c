@@ -54,7 +54,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_import = {
     .name = "import",
     .sentence = "Makes a model of weights that were saved by PyTorch's original network.",
-    .required = "in architecture out",
+    .required = {"in", "architecture", "out"},
     .table = &import_spec_table,
     .options_bytes = sizeof(struct import_spec),
     .refused = FIELD_JOB,

@@ -21,8 +21,7 @@ static const struct field rows[] = {
      .doc = "A safetensors file with student and teacher, f32 [n,k], and labels, i64 [n]."},
     {ROW(out), .type = FIELD_TEXT, .max = 500,
      .doc = "Receives loss [n], and grad [n,k] of the batch mean, as safetensors."},
-    {ROW(method), .type = FIELD_ENUM, .choices = "ce kd ttm wttm", .fallback = "ce",
-     .doc = "The loss."},
+    {ROW(method), .type = FIELD_ENUM, .choices = loss_names, .fallback = "ce", .doc = "The loss."},
     {ROW(temperature), .type = FIELD_FLOAT, .min = 1, .max = 1000,
      .doc = "Softens the teacher; kd's default is 4."},
     {ROW(gamma), .type = FIELD_FLOAT, .min = 0.001, .max = 1, .flags = FIELD_OR_PREVIOUS,
@@ -192,7 +191,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_loss = {
     .name = "loss",
     .sentence = "Computes a loss and its gradient from given logits.",
-    .required = "in out",
+    .required = {"in", "out"},
     .table = &table,
     .options_bytes = sizeof(struct loss_command),
     .run = run,

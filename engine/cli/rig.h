@@ -37,7 +37,7 @@ enum rig_mode { RIG_TRAIN, RIG_INFER };
     {RIG_ROW(student), .type = FIELD_TEXT, .max = 63, .doc = "Architecture of the student."},      \
         {RIG_ROW(teacher), .type = FIELD_TEXT, .max = 63,                                          \
          .doc = "Architecture of the teacher; all methods but ce have one."},                      \
-        {RIG_ROW(method), .type = FIELD_ENUM, .choices = "ce kd ttm wttm", .fallback = "ce",       \
+        {RIG_ROW(method), .type = FIELD_ENUM, .choices = loss_names, .fallback = "ce",             \
          .doc = "The loss; temperature 4."},                                                       \
         RIG_NUMBER(batch_size, 1, 4096, "64", "Pictures in a step."),                              \
         RIG_NUMBER(classes, 0, 65536, "0",                                                         \
@@ -45,13 +45,14 @@ enum rig_mode { RIG_TRAIN, RIG_INFER };
         RIG_NUMBER(height, 0, 1024, "0", "Height of the pictures; 0: as the student's original."), \
         RIG_NUMBER(width, 0, 1024, "0", "Width of the pictures; 0: as the student's original."),   \
         RIG_NUMBER(channels, 1, MODEL_MAX_CHANNELS, "3", "Channels of the pictures."),             \
-        {RIG_ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16 tf32", .fallback = "f32",    \
+        {RIG_ROW(precision), .type = FIELD_ENUM, .choices = precision_names, .fallback = "f32",    \
          .doc = "Numbers to compute with."},                                                       \
-        {RIG_ROW(optimizer), .type = FIELD_ENUM, .choices = "sgd adamw", .fallback = "sgd",        \
+        {RIG_ROW(optimizer), .type = FIELD_ENUM, .choices = optimizer_names, .fallback = "sgd",    \
          .doc = "What updates the weights."},                                                      \
         {RIG_ROW(clip_norm), .type = FIELD_FLOAT, .max = 1e6, .fallback = "0",                     \
          .doc = "Largest norm of the gradient; 0: no limit."},                                     \
-        {RIG_ROW(mode), .type = FIELD_ENUM, .choices = "train infer", .fallback = "train",         \
+        {RIG_ROW(mode), .type = FIELD_ENUM, .choices = FIELD_WORDS("train", "infer"),              \
+         .fallback = "train",                                                                      \
          .doc = "A training step, or a forward pass with the cross entropy."},                     \
         OPTION_THREADS(struct rig_options)
 

@@ -92,7 +92,7 @@ static enum status run(void *options, const struct names *names, struct error *e
 const struct command command_train = {
     .name = "train",
     .sentence = "Trains a network, alone or from a teacher.",
-    .required = "student dataset out",
+    .required = {"student", "dataset", "out"},
     .table = &train_spec_table,
     .options_bytes = sizeof(struct train_spec),
     .refused = FIELD_JOB,

@@ -33,9 +33,6 @@ enum status model_weights_path(char out[FILE_PATH_BYTES], const char *path, stru
     return STATUS_OK;
 }
 
-const char *const interpolation_names[] = {
-    [INTERPOLATION_BILINEAR] = "bilinear", [INTERPOLATION_BICUBIC] = "bicubic"};
-
 static char *floats_text(struct arena *arena, const float *values, int count) {
     struct str text = STR_INIT;
     for (int i = 0; i < count; i++) {

@@ -25,8 +25,6 @@ struct model_info {
     int interpolation; /* enum interpolation */
 };
 
-extern const char *const interpolation_names[]; /* "bilinear", by enum interpolation */
-
 void model_info_release(struct model_info *info); /* Zeroed or filled. */
 
 /* Notes the last part of a data set's path, as UTF-8 whatever the name is: the same data set gives

@@ -1,5 +1,7 @@
 #include "engine/model/model_json.h"
 
+#include "engine/spec/train_spec.h"
+
 static void add_floats(struct str *out, const char *name, const float *value, int count) {
     str_addf(out, ", \"%s\": [", name);
     for (int i = 0; i < count; i++) {

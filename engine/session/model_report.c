@@ -108,7 +108,7 @@ enum status evaluation_report_write(const struct trainer *trainer, struct error 
         return status;
     scorer_end(trainer->scorer, &evaluation);
     str_copy(evaluation.precision, sizeof evaluation.precision,
-             precision_name((enum precision)trainer->spec->precision));
+             precision_names[trainer->spec->precision]);
     str_copy(evaluation.dataset_sha256, sizeof evaluation.dataset_sha256, trainer->dataset.sha256);
     evaluation_add_stored(&evaluation, &text);
     status = file_write(path, str_text(&text), text.len, err);

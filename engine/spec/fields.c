@@ -133,18 +133,6 @@ static enum status check_text(const struct field *field, const char *text, size_
     return fail_text(fail_range, field, text, err);
 }
 
-/* The index of text among words separated by spaces, or -1. */
-static int choice_index(const char *choices, const char *text) {
-    size_t len = strlen(text);
-    for (int i = 0; *choices; i++) {
-        size_t word = strcspn(choices, " ");
-        if (word == len && memcmp(choices, text, len) == 0)
-            return i;
-        choices += word + strspn(choices + word, " ");
-    }
-    return -1;
-}
-
 /* ---- setting ---- */
 
 enum status field_set_int(const struct field *field, void *object, int64_t value,
@@ -180,7 +168,7 @@ enum status field_set_bool(const struct field *field, void *object, bool value, 
 enum status field_set_string(const struct field *field, void *object, const char *value,
                              struct error *err) {
     if (field->type == FIELD_ENUM) {
-        int index = choice_index(field->choices, value);
+        int index = str_index(field->choices, value);
         if (index < 0)
             return fail_text(fail_range, field, value, err);
         *(int *)place(field, object) = index;
@@ -365,13 +353,6 @@ enum status fields_check_required(const struct field_table *table, const void *o
     return status;
 }
 
-static void add_choice(const struct field *field, int index, struct str *out) {
-    const char *word = field->choices;
-    for (; index > 0; index--)
-        word += strcspn(word, " ") + 1;
-    str_add_bytes(out, word, strcspn(word, " "));
-}
-
 static void add_ints(const struct int_list *list, struct str *out) {
     for (int i = 0; i < list->count; i++)
         str_addf(out, "%s%lld", i ? "," : "", (long long)list->item[i]);
@@ -388,7 +369,7 @@ void field_add_text(const struct field *field, const void *object, struct str *o
     else if (field->type == FIELD_TEXT)
         str_add(out, at);
     else if (field->type == FIELD_ENUM)
-        add_choice(field, *(const int *)at, out);
+        str_add(out, field->choices[*(const int *)at]);
     else if (field->type == FIELD_INTS)
         add_ints(at, out);
     else if (field->type == FIELD_TEXTS)

@@ -51,10 +51,10 @@ enum field_flags {
 struct field {
     const char *name;
     enum field_type type;
-    size_t offset, size;  /* place in the struct; size bounds FIELD_TEXT */
-    double min, max;      /* range of a number, of each list item, or of a text's length */
-    const char *fallback; /* default, as text; "" for not given */
-    const char *choices;  /* of an enum, separated by spaces, in the enum's order */
+    size_t offset, size;        /* place in the struct; size bounds FIELD_TEXT */
+    double min, max;            /* range of a number, of each list item, or of a text's length */
+    const char *fallback;       /* default, as text; "" for not given */
+    const char *const *choices; /* of an enum, in the enum's order; NULL ends them */
     unsigned flags;
     unsigned variants; /* bit i: the field exists where the table's first row, an enum, has the
                           value i; 0: it always exists */
@@ -65,6 +65,9 @@ struct field {
 #define FIELD_MEMBER(structure, member)                                                            \
     .name = #member, .offset = offsetof(structure, member),                                        \
     .size = sizeof(((structure *)NULL)->member)
+
+/* Choices that no other row has. */
+#define FIELD_WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 enum { FIELD_TABLE_MAX = 128 };
 
@@ -147,9 +150,9 @@ enum status field_refuse_both(const struct field *field, const struct field *oth
 void field_add_range(const struct field *field, struct str *out);
 
 /* Appends the help text of a table: each field with type, range, default and sentence. Rows with
- * any of the hidden flags are left out; those in required (names with a space between; NULL: none)
- * are required beside those that the table says. */
-void fields_add_help(const struct field_table *table, unsigned hidden, const char *required,
+ * any of the hidden flags are left out; those in required (names, the last of which is NULL; or
+ * NULL: none) are required beside those that the table says. */
+void fields_add_help(const struct field_table *table, unsigned hidden, const char *const *required,
                      struct str *out);
 
 /* Appends a JSON Schema of the table's objects; defaults is an object that fields_default filled.

@@ -31,10 +31,9 @@ static void add_interval(const struct field *field, struct str *out) {
     add_bound(field->max, out);
 }
 
-static void add_choices(const char *choices, struct str *out) {
-    str_add(out, "one of ");
-    for (; *choices; choices++)
-        str_add_bytes(out, *choices == ' ' ? ", " : choices, *choices == ' ' ? 2 : 1);
+static void add_choices(const char *const *choices, struct str *out) {
+    for (int i = 0; choices[i]; i++)
+        str_addf(out, "%s%s", i ? ", " : "one of ", choices[i]);
 }
 
 void field_add_range(const struct field *field, struct str *out) {
@@ -53,17 +52,6 @@ void field_add_range(const struct field *field, struct str *out) {
         str_add(out, " characters");
 }
 
-static bool is_listed(const char *names, const char *name) {
-    size_t len = strlen(name);
-    for (const char *at = names; at && *at; at += strspn(at, " ")) {
-        size_t part = strcspn(at, " ");
-        if (part == len && memcmp(at, name, len) == 0)
-            return true;
-        at += part;
-    }
-    return false;
-}
-
 static void add_help(const struct field *field, bool required, struct str *out) {
     struct str range = STR_INIT;
     field_add_range(field, &range);
@@ -76,12 +64,12 @@ static void add_help(const struct field *field, bool required, struct str *out) 
     str_release(&range);
 }
 
-void fields_add_help(const struct field_table *table, unsigned hidden, const char *required,
+void fields_add_help(const struct field_table *table, unsigned hidden, const char *const *required,
                      struct str *out) {
     for (int i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
         if (!(field->flags & hidden))
-            add_help(field, is_listed(required, field->name), out);
+            add_help(field, required && str_index(required, field->name) >= 0, out);
     }
 }
 

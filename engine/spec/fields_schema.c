@@ -1,7 +1,5 @@
 #include "engine/spec/fields.h"
 
-#include <string.h>
-
 static const char *const json_types[] = {
     [FIELD_INT] = "integer",  [FIELD_FLOAT] = "number", [FIELD_BOOL] = "boolean",
     [FIELD_TEXT] = "string",  [FIELD_ENUM] = "string",  [FIELD_INTS] = "integer",
@@ -25,14 +23,9 @@ static void add_limit(struct str *out, const char *key, double value) {
 }
 
 static void add_choices(const struct field *field, struct str *out) {
-    const char *word = field->choices;
-    str_add(out, ",\"enum\":");
-    for (size_t len; *word; word += len + strspn(word + len, " ")) {
-        len = strcspn(word, " ");
-        str_add(out, word == field->choices ? "[\"" : ",\"");
-        str_add_bytes(out, word, len);
-        str_add(out, "\"");
-    }
+    str_add(out, ",\"enum\":[");
+    for (int i = 0; field->choices[i]; i++)
+        str_add_json(str_json_item(out), field->choices[i]);
     str_add(out, "]");
 }
 
@@ -94,16 +87,10 @@ static void add_required(const struct field_table *table, unsigned hidden, struc
 static void add_condition(const struct field_table *table, const struct field *field,
                           const void *defaults, struct str *out) {
     const struct field *kind = &table->fields[0];
-    const char *word = kind->choices, *separator = "";
     str_addf(out, "{\"if\":{\"properties\":{\"%s\":{\"enum\":[", kind->name);
-    for (int i = 0; *word; i++, word += strspn(word, " ")) {
-        size_t len = strcspn(word, " ");
-        if (field->variants >> i & 1) {
-            str_addf(out, "%s\"%.*s\"", separator, (int)len, word);
-            separator = ",";
-        }
-        word += len;
-    }
+    for (int i = 0; kind->choices[i]; i++)
+        if (field->variants >> i & 1)
+            str_add_json(str_json_item(out), kind->choices[i]);
     str_add(out, "]}}");
     if (!field_applies(table, field, defaults))
         str_addf(out, ",\"required\":[\"%s\"]", kind->name);

@@ -20,7 +20,7 @@ static const struct field rows[] = {
         resize_size, 2048,
         "Shorter side of a picture whose middle is the input; 0: height * 256 / 224 where the data "
         "set's pictures differ in size, else squashed."),
-    {ROW(interpolation), .type = FIELD_ENUM, .choices = "bilinear bicubic", .fallback = "bilinear",
+    {ROW(interpolation), .type = FIELD_ENUM, .choices = interpolation_names, .fallback = "bilinear",
      .doc = "How pictures are resized, antialiased."},
     {ROW(name), .type = FIELD_TEXT, .max = 100, .flags = FIELD_JOB,
      .doc = "Any text to find the model by."},

@@ -4,7 +4,15 @@
 
 #include <math.h>
 
+#define LOSSES "ce", "kd", "ttm", "wttm"
+const char *const method_names[] = {LOSSES, "predict", NULL};
+const char *const loss_names[] = {LOSSES, NULL};
+const char *const optimizer_names[] = {"sgd", "adamw", NULL};
+const char *const precision_names[] = {"f32", "bf16", "tf32", NULL};
+const char *const device_names[] = {"auto", "cpu", "ref", "cuda", NULL};
+const char *const graph_names[] = {"on", "off", NULL};
 const char *const split_names[] = {"test", "train", NULL};
+const char *const interpolation_names[] = {"bilinear", "bicubic", NULL};
 
 /* A field of every job, of those that train, and of those that predict. */
 #define ROW(member) FIELD_MEMBER(struct train_spec, member)
@@ -14,7 +22,7 @@ const char *const split_names[] = {"test", "train", NULL};
 /* The defaults are the published CIFAR-100 recipe. Whole numbers stay below 2^53, so that every
  * JSON reader holds them exactly. */
 static const struct field rows[] = {
-    {ROW(method), .type = FIELD_ENUM, .choices = "ce kd ttm wttm predict", .fallback = "ce",
+    {ROW(method), .type = FIELD_ENUM, .choices = method_names, .fallback = "ce",
      .doc = "Plain training (ce), distillation by KD, TTM or WTTM, or prediction with a model."},
     {TRAINING(teacher), .type = FIELD_TEXT, .max = 500,
      .doc = "Model to learn from: an id or alias, at the command line a folder or .safetensors."},
@@ -25,7 +33,7 @@ static const struct field rows[] = {
     {PREDICTION(model), .type = FIELD_TEXT, .min = 1, .max = 500,
      .flags = FIELD_REQUIRED | FIELD_UNHASHED | FIELD_JOB,
      .doc = "Model to predict with: an id or alias, or the id of the job that makes it."},
-    {PREDICTION(split), .type = FIELD_ENUM, .choices = "test train", .fallback = "test",
+    {PREDICTION(split), .type = FIELD_ENUM, .choices = split_names, .fallback = "test",
      .flags = FIELD_UNHASHED | FIELD_JOB, .doc = "Part of the data set that is predicted."},
     {TRAINING(init), .type = FIELD_TEXT, .max = 500,
      .doc = "Model whose weights to start from; random weights without it."},
@@ -46,7 +54,7 @@ static const struct field rows[] = {
      .doc = "How often the student sees every picture."},
     {TRAINING(batch_size), .type = FIELD_INT, .min = 1, .max = 4096, .fallback = "64",
      .doc = "Pictures in a step; the last step of an epoch takes what is left."},
-    {TRAINING(optimizer), .type = FIELD_ENUM, .choices = "sgd adamw", .fallback = "sgd",
+    {TRAINING(optimizer), .type = FIELD_ENUM, .choices = optimizer_names, .fallback = "sgd",
      .doc = "Rule that turns gradients into steps."},
     {TRAINING(learning_rate), .type = FIELD_FLOAT, .min = 0, .max = 100, .fallback = "0.05",
      .flags = FIELD_MIN_OPEN, .doc = "Learning rate after the warm-up."},
@@ -66,8 +74,9 @@ static const struct field rows[] = {
      .doc = "Largest norm of all gradients together, which are scaled to it; 0: no limit."},
     {TRAINING(decay_all), .type = FIELD_BOOL, .fallback = "true",
      .doc = "Whether weight decay acts on batch norm and biases too."},
-    {TRAINING(schedule), .type = FIELD_ENUM, .choices = "multistep cosine constant",
-     .fallback = "multistep", .doc = "How the learning rate falls."},
+    {TRAINING(schedule), .type = FIELD_ENUM,
+     .choices = FIELD_WORDS("multistep", "cosine", "constant"), .fallback = "multistep",
+     .doc = "How the learning rate falls."},
     {TRAINING(milestones), .type = FIELD_INTS, .min = 1, .max = 100000, .fallback = "150,180,210",
      .doc = "Epochs after which multistep multiplies the rate by rate_factor, rising."},
     {TRAINING(rate_factor), .type = FIELD_FLOAT, .min = 0, .max = 1, .fallback = "0.1",
@@ -83,10 +92,10 @@ static const struct field rows[] = {
             "in size."},
     {TRAINING(resize_size), .type = FIELD_INT, .min = 0, .max = 2048, .fallback = "0",
      .doc = "Shorter side of a picture whose middle is evaluated; 0: image_size * 256 / 224."},
-    {TRAINING(interpolation), .type = FIELD_ENUM, .choices = "bilinear bicubic",
+    {TRAINING(interpolation), .type = FIELD_ENUM, .choices = interpolation_names,
      .fallback = "bilinear", .doc = "How pictures are resized, antialiased."},
-    {TRAINING(augment), .type = FIELD_ENUM, .choices = "standard none", .fallback = "standard",
-     .doc = "Pictures changed at random as below, or as in evaluation."},
+    {TRAINING(augment), .type = FIELD_ENUM, .choices = FIELD_WORDS("standard", "none"),
+     .fallback = "standard", .doc = "Pictures changed at random as below, or as in evaluation."},
     {TRAINING(crop_padding), .type = FIELD_INT, .min = 0, .max = 16, .fallback = "4",
      .doc = "Pixels of black around a picture before it is cropped at random; pictures that are "
             "resized are cropped without."},
@@ -112,11 +121,11 @@ static const struct field rows[] = {
      .doc = "Seed of order and augmentation; -1: the same as seed."},
     {ROW(threads), .type = FIELD_INT, .min = 1, .max = 256, .fallback = "2",
      .doc = "Threads of the CPU backend; part of the result, as sums depend on it."},
-    {ROW(precision), .type = FIELD_ENUM, .choices = "f32 bf16 tf32", .fallback = "f32",
+    {ROW(precision), .type = FIELD_ENUM, .choices = precision_names, .fallback = "f32",
      .doc =
          "Numbers to compute with; weights, statistics and loss are always f32. tf32 is f32 whose "
          "products round their operands to 10 bits, and is for device cuda alone."},
-    {ROW(device), .type = FIELD_ENUM, .choices = "auto cpu ref cuda", .fallback = "auto",
+    {ROW(device), .type = FIELD_ENUM, .choices = device_names, .fallback = "auto",
      .flags = FIELD_UNHASHED, .doc = "Backend to run on."},
     {TRAINING(report_every), .type = FIELD_INT, .min = 0, .max = 1e9, .fallback = "0",
      .flags = FIELD_UNHASHED, .doc = "Steps between train points; 0: a tenth of an epoch."},
@@ -142,7 +151,7 @@ static const struct field rows[] = {
      .doc = "Folder that receives checkpoint and model."},
     {ROW(resume), .type = FIELD_BOOL, .fallback = "false", .flags = FIELD_UNHASHED | FIELD_CLI,
      .doc = "Whether to go on from the checkpoint in out, if there is one."},
-    {ROW(graph), .type = FIELD_ENUM, .choices = "on off", .fallback = "on",
+    {ROW(graph), .type = FIELD_ENUM, .choices = graph_names, .fallback = "on",
      .flags = FIELD_UNHASHED | FIELD_CLI,
      .doc = "Whether a GPU replays recorded steps; the result is the same."},
     {ROW(recipe), .type = FIELD_TEXT, .max = 500, .flags = FIELD_UNHASHED | FIELD_CLI,
@@ -161,11 +170,6 @@ static const struct {
     [METHOD_WTTM] = {NAN, NAN, 1},
 };
 
-static const char *method_name(int method) {
-    static const char *const names[METHOD_COUNT] = {"ce", "kd", "ttm", "wttm", "predict"};
-    return names[method];
-}
-
 /* Numbers that belong to one optimiser, which fills in what was not given. */
 static const struct optimizer_field {
     size_t offset;
@@ -179,17 +183,12 @@ static const struct optimizer_field {
     {offsetof(struct train_spec, epsilon), "epsilon", OPTIMIZER_ADAMW, 1e-8},
 };
 
-const char *precision_name(enum precision precision) {
-    static const char *const names[PRECISION_COUNT] = {"f32", "bf16", "tf32"};
-    return names[precision];
-}
-
 /* ---- finishing ---- */
 
 static enum status refuse(const struct train_spec *spec, const char *field, bool given,
                           struct error *err) {
     return given ? error_set_field(err, STATUS_INVALID, field, "%s is not for method %s", field,
-                                   method_name(spec->method))
+                                   method_names[spec->method])
                  : STATUS_OK;
 }
 
@@ -215,7 +214,7 @@ static enum status finish_temperature(struct train_spec *spec, struct error *err
     if (!has_temperature && !has_gamma)
         return error_set_field(err, STATUS_INVALID, "temperature",
                                "temperature (or gamma) is required for method %s",
-                               method_name(spec->method));
+                               method_names[spec->method]);
     if (has_temperature && has_gamma && spec->gamma != 1 / spec->temperature &&
         spec->temperature != 1 / spec->gamma)
         return error_set_field(err, STATUS_INVALID, "gamma",
@@ -232,7 +231,7 @@ static enum status require(const struct train_spec *spec, const char *field, boo
                            struct error *err) {
     return given ? STATUS_OK
                  : error_set_field(err, STATUS_INVALID, field, "%s is required for method %s",
-                                   field, method_name(spec->method));
+                                   field, method_names[spec->method]);
 }
 
 static enum status finish_distillation(struct train_spec *spec, struct error *err) {
@@ -261,7 +260,7 @@ static enum status finish_loss(struct train_spec *spec, struct error *err) {
 
 static enum status refuse_optimizer(const char *field, int optimizer, struct error *err) {
     return error_set_field(err, STATUS_INVALID, field, "%s is not for optimizer %s", field,
-                           optimizer == OPTIMIZER_SGD ? "sgd" : "adamw");
+                           optimizer_names[optimizer]);
 }
 
 static enum status finish_optimizer(struct train_spec *spec, struct error *err) {

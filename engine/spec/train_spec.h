@@ -32,7 +32,14 @@ enum augment_kind { AUGMENT_STANDARD, AUGMENT_NONE };
 enum interpolation { INTERPOLATION_BILINEAR, INTERPOLATION_BICUBIC };
 
 /* Their words, in the order of the enum; NULL ends them. */
+extern const char *const method_names[];
+extern const char *const loss_names[]; /* of the methods that train */
+extern const char *const optimizer_names[];
+extern const char *const precision_names[];
+extern const char *const device_names[];
+extern const char *const graph_names[];
 extern const char *const split_names[];
+extern const char *const interpolation_names[];
 
 enum { SPEC_TEXT_BYTES = 512 };
 
@@ -101,8 +108,6 @@ extern const struct field_table train_spec_table;
  * requires device=cuda; augment=none clears crop_padding,
  * flip, rand_augment and erase. Idempotent. */
 MUST_CHECK enum status train_spec_finish(struct train_spec *spec, struct error *err);
-
-const char *precision_name(enum precision precision); /* "bf16". */
 
 /* INVALID for tf32 on any device but cuda: no other one rounds like that. */
 MUST_CHECK enum status train_spec_check_precision(int precision, int device, struct error *err);

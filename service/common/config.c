@@ -40,7 +40,7 @@ static const struct field rows[] = {
      .doc = "Origins of web pages that may use the service, separated by ',', or *."},
     {ROW(threads), .type = FIELD_INT, .flags = CONFIG_SERVER, .min = 1, .max = 256, .fallback = "4",
      .doc = "Threads that answer requests."},
-    {ROW(device), .type = FIELD_ENUM, .flags = CONFIG_SERVER, .choices = "auto cpu ref cuda",
+    {ROW(device), .type = FIELD_ENUM, .flags = CONFIG_SERVER, .choices = device_names,
      .fallback = "auto", .doc = "Device of predictions."},
     {ROW(predict_threads), .type = FIELD_INT, .flags = CONFIG_SERVER, .min = 1, .max = 256,
      .fallback = "2", .doc = "Threads that classify, for each model."},

@@ -36,10 +36,7 @@ static bool add_jobs(struct app *app, struct str *out) {
 }
 
 static void add_workers(struct app *app, struct str *out) {
-    static const char *const states[] = {"idle", "running", "ended", "lost"};
-    enum { STATES = sizeof states / sizeof *states };
-    _Static_assert(STATES == WORKER_LOST + 1, "a word for each enum worker_state");
-    int count[STATES] = {0};
+    int count[WORKER_STATES] = {0};
     struct worker_list workers = {0};
     if (workers_list(app->pool, &workers, NULL))
         return;
@@ -48,8 +45,8 @@ static void add_workers(struct app *app, struct str *out) {
     worker_list_release(&workers);
     telemetry_add_help(out, "distilld_workers", "gauge",
                        "Workers by state; lost and ended ones for an hour.");
-    for (int state = 0; state < STATES; state++)
-        str_addf(out, "distilld_workers{state=\"%s\"} %d\n", states[state], count[state]);
+    for (int state = 0; state < WORKER_STATES; state++)
+        str_addf(out, "distilld_workers{state=\"%s\"} %d\n", worker_states[state], count[state]);
 }
 
 static void add_waiting_messages(struct app *app, struct str *out) {

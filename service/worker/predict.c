@@ -225,7 +225,7 @@ static enum status hand_in(struct sweep *sweep, struct error *err) {
     struct evaluation evaluation;
     scorer_end(sweep->scorer, &evaluation);
     str_copy(evaluation.precision, sizeof evaluation.precision,
-             precision_name((enum precision)sweep->spec->precision));
+             precision_names[sweep->spec->precision]);
     str_copy(evaluation.dataset_sha256, sizeof evaluation.dataset_sha256, sweep->dataset.sha256);
     enum status status = evaluation_put(run->model, &key, &evaluation, err);
     if (!status)

@@ -83,7 +83,10 @@ static void add_field(struct str *out, const struct field *field) {
     str_add(out, ",\"max\":");
     str_add_double(out, field->max);
     add_text(out, "default", field->fallback ? field->fallback : "");
-    add_text(out, "choices", field->choices ? field->choices : "");
+    str_add(out, ",\"choices\":[");
+    for (int i = 0; field->choices && field->choices[i]; i++)
+        str_add_json(str_json_item(out), field->choices[i]);
+    str_add(out, "]");
     add_text(out, "doc", field->doc);
     add_flag(out, "min_open", field, FIELD_MIN_OPEN);
     add_flag(out, "max_open", field, FIELD_MAX_OPEN);

@@ -125,6 +125,12 @@ def fields(name):
 KINDS_OF_SETTING = {"INT": "integer", "FLOAT": "number", "TEXT": "text", "BOOL": "true, false"}
 
 
+def words(name):
+    """The choices of that name in engine/spec/train_spec.c."""
+    text = (ROOT / "engine/spec/train_spec.c").read_text()
+    return re.findall(r'"(\w+)"', re.search(rf"\b{name}\[\] = {{(.*?)}}", text)[1])
+
+
 def settings():
     """The rows of the table in service/common/config.c; all but what up tells its children."""
     text = (ROOT / "service/common/config.c").read_text()
@@ -132,7 +138,7 @@ def settings():
     for name, kind, more, doc in re.findall(
             r'\{ROW\((\w+)\), \.type = FIELD_(\w+),(.*?)\.doc =\s*((?:"[^"]*"\s*)+)\}', text, re.DOTALL):
         said = dict(re.findall(r'\.(\w+) = (".*?"|[^,]+),', more))
-        kind = KINDS_OF_SETTING.get(kind) or said["choices"].strip('"').replace(" ", ", ")
+        kind = KINDS_OF_SETTING.get(kind) or ", ".join(words(said["choices"]))
         if name != "ready_fd":
             rows.append([f"`{name}`", kind, said.get("fallback", "").strip('"'),
                          sentence("".join(re.findall('"([^"]*)"', doc)))])

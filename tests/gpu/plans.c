@@ -28,9 +28,6 @@ static const unsigned banned[PRECISION_COUNT] = {
         NOTE(NONDETERMINISTIC) | NOTE(REDUCED_PRECISION_REDUCTION) | NOTE(DOWN_CONVERT_INPUTS),
     [PRECISION_BF16] = NOTE(NONDETERMINISTIC) | NOTE(REDUCED_PRECISION_REDUCTION)};
 
-static const char *const precision_names[PRECISION_COUNT] = {
-    [PRECISION_F32] = "f32", [PRECISION_BF16] = "bf16", [PRECISION_TF32] = "tf32"};
-
 static char properties[4096];
 
 static enum status paper_alloc(struct device *device, void **out, size_t bytes, const char *what,

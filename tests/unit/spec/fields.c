@@ -200,7 +200,8 @@ static void test_temperature_and_gamma_exclude_each_other(void) {
 
 static void test_help_names_every_field_that_is_not_hidden(void) {
     struct str help = STR_INIT;
-    fields_add_help(&train_spec_table, FIELD_JOB, "out", &help);
+    static const char *const required[] = {"out", NULL};
+    fields_add_help(&train_spec_table, FIELD_JOB, required, &help);
     for (int i = 0; i < train_spec_table.count; i++) {
         const struct field *field = &train_spec_table.fields[i];
         bool found = strstr(str_text(&help), field->doc) != NULL;

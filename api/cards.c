@@ -101,11 +101,9 @@ void class_names_add(struct class_names *names, const char *name) {
 }
 
 static void add_class_names(const struct class_names *names, struct str *out) {
-    str_add(out, ",\"class_names\":[");
-    for (int i = 0; i < names->count; i++) {
-        str_add(out, i ? "," : "");
-        str_add_json(out, names->item[i]);
-    }
+    str_add(str_json_key(out, "class_names"), "[");
+    for (int i = 0; i < names->count; i++)
+        str_add_json(str_json_item(out), names->item[i]);
     str_add(out, "]");
 }
 
@@ -125,13 +123,6 @@ static enum status read_class_names(const json_t *list, struct class_names *name
 }
 
 /* ---- cards ---- */
-
-/* The fields of a table as an object that is still open for more members. */
-static void add_open(const struct field_table *table, const void *object, struct str *out) {
-    fields_add_json(table, object, 0, out);
-    CHECK(out->len > 0);
-    out->data[--out->len] = '\0';
-}
 
 /* Takes a member out of the tree, so that what remains is the table's; json_decref the result. */
 static json_t *take(json_t *root, const char *key) {
@@ -154,7 +145,7 @@ void model_card_release(struct model_card *card) {
 }
 
 static void add_spec(const struct train_spec *spec, struct str *out) {
-    str_add(out, ",\"spec\":");
+    str_json_key(out, "spec");
     if (spec)
         train_spec_add_json(spec, out);
     else
@@ -173,7 +164,7 @@ static enum status read_spec(const json_t *member, struct train_spec **spec, str
 }
 
 void model_card_add_json(const struct model_card *card, struct str *out) {
-    add_open(&model_card_table, card, out);
+    fields_add_open(&model_card_table, card, 0, out);
     add_class_names(&card->class_names, out);
     add_spec(card->spec, out);
     str_add(out, "}");
@@ -207,11 +198,9 @@ void dataset_card_release(struct dataset_card *card) {
 }
 
 static void add_numbers(const char *key, const double *numbers, int64_t count, struct str *out) {
-    str_addf(out, ",\"%s\":[", key);
-    for (int64_t i = 0; i < count && i < CARD_MAX_CHANNELS; i++) {
-        str_add(out, i ? "," : "");
-        str_add_double(out, numbers[i]);
-    }
+    str_add(str_json_key(out, key), "[");
+    for (int64_t i = 0; i < count && i < CARD_MAX_CHANNELS; i++)
+        str_add_double(str_json_item(out), numbers[i]);
     str_add(out, "]");
 }
 
@@ -226,7 +215,7 @@ static enum status read_numbers(const json_t *list, double *numbers, int64_t cou
 }
 
 void dataset_card_add_json(const struct dataset_card *card, struct str *out) {
-    add_open(&dataset_card_table, card, out);
+    fields_add_open(&dataset_card_table, card, 0, out);
     add_numbers("mean", card->mean, card->channels, out);
     add_numbers("deviation", card->deviation, card->channels, out);
     add_class_names(&card->class_names, out);

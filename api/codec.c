@@ -73,6 +73,14 @@ void json_show(const json_t *value, struct str *out) {
     free(text);
 }
 
+void json_add_text(struct str *out, const char *key, const char *text) {
+    str_json_key(out, key);
+    if (*text)
+        str_add_json(out, text);
+    else
+        str_add(out, "null");
+}
+
 /* ---- tree to fields ---- */
 
 static enum status refuse(const struct field *field, const json_t *value, struct error *err) {

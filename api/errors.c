@@ -88,35 +88,25 @@ enum status field_errors_status(const struct field_errors *errors, struct error 
 
 /* ---- problem details ---- */
 
-static void add_text(struct str *out, const char *key, const char *text) {
-    str_addf(out, ",\"%s\":", key);
-    if (*text)
-        str_add_json(out, text);
-    else
-        str_add(out, "null");
-}
-
 static void add_field_error(const struct field_error *item, struct str *out) {
     str_add(out, "{\"field\":");
     str_add_json(out, item->field);
-    str_addf(out, ",\"value\":%s", item->value[0] ? item->value : "null");
-    add_text(out, "detail", item->detail);
-    add_text(out, "range", item->range);
+    str_add(str_json_key(out, "value"), item->value[0] ? item->value : "null");
+    json_add_text(out, "detail", item->detail);
+    json_add_text(out, "range", item->range);
     str_add(out, "}");
 }
 
 void problem_add_json(const struct problem_kind *kind, const char *detail,
                       const struct field_errors *errors, struct str *out) {
     str_addf(out, "{\"type\":\"%s%s\"", PROBLEM_TYPE_PREFIX, kind->slug);
-    add_text(out, "title", kind->title);
+    json_add_text(out, "title", kind->title);
     str_addf(out, ",\"status\":%d", kind->http_code);
-    add_text(out, "detail", detail);
+    json_add_text(out, "detail", detail);
     if (errors && errors->count) {
         str_add(out, ",\"errors\":[");
-        for (int i = 0; i < errors->count; i++) {
-            str_add(out, i ? "," : "");
-            add_field_error(&errors->item[i], out);
-        }
+        for (int i = 0; i < errors->count; i++)
+            add_field_error(&errors->item[i], str_json_item(out));
         str_add(out, "]");
     }
     str_add(out, "}");

@@ -8,24 +8,10 @@
 
 enum { FORESEEABLE_S = 1000 * 1000 * 1000 }; /* what is further off is no estimate */
 
-static void add_key(struct str *out, const char *key) {
-    str_addf(out, "%s\"%s\":", out->len && out->data[out->len - 1] != '{' ? "," : "", key);
-}
-
-static void add_text(struct str *out, const char *key, const char *text) {
-    add_key(out, key);
-    if (*text)
-        str_add_json(out, text);
-    else
-        str_add(out, "null");
-}
-
 static void add_texts(const struct text_list *texts, struct str *out) {
     str_add(out, "[");
-    for (int i = 0; i < texts->count; i++) {
-        str_add(out, i ? "," : "");
-        str_add_json(out, texts->item[i]);
-    }
+    for (int i = 0; i < texts->count; i++)
+        str_add_json(str_json_item(out), texts->item[i]);
     str_add(out, "]");
 }
 
@@ -33,11 +19,11 @@ static void add_time(struct str *out, const char *key, int64_t time_ms) {
     char text[CLOCK_TEXT_BYTES] = "";
     if (time_ms > 0)
         clock_format(time_ms, text);
-    add_text(out, key, text);
+    json_add_text(out, key, text);
 }
 
 static void add_point(struct str *out, const char *key, const struct point *point) {
-    add_key(out, key);
+    str_json_key(out, key);
     if (point->seq)
         point_add_json(point, out);
     else
@@ -45,8 +31,7 @@ static void add_point(struct str *out, const char *key, const struct point *poin
 }
 
 static void add_metrics(struct str *out, const struct job *job) {
-    add_key(out, "metrics");
-    str_add(out, "{");
+    str_add(str_json_key(out, "metrics"), "{");
     add_point(out, "train", &job->train);
     add_point(out, "eval", &job->eval);
     add_point(out, "best", &job->best);
@@ -58,8 +43,7 @@ static void add_progress(struct str *out, const struct job *job) {
     struct job_progress progress = job->progress;
     if (job->state != JOB_RUNNING)
         progress.phase[0] = '\0';
-    add_key(out, "progress");
-    fields_add_json(&job_progress_table, &progress, 0, out);
+    fields_add_json(&job_progress_table, &progress, 0, str_json_key(out, "progress"));
 }
 
 /* When a running job will have ended, if it goes on as it did; 0: nobody can tell. */
@@ -72,25 +56,20 @@ static int64_t estimated_finish_ms(const struct job *job) {
 void job_add_json(const struct job *job, struct str *out) {
     bool wished = job->requested != JOB_REQUEST_NONE;
     str_add(out, "{");
-    add_text(out, "id", job->id);
-    add_text(out, "state", job_state_slug(job->state));
-    add_text(out, "requested", wished ? job_request_slug(job->requested) : "");
-    add_key(out, "spec");
-    train_spec_add_json(&job->spec, out);
-    add_key(out, "waits_for");
-    add_texts(&job->waits_for, out);
-    add_key(out, "attempt");
-    str_addf(out, "%lld", (long long)job->attempt);
-    add_text(out, "worker", job->worker);
+    json_add_text(out, "id", job->id);
+    json_add_text(out, "state", job_state_slug(job->state));
+    json_add_text(out, "requested", wished ? job_request_slug(job->requested) : "");
+    train_spec_add_json(&job->spec, str_json_key(out, "spec"));
+    add_texts(&job->waits_for, str_json_key(out, "waits_for"));
+    str_addf(str_json_key(out, "attempt"), "%lld", (long long)job->attempt);
+    json_add_text(out, "worker", job->worker);
     add_progress(out, job);
     add_metrics(out, job);
-    add_text(out, "model", job->model);
-    add_text(out, "rerun_of", job->rerun_of);
-    add_text(out, "owner", job->owner);
-    add_key(out, "reproducible");
-    str_add(out, job->reproducible ? "true" : "false");
-    add_key(out, "error");
-    job_error_add_json(&job->error, out);
+    json_add_text(out, "model", job->model);
+    json_add_text(out, "rerun_of", job->rerun_of);
+    json_add_text(out, "owner", job->owner);
+    str_add(str_json_key(out, "reproducible"), job->reproducible ? "true" : "false");
+    job_error_add_json(&job->error, str_json_key(out, "error"));
     add_time(out, "created", job->created_ms);
     add_time(out, "started", job->started_ms);
     add_time(out, "finished", job->finished_ms);
@@ -107,16 +86,15 @@ void job_error_add_json(const struct job_error *error, struct str *out) {
         return;
     }
     str_add(out, "{");
-    add_text(out, "code", status_slug(error->code));
-    add_text(out, "message", error->message);
-    add_text(out, "field", error->field);
-    add_key(out, "step");
+    json_add_text(out, "code", status_slug(error->code));
+    json_add_text(out, "message", error->message);
+    json_add_text(out, "field", error->field);
+    str_json_key(out, "step");
     if (error->step < 0)
         str_add(out, "null");
     else
         str_addf(out, "%lld", (long long)error->step);
-    add_key(out, "attempt");
-    str_addf(out, "%lld}", (long long)error->attempt);
+    str_addf(str_json_key(out, "attempt"), "%lld}", (long long)error->attempt);
 }
 
 static bool parse_status(const char *slug, enum status *status) {

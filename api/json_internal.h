@@ -26,6 +26,9 @@ void json_show(const json_t *value, struct str *out);
 /* Appends text as a JSON string literal of less than 340 bytes, cut if need be. */
 void json_show_text(const char *text, struct str *out);
 
+/* Appends a member that is a text, or null if that is "". */
+void json_add_text(struct str *out, const char *key, const char *text);
+
 /* What is wrong with stored text: CORRUPT instead of INVALID, with what it should have been. */
 enum status json_corrupt(const char *what, struct error *err);
 

@@ -45,14 +45,10 @@ void upload_file_add_json(const struct upload_file *file, struct str *out) {
 }
 
 void upload_card_add_json(const struct upload_card *card, struct str *out) {
-    fields_add_json(&upload_card_table, card, 0, out);
-    CHECK(out->len > 0);
-    out->data[--out->len] = '\0'; /* the object goes on */
-    str_add(out, ",\"files\":[");
-    for (int i = 0; i < card->file_count; i++) {
-        str_add(out, i ? "," : "");
-        upload_file_add_json(&card->file[i], out);
-    }
+    fields_add_open(&upload_card_table, card, 0, out);
+    str_add(str_json_key(out, "files"), "[");
+    for (int i = 0; i < card->file_count; i++)
+        upload_file_add_json(&card->file[i], str_json_item(out));
     str_add(out, "]}");
 }
 

@@ -35,10 +35,9 @@ enum status model_weights_path(char out[FILE_PATH_BYTES], const char *path, stru
 
 static char *floats_text(struct arena *arena, const float *values, int count) {
     struct str text = STR_INIT;
-    for (int i = 0; i < count; i++) {
-        str_add(&text, i ? "," : "[");
-        str_add_float(&text, values[i]);
-    }
+    str_add(&text, "[");
+    for (int i = 0; i < count; i++)
+        str_add_float(str_json_item(&text), values[i]);
     str_add(&text, "]");
     char *copy = arena_strndup(arena, str_text(&text), text.len);
     str_release(&text);
@@ -47,10 +46,9 @@ static char *floats_text(struct arena *arena, const float *values, int count) {
 
 static char *names_text(struct arena *arena, const struct model_info *info) {
     struct str text = STR_INIT;
-    for (int i = 0; i < info->classes; i++) {
-        str_add(&text, i ? "," : "[");
-        str_add_json(&text, info->class_names[i]);
-    }
+    str_add(&text, "[");
+    for (int i = 0; i < info->classes; i++)
+        str_add_json(str_json_item(&text), info->class_names[i]);
     str_add(&text, "]");
     char *copy = arena_strndup(arena, str_text(&text), text.len);
     str_release(&text);

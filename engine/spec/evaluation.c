@@ -81,92 +81,70 @@ void evaluation_release(struct evaluation *evaluation) {
 
 /* ---- JSON ---- */
 
-/* The fields of a table as an object that is still open for more members. */
-static void add_open(const struct field_table *table, const void *object, struct str *out) {
-    fields_add_json(table, object, 0, out);
-    out->data[--out->len] = '\0';
-}
-
-/* A list of objects, between which and in which others stand. */
-static void separate(const char *key, int i, struct str *out) {
-    if (i == 0)
-        str_addf(out, ",\"%s\":[", key);
-    else
-        str_add(out, ",");
-}
-
-static void end_list(const char *key, int count, struct str *out) {
-    if (count == 0)
-        separate(key, 0, out);
-    str_add(out, "]");
-}
-
 static void add_name(const char *key, const struct evaluation_view *view, int64_t index,
                      struct str *out) {
     if (!view)
         return;
-    str_addf(out, ",\"%s\":", key);
-    str_add_json(out, view->class_names[index]);
+    str_add_json(str_json_key(out, key), view->class_names[index]);
 }
 
 static void add_classes(const struct evaluation *evaluation, const struct evaluation_view *view,
                         struct str *out) {
+    str_add(str_json_key(out, "classes"), "[");
     for (int i = 0; i < evaluation->n_classes; i++) {
-        separate("classes", i, out);
-        add_open(&class_score_table, &evaluation->class_score[i], out);
+        fields_add_open(&class_score_table, &evaluation->class_score[i], 0, str_json_item(out));
         add_name("label", view, i, out);
         str_add(out, "}");
     }
-    end_list("classes", evaluation->n_classes, out);
+    str_add(out, "]");
 }
 
 static void add_bins(const struct evaluation *evaluation, struct str *out) {
-    for (int i = 0; i < EVALUATION_BINS; i++) {
-        separate("bins", i, out);
-        fields_add_json(&confidence_bin_table, &evaluation->bin[i], 0, out);
-    }
-    end_list("bins", EVALUATION_BINS, out);
+    str_add(str_json_key(out, "bins"), "[");
+    for (int i = 0; i < EVALUATION_BINS; i++)
+        fields_add_json(&confidence_bin_table, &evaluation->bin[i], 0, str_json_item(out));
+    str_add(out, "]");
 }
 
 static void add_worst(const struct evaluation *evaluation, const struct evaluation_view *view,
                       struct str *out) {
+    str_add(str_json_key(out, "worst"), "[");
     for (int i = 0; i < evaluation->n_worst; i++) {
         const struct worst_picture *picture = &evaluation->worst[i];
-        separate("worst", i, out);
-        add_open(&worst_picture_table, picture, out);
+        fields_add_open(&worst_picture_table, picture, 0, str_json_item(out));
         add_name("label", view, picture->index, out);
         add_name("predicted", view, picture->predicted_index, out);
         if (view && view->picture)
             view->picture(view->ctx, i, out);
         str_add(out, "}");
     }
-    end_list("worst", evaluation->n_worst, out);
+    str_add(out, "]");
 }
 
 static void add_confusions(const struct evaluation *evaluation, const struct evaluation_view *view,
                            struct str *out) {
     int count = evaluation->n_confusions;
     count = count < EVALUATION_CONFUSIONS ? count : EVALUATION_CONFUSIONS;
+    str_add(str_json_key(out, "confusions"), "[");
     for (int i = 0; i < count; i++) {
         const struct confusion *confusion = &evaluation->confusion[i];
-        separate("confusions", i, out);
-        add_open(&confusion_table, confusion, out);
+        fields_add_open(&confusion_table, confusion, 0, str_json_item(out));
         add_name("label", view, confusion->index, out);
         add_name("predicted", view, confusion->predicted_index, out);
         str_add(out, "}");
     }
-    end_list("confusions", count, out);
+    str_add(out, "]");
 }
 
 /* In files three numbers each: there may be many. */
 static void add_triples(const struct evaluation *evaluation, struct str *out) {
+    str_add(str_json_key(out, "confusions"), "[");
     for (int i = 0; i < evaluation->n_confusions; i++) {
         const struct confusion *confusion = &evaluation->confusion[i];
-        separate("confusions", i, out);
-        str_addf(out, "[%lld,%lld,%lld]", (long long)confusion->index,
+        str_addf(str_json_item(out), "[%lld,%lld,%lld]", (long long)confusion->index,
                  (long long)confusion->predicted_index, (long long)confusion->count);
     }
-    end_list("confusions", evaluation->n_confusions, out);
+    str_add(out, "]");
 }
 
 static void add_matrix(const struct evaluation *evaluation, struct str *out) {
@@ -178,16 +156,17 @@ static void add_matrix(const struct evaluation *evaluation, struct str *out) {
         const struct confusion *confusion = &evaluation->confusion[i];
         cell[(size_t)confusion->index * n + (size_t)confusion->predicted_index] = confusion->count;
     }
+    str_add(str_json_key(out, "confusion"), "[[");
     for (size_t i = 0; i < n * n; i++) {
-        str_add(out, i == 0 ? ",\"confusion\":[[" : i % n == 0 ? "],[" : ",");
-        str_addf(out, "%lld", (long long)cell[i]);
+        str_add(out, i && i % n == 0 ? "],[" : "");
+        str_addf(str_json_item(out), "%lld", (long long)cell[i]);
     }
     str_add(out, "]]");
     free(cell);
 }
 
 void evaluation_add_stored(const struct evaluation *evaluation, struct str *out) {
-    add_open(&evaluation_table, evaluation, out);
+    fields_add_open(&evaluation_table, evaluation, 0, out);
     add_classes(evaluation, NULL, out);
     add_triples(evaluation, out);
     add_bins(evaluation, out);
@@ -197,7 +176,7 @@ void evaluation_add_stored(const struct evaluation *evaluation, struct str *out)
 
 void evaluation_add_open(const struct evaluation *evaluation, const struct evaluation_view *view,
                          struct str *out) {
-    add_open(&evaluation_table, evaluation, out);
+    fields_add_open(&evaluation_table, evaluation, 0, out);
     add_classes(evaluation, view, out);
     add_confusions(evaluation, view, out);
     add_bins(evaluation, out);

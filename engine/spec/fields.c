@@ -379,10 +379,8 @@ void field_add_text(const struct field *field, const void *object, struct str *o
 
 static void add_json_texts(const struct text_list *list, struct str *out) {
     str_add(out, "[");
-    for (int i = 0; i < list->count; i++) {
-        str_add(out, i ? "," : "");
-        str_add_json(out, list->item[i]);
-    }
+    for (int i = 0; i < list->count; i++)
+        str_add_json(str_json_item(out), list->item[i]);
     str_add(out, "]");
 }
 
@@ -409,16 +407,18 @@ static bool is_shown(const struct field_table *table, const struct field *field,
            (field->type == FIELD_TEXT && field_is_given(field, object));
 }
 
-void fields_add_json(const struct field_table *table, const void *object, unsigned hidden,
+void fields_add_open(const struct field_table *table, const void *object, unsigned hidden,
                      struct str *out) {
-    const char *separator = "{";
+    str_add(out, "{");
     for (int i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        if (field->flags & hidden || !is_shown(table, field, object))
-            continue;
-        str_addf(out, "%s\"%s\":", separator, field->name);
-        field_add_json(field, object, out);
-        separator = ",";
+        if (!(field->flags & hidden) && is_shown(table, field, object))
+            field_add_json(field, object, str_json_key(out, field->name));
     }
-    str_add(out, *separator == '{' ? "{}" : "}");
+}
+
+void fields_add_json(const struct field_table *table, const void *object, unsigned hidden,
+                     struct str *out) {
+    fields_add_open(table, object, hidden, out);
+    str_add(out, "}");
 }

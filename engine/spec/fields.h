@@ -133,6 +133,10 @@ void field_add_json(const struct field *field, const void *object, struct str *o
 void fields_add_json(const struct field_table *table, const void *object, unsigned hidden,
                      struct str *out);
 
+/* The same but for the last brace: the caller goes on with str_json_key. */
+void fields_add_open(const struct field_table *table, const void *object, unsigned hidden,
+                     struct str *out);
+
 /* The row that input may set under this name; INVALID with the nearest name suggested when there
  * is none or it has any of the refused flags. */
 MUST_CHECK enum status fields_lookup(const struct field_table *table, const char *name,

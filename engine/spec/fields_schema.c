@@ -18,12 +18,11 @@ static bool is_nullable(const struct field *field) {
 }
 
 static void add_limit(struct str *out, const char *key, double value) {
-    str_addf(out, ",\"%s\":", key);
-    str_add_double(out, value);
+    str_add_double(str_json_key(out, key), value);
 }
 
 static void add_choices(const struct field *field, struct str *out) {
-    str_add(out, ",\"enum\":[");
+    str_add(str_json_key(out, "enum"), "[");
     for (int i = 0; field->choices[i]; i++)
         str_add_json(str_json_item(out), field->choices[i]);
     str_add(out, "]");
@@ -51,34 +50,28 @@ static void (*const add_range[])(const struct field *field, struct str *out) = {
 static void add_default(const struct field *field, const void *defaults, struct str *out) {
     if (!is_list(field) && !(field->fallback && field->fallback[0]))
         return;
-    str_add(out, ",\"default\":");
-    field_add_json(field, defaults, out);
+    field_add_json(field, defaults, str_json_key(out, "default"));
 }
 
 static void add_property(const struct field *field, const void *defaults, struct str *out) {
-    str_add_json(out, field->name);
-    str_add(out, is_list(field) ? ":{\"type\":\"array\",\"items\":{\"type\":" : ":{\"type\":");
+    str_add(str_json_key(out, field->name),
+            is_list(field) ? "{\"type\":\"array\",\"items\":{\"type\":" : "{\"type\":");
     str_addf(out, is_nullable(field) ? "[\"%s\",\"null\"]" : "\"%s\"", json_types[field->type]);
     if (add_range[field->type])
         add_range[field->type](field, out);
     if (is_list(field))
         str_addf(out, "},\"maxItems\":%d", FIELD_LIST_MAX);
     add_default(field, defaults, out);
-    str_add(out, ",\"description\":");
-    str_add_json(out, field->doc);
+    str_add_json(str_json_key(out, "description"), field->doc);
     str_add(out, "}");
 }
 
 static void add_required(const struct field_table *table, unsigned hidden, struct str *out) {
-    bool first = true;
     str_add(out, ",\"required\":[");
     for (int i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
-        if (!(field->flags & FIELD_REQUIRED) || field->variants || field->flags & hidden)
-            continue;
-        str_add(out, first ? "" : ",");
-        str_add_json(out, field->name);
-        first = false;
+        if (field->flags & FIELD_REQUIRED && !field->variants && !(field->flags & hidden))
+            str_add_json(str_json_item(out), field->name);
     }
     str_add(out, "]");
 }
@@ -113,17 +106,12 @@ static void add_conditions(const struct field_table *table, const void *defaults
 
 void fields_add_schema(const struct field_table *table, const void *defaults, unsigned hidden,
                        struct str *out) {
-    bool first = true;
     str_add(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":");
     str_add_json(out, table->what);
     str_add(out, ",\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
-    for (int i = 0; i < table->count; i++) {
-        if (table->fields[i].flags & hidden)
-            continue;
-        str_add(out, first ? "" : ",");
-        add_property(&table->fields[i], defaults, out);
-        first = false;
-    }
+    for (int i = 0; i < table->count; i++)
+        if (!(table->fields[i].flags & hidden))
+            add_property(&table->fields[i], defaults, out);
     str_add(out, "}");
     add_required(table, hidden, out);
     add_conditions(table, defaults, hidden, out);

@@ -22,10 +22,8 @@ static void add_architecture(const struct network *network, struct str *out) {
     struct network_cost cost = network_cost(network);
     str_add(out, "{\"name\":");
     str_add_json(out, network->architecture->name);
-    str_add(out, ",\"description\":");
-    str_add_json(out, network->architecture->sentence);
-    str_add(out, ",\"origin\":");
-    str_add_json(out, network->architecture->origin->name);
+    str_add_json(str_json_key(out, "description"), network->architecture->sentence);
+    str_add_json(str_json_key(out, "origin"), network->architecture->origin->name);
     str_addf(out, ",\"height\":%d,\"width\":%d,\"channels\":%d,\"classes\":%d", network->height,
              network->width, network->channels, network->classes);
     str_addf(out, ",\"parameters\":%lld,\"multiply_adds\":%lld}", (long long)cost.parameters,

@@ -15,10 +15,8 @@ static enum status reply_events(struct app *app, const struct question *question
         return status;
     struct str *out = reply_json(reply, HTTP_OK);
     str_add(out, "{\"events\":[");
-    for (int i = 0; i < page.count; i++) {
-        str_add(out, i ? "," : "");
-        event_add_json(&page.item[i], out);
-    }
+    for (int i = 0; i < page.count; i++)
+        event_add_json(&page.item[i], str_json_item(out));
     str_addf(out, "],\"next\":%lld}", (long long)page.next);
     event_page_release(&page);
     return STATUS_OK;

@@ -13,12 +13,11 @@ struct writing {
     struct str *out;
     struct prediction *best; /* [best] */
     float *row;              /* [classes] */
-    int64_t written;         /* elements */
 };
 
 static void separate(struct writing *writing) {
-    if (writing->written++ && !writing->output->is_binary)
-        str_add(writing->out, ",");
+    if (!writing->output->is_binary)
+        str_json_item(writing->out);
 }
 
 /* Little-endian on every machine. */
@@ -126,15 +125,11 @@ enum status inference_answer_add(const struct inference_request *asked,
     struct str binary = STR_INIT;
     str_add(out, "{\"model_name\":");
     str_add_json(out, answer->model_id);
-    if (asked->id) {
-        str_add(out, ",\"id\":");
-        str_add_json(out, asked->id);
-    }
+    if (asked->id)
+        str_add_json(str_json_key(out, "id"), asked->id);
     str_add(out, ",\"outputs\":[");
-    for (int i = 0; i < asked->output_count; i++) {
-        str_add(out, i ? "," : "");
-        add_output(answer, &asked->output[i], out, &binary);
-    }
+    for (int i = 0; i < asked->output_count; i++)
+        add_output(answer, &asked->output[i], str_json_item(out), &binary);
     str_add(out, "]}");
     *json_len = out->len;
     if (binary.len)

@@ -57,8 +57,7 @@ static enum status reply_estimate(struct request *request, struct reply *reply, 
     struct str *out = reply_json(reply, HTTP_OK);
     str_add(out, "{\"spec\":");
     train_spec_add_json(&creation->spec, out);
-    str_add(out, ",\"estimate\":");
-    fields_add_json(&job_estimate_table, &estimate, 0, out);
+    fields_add_json(&job_estimate_table, &estimate, 0, str_json_key(out, "estimate"));
     str_add(out, "}");
     return STATUS_OK;
 }

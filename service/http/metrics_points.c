@@ -11,7 +11,7 @@
 /* ---- the curve so far ---- */
 
 /* Where points go, one after the other. */
-typedef void (*add_point_fn)(const struct point *point, int i, struct str *out);
+typedef void (*add_point_fn)(const struct point *point, struct str *out);
 
 /* An answer on its way; what is more than a page is read by a thread of the crew. */
 struct curve {
@@ -23,14 +23,8 @@ struct curve {
     bool more;
 };
 
-static void add_json(const struct point *point, int i, struct str *out) {
-    str_add(out, i ? "," : "");
-    point_add_json(point, out);
-}
-
-static void add_csv(const struct point *point, int i, struct str *out) {
-    (void)i;
-    point_add_csv(point, out);
+static void add_json(const struct point *point, struct str *out) {
+    point_add_json(point, str_json_item(out));
 }
 
 /* Reads at most so many points, within the limit. */
@@ -43,7 +37,7 @@ static enum status add_page(struct curve *curve, int64_t most, struct error *err
     if (status)
         return status;
     for (int i = 0; i < page.count; i++)
-        curve->add(&page.item[i], (int)curve->added + i, curve->out);
+        curve->add(&page.item[i], curve->out);
     curve->added += page.count;
     question->since = page.next;
     curve->more = page.more && page.count > 0 && curve->added < question->limit;
@@ -74,7 +68,7 @@ static enum status begin_curve(struct request *request, const struct question *q
     bool is_csv = question->form == FORM_CSV;
     curve->chore.request = request;
     curve->question = *question;
-    curve->add = is_csv ? add_csv : add_json;
+    curve->add = is_csv ? point_add_csv : add_json;
     request->state = curve;
     request->release = free;
     curve->out = reply_body(

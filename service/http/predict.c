@@ -33,9 +33,9 @@ static void add_picture(const struct work *work, int i, int top_k, struct str *o
     struct prediction *top = xcalloc((size_t)top_k, sizeof *top);
     prediction_top(work->base.logits + (size_t)i * (size_t)info->classes, info->classes, top_k,
                    top);
-    str_add(out, i ? ",[" : "[");
+    str_add(str_json_item(out), "[");
     for (int k = 0; k < top_k; k++) {
-        str_add(out, k ? ",{\"label\":" : "{\"label\":");
+        str_add(str_json_item(out), "{\"label\":");
         str_add_json(out, info->class_names[top[k].index]);
         str_addf(out, ",\"index\":%d,\"score\":", top[k].index);
         str_add_float(out, top[k].score);
@@ -50,11 +50,9 @@ static void add_logits(const struct work *work, struct str *out) {
     str_add(out, ",\"logits\":[");
     for (int i = 0; i < work->asked.image_count; i++) {
         const float *row = work->base.logits + (size_t)i * (size_t)classes;
-        str_add(out, i ? ",[" : "[");
-        for (int c = 0; c < classes; c++) {
-            str_add(out, c ? "," : "");
-            str_add_float(out, row[c]);
-        }
+        str_add(str_json_item(out), "[");
+        for (int c = 0; c < classes; c++)
+            str_add_float(str_json_item(out), row[c]);
         str_add(out, "]");
     }
     str_add(out, "]");

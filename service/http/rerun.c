@@ -37,7 +37,7 @@ static void rerun_free(void *state) {
 
 static void add_difference(bool differs, const char *what, struct str *out) {
     if (differs)
-        str_addf(out, "%s\"%s\"", out->len ? "," : "", what);
+        str_add_json(str_json_item(out), what);
 }
 
 /* What the first run was made of and this one is not; nothing is known without its model. */

@@ -62,10 +62,8 @@ static enum status add_samples(const struct sampling *sampling, const struct dat
     if (end > split->count)
         end = split->count;
     str_add(out, "{\"items\":[");
-    for (int64_t i = sampling->offset; i < end && !status; i++) {
-        str_add(out, i > sampling->offset ? "," : "");
-        status = add_sample(dataset, split, i, out, err);
-    }
+    for (int64_t i = sampling->offset; i < end && !status; i++)
+        status = add_sample(dataset, split, i, str_json_item(out), err);
     str_addf(out, "],\"count\":%lld,\"next\":", (long long)split->count);
     if (end < split->count)
         str_addf(out, "%lld}", (long long)end);

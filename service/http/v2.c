@@ -34,7 +34,7 @@ enum status handle_v2_ready(struct request *request, struct reply *reply, struct
 /* ---- a model ---- */
 
 static void add_output(struct str *out, enum inference_output_kind kind, int64_t classes) {
-    str_addf(out, "%s{\"name\":\"%s\",\"datatype\":\"FP32\",\"shape\":[-1,%lld]}", kind ? "," : "",
+    str_addf(str_json_item(out), "{\"name\":\"%s\",\"datatype\":\"FP32\",\"shape\":[-1,%lld]}",
              inference_output_name(kind), (long long)classes);
 }
 

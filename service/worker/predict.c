@@ -69,8 +69,7 @@ static void add_line(struct sweep *sweep, int64_t offset, int label, const struc
     str_add_json(out, names[label]);
     str_addf(out, ",\"predicted_index\":%d,\"predicted\":", scored->predicted);
     str_add_json(out, names[scored->predicted]);
-    str_add(out, ",\"score\":");
-    str_add_float(out, (float)scored->score);
+    str_add_float(str_json_key(out, "score"), (float)scored->score);
     str_add(out, "}\n");
 }
 

@@ -95,6 +95,24 @@ static const char *as_float(float value) {
     return out;
 }
 
+static void test_json_items(void) {
+    struct str str = STR_INIT;
+    str_add(&str, "{");
+    str_add(str_json_key(&str, "a"), "[");
+    for (int i = 0; i < 3; i++)
+        str_addf(str_json_item(&str), "%d", i);
+    str_add(&str, "]");
+    str_add_json(str_json_key(&str, "b"), "[");
+    str_add(str_json_key(&str, "c"), "{");
+    str_add(&str, "}}");
+    T_STR(str_text(&str), "{\"a\":[0,1,2],\"b\":\"[\",\"c\":{}}");
+    str_clear(&str);
+    str_add(str_json_item(&str), "1");
+    str_add(str_json_item(&str), "2");
+    T_STR(str_text(&str), "1,2");
+    str_release(&str);
+}
+
 static void test_shortest_numbers(void) {
     T_STR(as_double(0), "0");
     T_STR(as_double(0.1), "0.1");
@@ -163,6 +181,14 @@ static void test_comparing(void) {
     T_CHECK(!str_has_prefix("ab", "abc"));
     T_CHECK(str_has_suffix("abc", "bc") && str_has_suffix("abc", ""));
     T_CHECK(!str_has_suffix("bc", "abc") && !str_has_suffix("abc", "ab"));
+}
+
+static void test_finding_words(void) {
+    static const char *const words[] = {"one", "two", NULL};
+    T_INT(str_index(words, "one"), 0);
+    T_INT(str_index(words, "two"), 1);
+    T_INT(str_index(words, "on"), -1);
+    T_INT(str_index(words, ""), -1);
 }
 
 static void test_copying(void) {
@@ -281,10 +307,12 @@ int main(void) {
     T_RUN(test_take);
     T_RUN(test_limit_keeps_a_prefix);
     T_RUN(test_json_strings);
+    T_RUN(test_json_items);
     T_RUN(test_shortest_numbers);
     T_RUN(test_numbers_are_short);
     T_RUN(test_numbers_read_back);
     T_RUN(test_comparing);
+    T_RUN(test_finding_words);
     T_RUN(test_copying);
     T_RUN(test_parsing_integers);
     T_RUN(test_parsing_doubles);

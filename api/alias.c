@@ -13,8 +13,7 @@ static const struct field card_rows[] = {
      .max = CLOCK_TEXT_BYTES - 1, .doc = "When it was pointed there."},
 };
 #undef ROW
-const struct field_table alias_card_table = {"alias", card_rows,
-                                             (int)(sizeof card_rows / sizeof card_rows[0])};
+const struct field_table alias_card_table = FIELD_TABLE("alias", card_rows);
 
 void alias_card_add_json(const struct alias_card *card, struct str *out) {
     fields_add_json(&alias_card_table, card, 0, out);

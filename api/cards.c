@@ -50,8 +50,7 @@ static const struct field model_rows[] = {
      .doc = "SHA-256 of the data set it was trained on."},
 };
 #undef ROW
-const struct field_table model_card_table = {"model", model_rows,
-                                             (int)(sizeof model_rows / sizeof model_rows[0])};
+const struct field_table model_card_table = FIELD_TABLE("model", model_rows);
 
 #define ROW(member) FIELD_MEMBER(struct dataset_card, member)
 static const struct field dataset_rows[] = {
@@ -67,8 +66,7 @@ static const struct field dataset_rows[] = {
     ALWAYS(sha256, "SHA-256 of shape, pictures and labels."),
 };
 #undef ROW
-const struct field_table dataset_card_table = {"data set", dataset_rows,
-                                               (int)(sizeof dataset_rows / sizeof dataset_rows[0])};
+const struct field_table dataset_card_table = FIELD_TABLE("data set", dataset_rows);
 
 #define ROW(member) FIELD_MEMBER(struct job_estimate, member)
 static const struct field estimate_rows[] = {
@@ -80,8 +78,7 @@ static const struct field estimate_rows[] = {
     FLOAT(seconds, 0, INFINITY, "Estimated duration, null if it is not known."),
 };
 #undef ROW
-const struct field_table job_estimate_table = {
-    "estimate", estimate_rows, (int)(sizeof estimate_rows / sizeof estimate_rows[0])};
+const struct field_table job_estimate_table = FIELD_TABLE("estimate", estimate_rows);
 
 /* ---- class names ---- */
 

@@ -13,8 +13,7 @@ static const struct field rows[] = {
     {ROW(bytes), .type = FIELD_INT, .max = 1e15, .doc = "Size of the weights file."},
 };
 #undef ROW
-const struct field_table checkpoint_card_table = {"checkpoint", rows,
-                                                  (int)(sizeof rows / sizeof rows[0])};
+const struct field_table checkpoint_card_table = FIELD_TABLE("checkpoint", rows);
 
 void checkpoint_card_add_json(const struct checkpoint_card *card, struct str *out) {
     fields_add_json(&checkpoint_card_table, card, 0, out);

@@ -24,7 +24,7 @@ static const struct field rows[] = {
 };
 #undef ROW
 
-const struct field_table event_table = {"event", rows, (int)(sizeof rows / sizeof rows[0])};
+const struct field_table event_table = FIELD_TABLE("event", rows);
 
 void event_add_json(const struct event *event, struct str *out) {
     fields_add_json(&event_table, event, 0, out);

@@ -164,8 +164,7 @@ static const struct field progress_rows[] = {
 };
 #undef ROW
 
-const struct field_table job_progress_table = {
-    "progress", progress_rows, (int)(sizeof progress_rows / sizeof progress_rows[0])};
+const struct field_table job_progress_table = FIELD_TABLE("progress", progress_rows);
 
 void job_init(struct job *job, const char *id, const struct train_spec *spec, int64_t now_ms) {
     memset(job, 0, sizeof *job);

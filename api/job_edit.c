@@ -14,7 +14,7 @@ static const struct field rows[] = {
      .doc = "Jobs of a higher priority run first."},
 };
 #undef ROW
-const struct field_table job_edit_table = {"job", rows, (int)(sizeof rows / sizeof rows[0])};
+const struct field_table job_edit_table = FIELD_TABLE("job", rows);
 
 /* Takes out what a job has and nobody can change. */
 static void refuse_fixed(json_t *root, struct field_errors *errors) {

@@ -73,8 +73,7 @@ static const struct field card_rows[] = {
     LIMIT_ROWS(struct key_card),
 };
 #undef ROW
-const struct field_table key_card_table = {"key", card_rows,
-                                           (int)(sizeof card_rows / sizeof card_rows[0])};
+const struct field_table key_card_table = FIELD_TABLE("key", card_rows);
 
 void key_card_add_json(const struct key_card *card, struct str *out) {
     fields_add_json(&key_card_table, card, FIELD_HIDDEN, out);
@@ -101,8 +100,7 @@ static const struct field request_rows[] = {
     LIMIT_ROWS(struct key_request),
 };
 #undef ROW
-const struct field_table key_request_table = {"key", request_rows,
-                                              (int)(sizeof request_rows / sizeof request_rows[0])};
+const struct field_table key_request_table = FIELD_TABLE("key", request_rows);
 
 bool key_name_is_valid(const char *name) {
     return dataset_name_is_valid(name);
@@ -149,8 +147,7 @@ static const struct field edit_rows[] = {
     LIMIT_ROWS(struct key_edit),
 };
 #undef ROW
-const struct field_table key_edit_table = {"key", edit_rows,
-                                           (int)(sizeof edit_rows / sizeof edit_rows[0])};
+const struct field_table key_edit_table = FIELD_TABLE("key", edit_rows);
 
 enum status key_edit_decode(struct key_edit *edit, const char *text, size_t len,
                             struct field_errors *errors, struct error *err) {

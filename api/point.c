@@ -29,7 +29,7 @@ static const struct field rows[] = {
 };
 #undef ROW
 
-const struct field_table point_table = {"point", rows, (int)(sizeof rows / sizeof rows[0])};
+const struct field_table point_table = FIELD_TABLE("point", rows);
 
 void point_add_json(const struct point *point, struct str *out) {
     fields_add_json(&point_table, point, 0, out);

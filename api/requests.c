@@ -18,8 +18,7 @@ static const struct field dataset_rows[] = {
      .doc = "Folder on the server, under one of its import roots."},
 };
 #undef ROW
-const struct field_table dataset_request_table = {
-    "data set", dataset_rows, (int)(sizeof dataset_rows / sizeof dataset_rows[0])};
+const struct field_table dataset_request_table = FIELD_TABLE("data set", dataset_rows);
 
 bool dataset_name_is_valid(const char *name) {
     size_t len = strlen(name);
@@ -66,8 +65,7 @@ static const struct field predict_rows[] = {
      .doc = "With logits, answer also those of all classes, before the softmax."},
 };
 #undef ROW
-const struct field_table predict_request_table = {
-    "prediction", predict_rows, (int)(sizeof predict_rows / sizeof predict_rows[0])};
+const struct field_table predict_request_table = FIELD_TABLE("prediction", predict_rows);
 
 void predict_request_release(struct predict_request *request) {
     for (int i = 0; i < request->image_count; i++)

@@ -16,8 +16,7 @@ static const struct field file_rows[] = {
     {ROW(complete), .type = FIELD_BOOL, .fallback = "false", .doc = "It has arrived whole."},
 };
 #undef ROW
-const struct field_table upload_file_table = {"file", file_rows,
-                                              (int)(sizeof file_rows / sizeof file_rows[0])};
+const struct field_table upload_file_table = FIELD_TABLE("file", file_rows);
 
 #define ROW(member) FIELD_MEMBER(struct upload_card, member)
 static const struct field card_rows[] = {
@@ -28,8 +27,7 @@ static const struct field card_rows[] = {
     {ROW(bytes), .type = FIELD_INT, .max = 1e15, .doc = "Bytes of all files that have arrived."},
 };
 #undef ROW
-const struct field_table upload_card_table = {"upload", card_rows,
-                                              (int)(sizeof card_rows / sizeof card_rows[0])};
+const struct field_table upload_card_table = FIELD_TABLE("upload", card_rows);
 
 #define ROW(member) FIELD_MEMBER(struct upload_request, member)
 static const struct field request_rows[] = {
@@ -37,8 +35,7 @@ static const struct field request_rows[] = {
          "Name to register it under: lower-case letters, digits, _, . and -."),
 };
 #undef ROW
-const struct field_table upload_request_table = {
-    "upload", request_rows, (int)(sizeof request_rows / sizeof request_rows[0])};
+const struct field_table upload_request_table = FIELD_TABLE("upload", request_rows);
 
 void upload_file_add_json(const struct upload_file *file, struct str *out) {
     fields_add_json(&upload_file_table, file, 0, out);

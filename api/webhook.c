@@ -34,8 +34,7 @@ static const struct field card_rows[] = {
      .doc = "What went wrong then."},
 };
 #undef ROW
-const struct field_table webhook_card_table = {"webhook", card_rows,
-                                               (int)(sizeof card_rows / sizeof card_rows[0])};
+const struct field_table webhook_card_table = FIELD_TABLE("webhook", card_rows);
 
 void webhook_card_add_json(const struct webhook_card *card, struct str *out) {
     fields_add_json(&webhook_card_table, card, 0, out);
@@ -51,8 +50,7 @@ static const struct field request_rows[] = {
      .doc = "Tell only of jobs with this tag."},
 };
 #undef ROW
-const struct field_table webhook_request_table = {
-    "webhook", request_rows, (int)(sizeof request_rows / sizeof request_rows[0])};
+const struct field_table webhook_request_table = FIELD_TABLE("webhook", request_rows);
 
 static const char *const kinds[] = {
 #define SLUG(slug, doc) slug,

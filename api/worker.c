@@ -23,7 +23,7 @@ static const struct field rows[] = {
     {ROW(attempt), .type = FIELD_INT, .max = 1e15, .doc = "Attempt of that job; 0 without one."},
 };
 #undef ROW
-const struct field_table worker_card_table = {"worker", rows, (int)(sizeof rows / sizeof rows[0])};
+const struct field_table worker_card_table = FIELD_TABLE("worker", rows);
 
 void worker_card_add_json(const struct worker_card *card, struct str *out) {
     fields_add_json(&worker_card_table, card, 0, out);

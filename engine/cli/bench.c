@@ -44,7 +44,7 @@ static const struct field rows[] = {
     {ROW(ops), .type = FIELD_BOOL, .fallback = "false",
      .doc = "Whether to print a table of times by op."},
 };
-static const struct field_table table = OPTION_TABLE("bench", rows);
+static const struct field_table table = FIELD_TABLE("bench", rows);
 
 /* What is timed: a launch of so many steps, waited for. */
 struct subject {

@@ -52,8 +52,4 @@ extern const struct command command_train, command_eval, command_predict, comman
                                      .doc = "The model: a folder or a .safetensors file."          \
     }
 
-/* The table of a constant array of rows. */
-#define OPTION_TABLE(name, rows)                                                                   \
-    { .what = name, .fields = rows, .count = sizeof(rows) / sizeof *(rows) }
-
 #endif

@@ -34,7 +34,7 @@ static const struct field rows[] = {
     {ROW(index), .type = FIELD_INT, .max = 1e9, .fallback = "0",
      .doc = "sample: which picture, from 0."},
 };
-static const struct field_table table = OPTION_TABLE("data", rows);
+static const struct field_table table = FIELD_TABLE("data", rows);
 
 /* A line that renews itself on a terminal; a pipe is told nothing until the end. */
 static void show_progress(void *ctx, const char *file, double fraction) {

@@ -22,7 +22,7 @@ static const struct field rows[] = {
      .doc = "Largest relative difference of an output; 1e-4 for f32, 5e-3 for tf32, 0.1 for "
             "bf16."},
 };
-static const struct field_table table = OPTION_TABLE("diff", rows);
+static const struct field_table table = FIELD_TABLE("diff", rows);
 
 static enum status find_device(const char *name, enum device_kind *kind, struct error *err) {
     int found = str_index(device_names, name);

@@ -40,7 +40,7 @@ static const struct field rows[] = {
     OPTION_DEVICE(struct eval_command),
     OPTION_THREADS(struct eval_command),
 };
-static const struct field_table table = OPTION_TABLE("eval", rows);
+static const struct field_table table = FIELD_TABLE("eval", rows);
 
 static enum status add_batch(void *ctx, const struct evaluator_batch *batch, struct error *err) {
     return scorer_add_batch(ctx, batch, err);

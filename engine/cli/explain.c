@@ -18,7 +18,7 @@ static const struct field rows[] = {
      .choices = FIELD_WORDS("none", "auto", "cpu", "ref", "cuda"), .fallback = "none",
      .doc = "Backend whose memory and reorders to add."},
 };
-static const struct field_table table = OPTION_TABLE("explain", rows);
+static const struct field_table table = FIELD_TABLE("explain", rows);
 
 static enum status print_memory(const struct rig_plan *plan, enum device_kind kind,
                                 struct error *err) {

@@ -19,7 +19,7 @@ static const struct field rows[] = {
     {ROW(normalize), .type = FIELD_BOOL, .fallback = "false",
      .doc = "Take pixels in 0..1 and normalise them inside; else the input is normalised already."},
 };
-static const struct field_table table = OPTION_TABLE("export", rows);
+static const struct field_table table = FIELD_TABLE("export", rows);
 
 static void print_result(const struct export_command *command, const struct model_info *info) {
     struct line line = {0};

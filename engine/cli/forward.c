@@ -26,7 +26,7 @@ static const struct field rows[] = {
     OPTION_DEVICE(struct forward_command),
     OPTION_THREADS(struct forward_command),
 };
-static const struct field_table table = OPTION_TABLE("forward", rows);
+static const struct field_table table = FIELD_TABLE("forward", rows);
 
 static enum status open_predictor(const struct forward_command *command, const struct tensor *x,
                                   struct predictor **out, struct error *err) {

@@ -44,7 +44,7 @@ static const struct field rows[] = {
     OPTION_DEVICE(struct gradients_command),
     OPTION_THREADS(struct gradients_command),
 };
-static const struct field_table table = OPTION_TABLE("gradients", rows);
+static const struct field_table table = FIELD_TABLE("gradients", rows);
 
 struct course {
     struct loaded_model model;

@@ -34,7 +34,7 @@ static const struct field rows[] = {
     OPTION_DEVICE(struct loss_command),
     OPTION_THREADS(struct loss_command),
 };
-static const struct field_table table = OPTION_TABLE("loss", rows);
+static const struct field_table table = FIELD_TABLE("loss", rows);
 
 /* Tensors on the host: in and out. */
 struct loss_tensors {

@@ -30,7 +30,7 @@ static const struct field rows[] = {
     OPTION_DEVICE(struct predict_command),
     OPTION_THREADS(struct predict_command),
 };
-static const struct field_table table = OPTION_TABLE("predict", rows);
+static const struct field_table table = FIELD_TABLE("predict", rows);
 
 /* A group of files that is classified as one batch. */
 struct group {

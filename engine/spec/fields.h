@@ -77,6 +77,10 @@ struct field_table {
     int count;
 };
 
+/* The table of a constant array of rows. */
+#define FIELD_TABLE(name, rows)                                                                    \
+    { .what = name, .fields = rows, .count = sizeof(rows) / sizeof *(rows) }
+
 /* The row of that name, or NULL. */
 const struct field *field_find(const struct field_table *table, const char *name);
 

@@ -29,4 +29,4 @@ static const struct field rows[] = {
     {ROW(out), .type = FIELD_TEXT, .max = 500, .flags = FIELD_CLI,
      .doc = "Folder that receives model.safetensors and model.json."},
 };
-const struct field_table import_spec_table = {"import", rows, (int)(sizeof rows / sizeof rows[0])};
+const struct field_table import_spec_table = FIELD_TABLE("import", rows);

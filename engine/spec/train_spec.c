@@ -158,7 +158,7 @@ static const struct field rows[] = {
      .doc = "File of key=value lines to start from; the command line wins."},
 };
 
-const struct field_table train_spec_table = {"job", rows, (int)(sizeof rows / sizeof rows[0])};
+const struct field_table train_spec_table = FIELD_TABLE("job", rows);
 
 /* What a method fills in where nothing was given; NaN: the user must say. */
 static const struct {

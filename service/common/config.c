@@ -108,7 +108,7 @@ static const struct field rows[] = {
 };
 #undef ROW
 
-const struct field_table config_table = {"distilld", rows, sizeof rows / sizeof *rows};
+const struct field_table config_table = FIELD_TABLE("distilld", rows);
 
 /* Addresses by their numbers: a name like 127.example.org may mean any machine. */
 static bool is_loopback(const char *host) {

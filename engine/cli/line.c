@@ -1,6 +1,5 @@
 #include "engine/cli/line.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 static void add_key(struct line *line, const char *key) {
@@ -16,7 +15,7 @@ void line_text(struct line *line, const char *key, const char *value) {
 
 void line_integer(struct line *line, const char *key, int64_t value) {
     add_key(line, key);
-    str_addf(&line->text, "%" PRId64, value);
+    str_addf(&line->text, "%lld", (long long)value);
 }
 
 /* Nine digits tell any two floats apart, and read better than seventeen. */

@@ -3,7 +3,6 @@
 #include "engine/base/clock.h"
 #include "engine/cli/line.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -25,7 +24,7 @@ static void add_duration(struct str *out, double seconds) {
     }
     int64_t s = (int64_t)seconds;
     if (s >= 3600)
-        str_addf(out, "%" PRId64 ":%02d:%02d", s / 3600, (int)(s / 60 % 60), (int)(s % 60));
+        str_addf(out, "%lld:%02d:%02d", (long long)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
     else
         str_addf(out, "%d:%02d", (int)(s / 60), (int)(s % 60));
 }
@@ -49,9 +48,11 @@ static void add_place(struct str *out, const struct train_progress *at) {
     int64_t of_epoch = at->steps / at->epochs, begun = at->epoch - 1;
     bool training = str_equal(at->phase, "training");
     bool ended = !training && begun > 0 && at->step == begun * of_epoch;
-    str_addf(out, "epoch %" PRId64 "/%" PRId64 "  ", ended ? begun : at->epoch, at->epochs);
+    str_addf(out, "epoch %lld/%lld  ", (long long)(ended ? begun : at->epoch),
+             (long long)at->epochs);
     if (training)
-        str_addf(out, "step %" PRId64 "/%" PRId64, at->step - begun * of_epoch, of_epoch);
+        str_addf(out, "step %lld/%lld", (long long)(at->step - begun * of_epoch),
+                 (long long)of_epoch);
     else
         str_add(out, at->phase);
 }
@@ -97,8 +98,8 @@ void progress_point(struct progress *progress, const struct metric_point *point)
     }
     if (!evaluation)
         return;
-    printf("\r\033[Kepoch %" PRId64 "  test loss %.4f  top1 %.4f  top5 %.4f  rate %g\n",
-           point->epoch, point->loss, point->top1, point->top5, point->learning_rate);
+    printf("\r\033[Kepoch %lld  test loss %.4f  top1 %.4f  top5 %.4f  rate %g\n",
+           (long long)point->epoch, point->loss, point->top1, point->top5, point->learning_rate);
     progress->drawn_ns = 0;
 }
 

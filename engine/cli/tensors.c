@@ -2,7 +2,6 @@
 
 #include "engine/model/bare.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 
@@ -16,8 +15,8 @@ enum status tensors_find(const struct safetensors *file, const char *name, int r
                          tensor->rank, rank);
     for (int i = 0; i < rank; i++)
         if (tensor->dim[i] < 1 || tensor->dim[i] > INT_MAX)
-            return error_set(err, STATUS_INVALID, "%s: dimension %d is %" PRId64, name, i,
-                             tensor->dim[i]);
+            return error_set(err, STATUS_INVALID, "%s: dimension %d is %lld", name, i,
+                             (long long)tensor->dim[i]);
     if (tensor_elements(tensor) > INT_MAX)
         return error_set(err, STATUS_TOO_LARGE, "%s has more than %d elements", name, INT_MAX);
     *out = tensor;
@@ -38,8 +37,8 @@ enum status tensors_floats(const struct tensor *tensor, float **out, struct erro
     const float *value = data;
     for (int64_t i = 0; i < count; i++)
         if (!isfinite(value[i])) {
-            status = error_set(err, STATUS_INVALID, "%s: row %" PRId64 " holds %g", tensor->name,
-                               i / row, (double)value[i]);
+            status = error_set(err, STATUS_INVALID, "%s: row %lld holds %g", tensor->name,
+                               (long long)(i / row), (double)value[i]);
             mem_free_large(data);
             return status;
         }
@@ -61,9 +60,8 @@ enum status tensors_labels(const struct tensor *tensor, int classes, int32_t **o
     for (int64_t i = 0; i < count; i++) {
         int64_t label = label_at(tensor, i);
         if (label < 0 || label >= classes)
-            return error_set(err, STATUS_INVALID,
-                             "%s: row %" PRId64 " is %" PRId64 ", not in 0..%d", tensor->name, i,
-                             label, classes - 1);
+            return error_set(err, STATUS_INVALID, "%s: row %lld is %lld, not in 0..%d",
+                             tensor->name, (long long)i, (long long)label, classes - 1);
     }
     void *data = NULL;
     enum status status = mem_alloc_large(&data, (size_t)count * sizeof(int32_t), "labels", err);

@@ -2,7 +2,6 @@
 
 #include "engine/model/state_dict.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +32,7 @@ static void add(struct misfits *misfits, enum misfit_kind kind, const char *tens
 static void add_dims(struct str *out, const int64_t *dim, int rank) {
     str_add(out, "[");
     for (int i = 0; i < rank; i++)
-        str_addf(out, "%s%" PRId64, i ? "," : "", dim[i]);
+        str_addf(out, "%s%lld", i ? "," : "", (long long)dim[i]);
     str_add(out, "]");
 }
 
@@ -111,9 +110,8 @@ void misfits_add_values(struct misfits *misfits, const struct param *param,
         infinite += isinf(values[i]) != 0;
     }
     if (nan + infinite)
-        add(misfits, MISFIT_VALUE, tensor->name,
-            "has %" PRId64 " NaN and %" PRId64 " infinite of %" PRId64 " elements", nan, infinite,
-            n);
+        add(misfits, MISFIT_VALUE, tensor->name, "has %lld NaN and %lld infinite of %lld elements",
+            (long long)nan, (long long)infinite, (long long)n);
 }
 
 int misfits_total(const struct misfits *misfits) {

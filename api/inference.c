@@ -8,8 +8,8 @@
 
 enum { PREFIX_BYTES = 4 }; /* of an element of BYTES: its length, little-endian */
 
-static const char *const output_names[INFERENCE_OUTPUTS] = {
-    [INFERENCE_LOGITS] = "logits", [INFERENCE_PROBABILITIES] = "probabilities"};
+static const char *const output_names[] = {
+    [INFERENCE_LOGITS] = "logits", [INFERENCE_PROBABILITIES] = "probabilities", NULL};
 
 const char *inference_output_name(enum inference_output_kind kind) {
     return output_names[kind];
@@ -39,14 +39,10 @@ static enum status know(const struct json *object, const char *what, const char 
                         struct error *err) {
     if (object->type != JSON_OBJECT)
         return error_set(err, STATUS_INVALID, "%s must be an object", what);
-    for (const struct json *member = object->child; member; member = member->next) {
-        int i = 0;
-        while (names[i] && !str_equal(names[i], member->key))
-            i++;
-        if (!names[i])
+    for (const struct json *member = object->child; member; member = member->next)
+        if (str_index(names, member->key) < 0)
             return error_set(err, STATUS_INVALID, "%s has an unknown member \"%.60s\"", what,
                              member->key);
-    }
     return STATUS_OK;
 }
 
@@ -286,10 +282,8 @@ static enum status read_input(struct inference_request *request, const struct js
 static enum status find_kind(const struct inference_request *request, const struct json *output,
                              enum inference_output_kind *kind, struct error *err) {
     const char *name = json_text_or(json_member(output, "name"), "");
-    int found = 0;
-    while (found < INFERENCE_OUTPUTS && !str_equal(output_names[found], name))
-        found++;
-    if (found == INFERENCE_OUTPUTS)
+    int found = str_index(output_names, name);
+    if (found < 0)
         return error_set(err, STATUS_INVALID,
                          "unknown output \"%.60s\", there are logits and probabilities", name);
     *kind = (enum inference_output_kind)found;

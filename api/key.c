@@ -10,11 +10,11 @@
 
 /* ---- roles ---- */
 
-static const char *const role_slugs[KEY_ROLE_COUNT] = {[KEY_ROLE_NONE] = "none",
-#define SLUG(name, slug, doc) [KEY_ROLE_##name] = slug,
-                                                       KEY_ROLE_MAP(SLUG)
+static const char *const role_slugs[] = {"none",
+#define SLUG(name, slug, doc) slug,
+                                         KEY_ROLE_MAP(SLUG)
 #undef SLUG
-};
+                                             NULL};
 #define WORD(name, slug, doc) " " slug
 #define ROLE_RANGE "a list of one or more of" KEY_ROLE_MAP(WORD)
 
@@ -23,10 +23,8 @@ const char *key_role_slug(enum key_role role) {
 }
 
 static enum key_role parse_role(const char *slug) {
-    for (int role = KEY_ROLE_NONE + 1; role < KEY_ROLE_COUNT; role++)
-        if (str_equal(slug, role_slugs[role]))
-            return (enum key_role)role;
-    return KEY_ROLE_NONE;
+    int role = str_index(role_slugs, slug);
+    return role < 0 ? KEY_ROLE_NONE : (enum key_role)role;
 }
 
 static unsigned bit_of(enum key_role role) {

@@ -56,20 +56,13 @@ static const char *const kinds[] = {
 #define SLUG(slug, doc) slug,
     WEBHOOK_KIND_MAP(SLUG)
 #undef SLUG
-};
-
-static bool is_kind(const char *text) {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (str_equal(kinds[i], text))
-            return true;
-    return false;
-}
+        NULL};
 
 static void refuse_events(const char *event, struct field_errors *errors) {
     char detail[ERROR_MESSAGE_BYTES];
     struct str range = STR_INIT, shown = STR_INIT;
     str_add(&range, event ? "of" : "at least one of");
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    for (int i = 0; kinds[i]; i++)
         str_addf(&range, "%s %s", i ? "," : "", kinds[i]);
     json_show_text(event ? event : "", &shown);
     snprintf(detail, sizeof detail, "events must be %s, not %s", str_text(&range),
@@ -85,7 +78,7 @@ enum status webhook_request_decode(struct webhook_request *request, const char *
     if (status)
         return status;
     for (int i = 0; i < request->events.count; i++)
-        if (!is_kind(request->events.item[i])) {
+        if (str_index(kinds, request->events.item[i]) < 0) {
             refuse_events(request->events.item[i], errors);
             break;
         }

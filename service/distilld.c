@@ -83,9 +83,8 @@ static int find_role(const char *name) {
 /* Is one of the arguments one of the words? */
 static bool asks_for(int argc, char *const *argv, const char *const *words) {
     for (int i = 1; i < argc; i++)
-        for (int word = 0; words[word]; word++)
-            if (str_equal(argv[i], words[word]))
-                return true;
+        if (str_index(words, argv[i]) >= 0)
+            return true;
     return false;
 }
 

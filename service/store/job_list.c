@@ -18,8 +18,7 @@ static void add_index(const char *field, const char *value, struct str *out) {
     if (!value[0])
         return;
     str_addf(&name, "by:%s:%s", field, value);
-    str_add(out, out->data[out->len - 1] == '[' ? "" : ",");
-    str_add_json(out, str_text(&name));
+    str_add_json(str_json_item(out), str_text(&name));
     str_release(&name);
 }
 

@@ -117,13 +117,6 @@ static enum status decode_point(struct point *point, const char *text, size_t le
 
 typedef enum status decode_fn(struct job *job, const char *text, size_t len, struct error *err);
 
-static enum status decode_id(struct job *job, const char *text, size_t len, struct error *err) {
-    (void)len;
-    if (!str_copy(job->id, sizeof job->id, text))
-        return error_set(err, STATUS_CORRUPT, "id %s is too long", text);
-    return STATUS_OK;
-}
-
 static enum status decode_state(struct job *job, const char *text, size_t len, struct error *err) {
     (void)len;
     if (!job_state_parse(text, &job->state))
@@ -143,14 +136,7 @@ static enum status decode_spec(struct job *job, const char *text, size_t len, st
     return job_spec_decode_stored(&job->spec, text, len, err);
 }
 
-/* What a user has changed since stands beside the spec. */
-static enum status decode_name(struct job *job, const char *text, size_t len, struct error *err) {
-    (void)len;
-    if (!str_copy(job->spec.name, sizeof job->spec.name, text))
-        return error_set(err, STATUS_CORRUPT, "name %s is too long", text);
-    return STATUS_OK;
-}
-
+/* What a user has changed since stands beside the spec, as does the name. */
 static enum status decode_tags(struct job *job, const char *text, size_t len, struct error *err) {
     return job_tags_decode(&job->spec.tags, text, len, err);
 }
@@ -168,13 +154,6 @@ static enum status decode_progress(struct job *job, const char *text, size_t len
     return fields_decode_stored(&job_progress_table, &job->progress, text, len, err);
 }
 
-static enum status decode_worker(struct job *job, const char *text, size_t len, struct error *err) {
-    (void)len;
-    (void)err;
-    str_copy(job->worker, sizeof job->worker, text);
-    return STATUS_OK;
-}
-
 static enum status decode_train(struct job *job, const char *text, size_t len, struct error *err) {
     return decode_point(&job->train, text, len, err);
 }
@@ -185,28 +164,6 @@ static enum status decode_eval(struct job *job, const char *text, size_t len, st
 
 static enum status decode_best(struct job *job, const char *text, size_t len, struct error *err) {
     return decode_point(&job->best, text, len, err);
-}
-
-static enum status decode_model(struct job *job, const char *text, size_t len, struct error *err) {
-    (void)len;
-    if (!str_copy(job->model, sizeof job->model, text))
-        return error_set(err, STATUS_CORRUPT, "model %s is too long", text);
-    return STATUS_OK;
-}
-
-static enum status decode_rerun_of(struct job *job, const char *text, size_t len,
-                                   struct error *err) {
-    (void)len;
-    if (!str_copy(job->rerun_of, sizeof job->rerun_of, text))
-        return error_set(err, STATUS_CORRUPT, "id %s is too long", text);
-    return STATUS_OK;
-}
-
-static enum status decode_owner(struct job *job, const char *text, size_t len, struct error *err) {
-    (void)len;
-    if (!str_copy(job->owner, sizeof job->owner, text))
-        return error_set(err, STATUS_CORRUPT, "owner %s is too long", text);
-    return STATUS_OK;
 }
 
 static enum status decode_reproducible(struct job *job, const char *text, size_t len,
@@ -234,29 +191,25 @@ static enum status decode_waits_for(struct job *job, const char *text, size_t le
     return STATUS_OK;
 }
 
-static const struct {
+#define COPIED(member)                                                                             \
+    .offset = offsetof(struct job, member), .size = sizeof(((struct job *)NULL)->member)
+static const struct text_field {
     const char *name;
-    decode_fn *decode;
+    decode_fn *decode; /* NULL: the text is copied */
+    size_t offset, size;
+    const char *what; /* the text is, which must fit; NULL: it is cut */
 } TEXTS[] = {
-    {"id", decode_id},
-    {"state", decode_state},
-    {"requested", decode_requested},
-    {"spec", decode_spec},
-    {"progress", decode_progress},
-    {"worker", decode_worker},
-    {"train", decode_train},
-    {"eval", decode_eval},
-    {"best", decode_best},
-    {"name", decode_name},
-    {"tags", decode_tags},
-    {"priority", decode_priority},
-    {"model", decode_model},
-    {"rerun_of", decode_rerun_of},
-    {"owner", decode_owner},
-    {"waits_for", decode_waits_for},
-    {"error", decode_error},
-    {"reproducible", decode_reproducible},
+    {"id", COPIED(id), .what = "id"},          {"state", .decode = decode_state},
+    {"requested", .decode = decode_requested}, {"spec", .decode = decode_spec},
+    {"progress", .decode = decode_progress},   {"worker", COPIED(worker), .what = NULL},
+    {"train", .decode = decode_train},         {"eval", .decode = decode_eval},
+    {"best", .decode = decode_best},           {"name", COPIED(spec.name), .what = "name"},
+    {"tags", .decode = decode_tags},           {"priority", .decode = decode_priority},
+    {"model", COPIED(model), .what = "model"}, {"rerun_of", COPIED(rerun_of), .what = "id"},
+    {"owner", COPIED(owner), .what = "owner"}, {"waits_for", .decode = decode_waits_for},
+    {"error", .decode = decode_error},         {"reproducible", .decode = decode_reproducible},
 };
+#undef COPIED
 
 static const struct {
     const char *name;
@@ -290,6 +243,15 @@ const char *reply_field_text(const struct redisReply *fields, const char *name) 
     return value ? value->str : "";
 }
 
+static enum status read_text(struct job *job, const struct text_field *field,
+                             const struct redisReply *value, struct error *err) {
+    if (field->decode)
+        return field->decode(job, value->str, value->len, err);
+    if (str_copy((char *)job + field->offset, field->size, value->str) || !field->what)
+        return STATUS_OK;
+    return error_set(err, STATUS_CORRUPT, "%s %s is too long", field->what, value->str);
+}
+
 enum status job_from_reply(struct job *job, const struct redisReply *fields, struct error *err) {
     memset(job, 0, sizeof *job);
     fields_default(&job_progress_table, &job->progress);
@@ -300,7 +262,7 @@ enum status job_from_reply(struct job *job, const struct redisReply *fields, str
     }
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         const struct redisReply *value = find_field(fields, TEXTS[i].name);
-        enum status status = value ? TEXTS[i].decode(job, value->str, value->len, err) : STATUS_OK;
+        enum status status = value ? read_text(job, &TEXTS[i], value, err) : STATUS_OK;
         if (status) {
             error_wrap(err, status, "job %s in the store: %s", job->id, TEXTS[i].name);
             return status;

@@ -1,9 +1,7 @@
-#include "api/limits.h"
 #include "service/http/handlers.h"
 
-#include "api/codec.h"
 #include "engine/base/mem.h"
-#include "service/http/app.h"
+#include "service/http/series.h"
 #include "service/store/job_log.h"
 #include "service/store/jobs.h"
 
@@ -48,9 +46,7 @@ static enum status fill(void *ctx, struct str *out, enum stream_next *next, stru
     str_clear(&following->first);
     if (job_state_finished(job.state)) {
         *next = STREAM_ENDS;
-        str_add(out, "event: end\ndata: ");
-        job_add_json(&job, out);
-        str_add(out, "\n\n");
+        series_add_end(&job, out);
     }
     return STATUS_OK;
 }
@@ -61,24 +57,16 @@ static enum status follow(const struct request *request, const char *id, int64_t
     struct following *following = xcalloc(1, sizeof *following);
     following->app = app;
     str_copy(following->id, sizeof following->id, id);
-    struct stream_source source = {.ctx = following,
-                                   .fill = fill,
-                                   .release = following_free,
-                                   .keys = app->keys,
-                                   .reader = *request->holder};
-    str_copy(source.topic, sizeof source.topic, id);
     enum status status =
         job_log_read(&following->reader, app->config->data, id, tail, &following->first, err);
-    if (!status)
-        status = stream_open(app->pump, &source, &reply->stream, err);
     if (status) {
         following_free(following);
         return status;
     }
-    reply_body(reply, HTTP_OK, "text/event-stream");
-    reply_header(reply, "Cache-Control", "no-store");
-    reply_header(reply, "X-Accel-Buffering", "no"); /* proxies that would collect first */
-    return STATUS_OK;
+    struct stream_source source = {
+        .ctx = following, .fill = fill, .release = following_free, .reader = *request->holder};
+    str_copy(source.topic, sizeof source.topic, id);
+    return series_open(app, &source, reply, err);
 }
 
 /* ---- GET /jobs/{id}/logs ---- */

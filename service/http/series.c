@@ -66,7 +66,7 @@ struct live {
     bool begun;
 };
 
-static void add_end(const struct job *job, struct str *out) {
+void series_add_end(const struct job *job, struct str *out) {
     str_add(out, "event: end\ndata: ");
     job_add_json(job, out);
     str_add(out, "\n\n");
@@ -91,8 +91,22 @@ static enum status fill(void *ctx, struct str *out, enum stream_next *next, stru
         *next = STREAM_HAS_MORE;
     } else if (job_state_finished(job.state)) {
         *next = STREAM_ENDS;
-        add_end(&job, out);
+        series_add_end(&job, out);
     }
+    return STATUS_OK;
+}
+
+enum status series_open(struct app *app, struct stream_source *source, struct reply *reply,
+                        struct error *err) {
+    source->keys = app->keys;
+    enum status status = stream_open(app->pump, source, &reply->stream, err);
+    if (status) {
+        source->release(source->ctx);
+        return status;
+    }
+    reply_body(reply, HTTP_OK, form_types[FORM_STREAM]);
+    reply_header(reply, "Cache-Control", "no-store");
+    reply_header(reply, "X-Accel-Buffering", "no"); /* proxies that would collect first */
     return STATUS_OK;
 }
 
@@ -104,15 +118,7 @@ enum status series_stream(struct app *app, const struct question *question, seri
     live->since = question->since;
     str_copy(live->id, sizeof live->id, question->id);
     struct stream_source source = {
-        .ctx = live, .fill = fill, .release = free, .keys = app->keys, .reader = *question->reader};
+        .ctx = live, .fill = fill, .release = free, .reader = *question->reader};
     str_copy(source.topic, sizeof source.topic, question->id);
-    enum status status = stream_open(app->pump, &source, &reply->stream, err);
-    if (status) {
-        free(live);
-        return status;
-    }
-    reply_body(reply, HTTP_OK, form_types[FORM_STREAM]);
-    reply_header(reply, "Cache-Control", "no-store");
-    reply_header(reply, "X-Accel-Buffering", "no"); /* proxies that would collect first */
-    return STATUS_OK;
+    return series_open(app, &source, reply, err);
 }

@@ -42,4 +42,12 @@ typedef enum status series_read_fn(struct app *app, const char *id, int64_t *sin
 MUST_CHECK enum status series_stream(struct app *app, const struct question *question,
                                      series_read_fn *read, struct reply *reply, struct error *err);
 
+/* Replies with a stream of a source whose ctx, fill, release, topic and reader are set; it owns ctx
+ * also when that fails. */
+MUST_CHECK enum status series_open(struct app *app, struct stream_source *source,
+                                   struct reply *reply, struct error *err);
+
+/* Appends that last event. */
+void series_add_end(const struct job *job, struct str *out);
+
 #endif

@@ -198,33 +198,24 @@ static void check_caller(struct exchange *exchange) {
                        &exchange->reply);
 }
 
-static void check_length(struct exchange *exchange, const struct framing *framing) {
-    exchange->body.max_bytes = body_limit(exchange);
-    exchange->body.budget = &exchange->server->budget;
-    if (exchange->reply.code || framing->length <= exchange->body.max_bytes)
-        return;
-    struct error err;
-    error_set(&err, STATUS_TOO_LARGE, "the body has %llu bytes, the limit is %zu",
-              (unsigned long long)framing->length, exchange->body.max_bytes);
-    reply_error(&exchange->reply, &err);
+static enum status check_length(const struct exchange *exchange, const struct framing *framing,
+                                struct error *err) {
+    if (framing->length <= exchange->body.max_bytes)
+        return STATUS_OK;
+    return error_set(err, STATUS_TOO_LARGE, "the body has %llu bytes, the limit is %zu",
+                     (unsigned long long)framing->length, exchange->body.max_bytes);
 }
 
 /* A body that is a file has one from here on. */
-static void open_file(struct exchange *exchange) {
+static enum status open_file(struct exchange *exchange, struct error *err) {
     char folder[FILE_PATH_BYTES];
-    struct error err;
-    if (exchange->reply.code || body_kind(exchange) != BODY_FILE)
-        return;
     const struct config *config = exchange->server->config;
-    enum status status = config_path(config, "models", folder, &err);
+    enum status status = config_path(config, "models", folder, err);
     if (!status)
-        status = space_check(config->data, config->min_free_bytes, &err);
+        status = space_check(config->data, config->min_free_bytes, err);
     if (!status)
-        status = space_check_count(config->data, "models", LIMIT_MODELS, &err);
-    if (!status)
-        status = body_open_file(&exchange->body, folder, &err);
-    if (status)
-        reply_error(&exchange->reply, &err);
+        status = space_check_count(config->data, "models", LIMIT_MODELS, err);
+    return status ? status : body_open_file(&exchange->body, folder, err);
 }
 
 /* Lets the handler fill the reply, and answers with the error that it returns instead, or with what
@@ -239,17 +230,23 @@ static void run_handler(struct exchange *exchange, handler_fn handler) {
         reply_field_errors(&exchange->reply, &err, &wrong);
 }
 
-/* A body that is taken as it comes has a sink from here on. */
-static void open_sink(struct exchange *exchange) {
+/* What takes the body is there from here on; a sink is made by the route. */
+static void open_body(struct exchange *exchange, const struct framing *framing) {
     struct error err;
-    handler_fn begin =
-        exchange->reply.code ? NULL : route_begin(exchange->route, exchange->content_type);
-    if (!begin)
+    exchange->body.max_bytes = body_limit(exchange);
+    exchange->body.budget = &exchange->server->budget;
+    if (exchange->reply.code)
         return;
-    if (body_count_file(&exchange->body, &err)) {
+    handler_fn begin = route_begin(exchange->route, exchange->content_type);
+    enum status status = check_length(exchange, framing, &err);
+    if (!status && body_kind(exchange) == BODY_FILE)
+        status = open_file(exchange, &err);
+    if (!status && begin)
+        status = body_count_file(&exchange->body, &err);
+    if (status)
         reply_error(&exchange->reply, &err);
+    if (status || !begin)
         return;
-    }
     run_handler(exchange, begin);
     exchange->body.sink = exchange->request.sink;
     CHECK(exchange->body.sink.take || exchange->reply.code);
@@ -278,9 +275,7 @@ static enum MHD_Result read_head(struct exchange *exchange, const char *method,
         check_caller(exchange);
     if (!status)
         answer_preflight(exchange, method, &framing);
-    check_length(exchange, &framing);
-    open_file(exchange);
-    open_sink(exchange);
+    open_body(exchange, &framing);
     exchange->state = EXCHANGE_BODY;
     if (!exchange->reply.code || (!framing.chunked && !framing.length))
         return MHD_YES;

@@ -141,13 +141,19 @@ struct backend {
     const struct backend *fallback;        /* host backends only; NULL for none */
 };
 
-/* What the shared object of a backend shows, under the name distill_backend_module; the sizes tell
- * whether it was built with the same headers as the program that loads it. */
+/* What the shared object of a backend shows, under the name distill_backend_module; the sizes of
+ * all that they hand each other tell whether it was built with the headers of the program that
+ * loads it. */
 struct backend_module {
-    size_t backend_bytes, step_bytes, op_bytes;
-    int opcodes;
+    size_t sizes[10];
     const struct backend *backend;
 };
+#define BACKEND_SIZES                                                                              \
+    {                                                                                              \
+        sizeof(struct backend), sizeof(struct kernel), sizeof(struct kernel_args),                 \
+            sizeof(struct kernel_context), sizeof(struct device), sizeof(struct step),             \
+            sizeof(struct op), sizeof(struct value), sizeof(struct program), OP_COUNT              \
+    }
 
 /* The backends of this build, the preferred one first, NULL at the end (generated). */
 extern const struct backend *const backend_table[];

@@ -263,9 +263,6 @@ static const struct backend backend_gpu = {
 
 extern const struct backend_module distill_backend_module;
 __attribute__((visibility("default"))) const struct backend_module distill_backend_module = {
-    .backend_bytes = sizeof(struct backend),
-    .step_bytes = sizeof(struct step),
-    .op_bytes = sizeof(struct op),
-    .opcodes = OP_COUNT,
+    .sizes = BACKEND_SIZES,
     .backend = &backend_gpu,
 };

@@ -46,9 +46,8 @@ static enum status load(void **out, struct error *err) {
 }
 
 static bool same_build(const struct backend_module *module) {
-    return module->backend_bytes == sizeof(struct backend) &&
-           module->step_bytes == sizeof(struct step) && module->op_bytes == sizeof(struct op) &&
-           module->opcodes == OP_COUNT;
+    const struct backend_module mine = {.sizes = BACKEND_SIZES};
+    return memcmp(module->sizes, mine.sizes, sizeof mine.sizes) == 0;
 }
 
 static enum status module_open(struct device *device, struct error *err) {

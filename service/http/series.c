@@ -48,6 +48,7 @@ enum status question_end(struct reply *reply, int form_count, enum status status
     if (status != STATUS_UNSUPPORTED)
         return status;
     struct str types = STR_INIT;
+    CHECK(form_count <= FORM_COUNT);
     str_add(&types, "there are");
     for (int i = 0; i < form_count; i++)
         str_addf(&types, "%s %s", i ? "," : "", form_types[i]);

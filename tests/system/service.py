@@ -276,7 +276,7 @@ class Service:
 
     def connect(self):
         """A raw connection to the server, within TLS if it speaks that."""
-        connection = socket.create_connection((self.host, self.port), timeout=10)
+        connection = socket.create_connection((self.host, self.port), timeout=10 * PATIENCE)
         if not self.context:
             return connection
         return self.context.wrap_socket(connection, server_hostname=self.host)
